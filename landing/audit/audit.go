@@ -1,0 +1,176 @@
+// Package audit proves that both tables are complete: per shard, every ordinal from 1 to the ledger's last one is a
+// row in each table or a record in quarantine, exactly once.
+//
+// The proof costs two aggregations. Ordinals are dense, so a count tells all: a shard with n records, q of them in
+// quarantine, has n - q different ordinals in each table, as many rows, and as many different identities.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// Session runs queries; see landing/snowflake.
+type Session interface {
+	Query(ctx context.Context, row func(scan func(into ...any) error) error, query string, args ...any) error
+}
+
+// Counts are one table's rows of one shard.
+type Counts struct {
+	// Rows is COUNT(*), Ordinals and Identities how many different ones there are among them.
+	Rows, Ordinals, Identities int64
+	// Lowest and Highest are the ends of the ordinals, 0 if there are none.
+	Lowest, Highest int64
+}
+
+// Shard is what was found of one shard.
+type Shard struct {
+	// Accepted is how many records the shard has had: the ledger's, or the stream's own count where that is known and
+	// larger.
+	Accepted int64
+	// Quarantined is how many of them lie in quarantine.
+	Quarantined           int64
+	Streaming, Microbatch Counts
+}
+
+// Missing counts the shard's records that lack a row in at least one table; where both tables lack rows, the worse
+// one counts.
+func (s Shard) Missing() int64 {
+	want := s.Accepted - s.Quarantined
+	return max(0, want-s.Streaming.distinct(), want-s.Microbatch.distinct())
+}
+
+// Doubled counts the rows of both tables that should not be there: the same record once more, or a row that no
+// accepted record accounts for.
+func (s Shard) Doubled() int64 {
+	want := s.Accepted - s.Quarantined
+	return s.Streaming.surplus(want) + s.Microbatch.surplus(want)
+}
+
+// distinct is how many different records the rows stand for: of two that share an ordinal or an identity, one.
+func (c Counts) distinct() int64 { return min(c.Ordinals, c.Identities) }
+
+func (c Counts) surplus(want int64) int64 { return c.Rows - min(c.distinct(), max(want, 0)) }
+
+// Report is the audit's result.
+type Report struct {
+	// Shards by their id.
+	Shards map[string]Shard
+	// Different counts rows that stand in one table and not in the other, equal in every column.
+	Different int64
+	// Unidentified counts rows of the streaming table that did not come through the stream but through Upsert's
+	// plain form; the micro-batch table does not have them.
+	Unidentified int64
+}
+
+// OK reports whether nothing is missing, doubled or different.
+func (r Report) OK() bool { return r.Missing() == 0 && r.Doubled() == 0 && r.Different == 0 }
+
+// Accepted is how many records the stream has accepted.
+func (r Report) Accepted() int64 { return r.sum(func(s Shard) int64 { return s.Accepted }) }
+
+// Quarantined is how many of them are in quarantine.
+func (r Report) Quarantined() int64 { return r.sum(func(s Shard) int64 { return s.Quarantined }) }
+
+// Streaming is how many rows the streaming table has of the stream.
+func (r Report) Streaming() int64 { return r.sum(func(s Shard) int64 { return s.Streaming.Rows }) }
+
+// Microbatch is how many rows the micro-batch table has of the stream.
+func (r Report) Microbatch() int64 { return r.sum(func(s Shard) int64 { return s.Microbatch.Rows }) }
+
+// Missing is the sum over all shards.
+func (r Report) Missing() int64 { return r.sum(Shard.Missing) }
+
+// Doubled is the sum over all shards.
+func (r Report) Doubled() int64 { return r.sum(Shard.Doubled) }
+
+func (r Report) sum(of func(Shard) int64) (total int64) {
+	for _, s := range r.Shards {
+		total += of(s)
+	}
+	return total
+}
+
+// Expected is what a shard should hold.
+type Expected struct {
+	Ledger rawzone.Ledger
+	// Stream is how many Kinesis records the stream itself says it has accepted, -1 if it cannot say: then the
+	// ledger's word is all there is.
+	Stream int64
+}
+
+// Run counts both tables and compares them with what each shard should hold.
+func Run(ctx context.Context, session Session, names schema.Names, shards map[string]Expected) (Report, error) {
+	r := Report{Shards: map[string]Shard{}}
+	for id, e := range shards {
+		r.Shards[id] = Shard{Accepted: e.accepted(), Quarantined: e.Ledger.Quarantined}
+	}
+	streaming, err := count(ctx, session, names.In(names.Streaming))
+	if err != nil {
+		return r, err
+	}
+	microbatch, err := count(ctx, session, names.In(names.Microbatch))
+	if err != nil {
+		return r, err
+	}
+	ids := slices.Collect(maps.Keys(streaming))
+	for _, id := range slices.AppendSeq(ids, maps.Keys(microbatch)) {
+		s := r.Shards[id]
+		s.Streaming, s.Microbatch = streaming[id], microbatch[id]
+		r.Shards[id] = s
+	}
+	if r.Unidentified, err = number(ctx, session, unidentified(names)); err != nil {
+		return r, err
+	}
+	r.Different, err = number(ctx, session, different(names))
+	return r, err
+}
+
+// accepted counts user records: the ledger's, and one each for the Kinesis records that the ledger has not reached.
+func (e Expected) accepted() int64 {
+	return e.Ledger.Ordinal + max(0, e.Stream-e.Ledger.Records)
+}
+
+// ofStream tells the stream's rows from those that came through Upsert's plain form: every shard id of Kinesis
+// starts like this.
+const ofStream = ` STARTSWITH("_SHARD", 'shardId-')`
+
+func count(ctx context.Context, session Session, table string) (map[string]Counts, error) {
+	out := map[string]Counts{}
+	err := session.Query(ctx, func(scan func(...any) error) error {
+		var id string
+		var c Counts
+		err := scan(&id, &c.Rows, &c.Ordinals, &c.Identities, &c.Lowest, &c.Highest)
+		out[id] = c
+		return err
+	}, `SELECT "_SHARD", COUNT(*), COUNT(DISTINCT "_ORDINAL"), COUNT(DISTINCT "_SEQUENCE" || '/' || "_SUBSEQUENCE"), MIN("_ORDINAL"), MAX("_ORDINAL")
+FROM `+table+` WHERE`+ofStream+` GROUP BY "_SHARD"`)
+	if err != nil {
+		return nil, fmt.Errorf("count the rows of %s: %w", table, err)
+	}
+	return out, nil
+}
+
+func unidentified(n schema.Names) string {
+	return `SELECT COUNT(*) FROM ` + n.In(n.Streaming) + ` WHERE NOT` + ofStream
+}
+
+// different compares the tables as sets, in both directions.
+func different(n schema.Names) string {
+	side := func(table string) string { return `SELECT * FROM ` + n.In(table) + ` WHERE` + ofStream }
+	return `SELECT (SELECT COUNT(*) FROM (` + side(n.Streaming) + ` EXCEPT ` + side(n.Microbatch) + `)) + (SELECT COUNT(*) FROM (` +
+		side(n.Microbatch) + ` EXCEPT ` + side(n.Streaming) + `))`
+}
+
+func number(ctx context.Context, session Session, query string) (n int64, err error) {
+	err = session.Query(ctx, func(scan func(...any) error) error { return scan(&n) }, query)
+	if err != nil {
+		return 0, fmt.Errorf("compare the tables: %w", err)
+	}
+	return n, nil
+}

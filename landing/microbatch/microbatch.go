@@ -1,0 +1,79 @@
+// Package microbatch watches and nudges Snowpipe, which loads the raw zone's objects into the micro-batch table.
+package microbatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/snowstream/snowstream/landing/schema"
+)
+
+// Session runs statements; see landing/snowflake.
+type Session interface {
+	Query(ctx context.Context, row func(scan func(into ...any) error) error, query string, args ...any) error
+	Show(ctx context.Context, query string) ([]map[string]string, error)
+}
+
+// Pipe is the pipe of the raw zone.
+type Pipe struct {
+	session Session
+	names   schema.Names
+}
+
+// New returns the pipe.
+func New(session Session, names schema.Names) *Pipe { return &Pipe{session, names} }
+
+// Status is what SYSTEM$PIPE_STATUS says.
+type Status struct {
+	// State is RUNNING when all is well; PAUSED and the STOPPED_… states need a person.
+	State string `json:"executionState"`
+	// Pending files wait to be loaded.
+	Pending int64 `json:"pendingFileCount"`
+	// LastFile and LastIngested tell of the last file that was loaded.
+	LastFile     string    `json:"lastIngestedFilePath"`
+	LastIngested time.Time `json:"lastIngestedTimestamp"`
+	// Error is the reason where State is not RUNNING.
+	Error string `json:"error"`
+}
+
+// Status asks for the pipe's state.
+func (p *Pipe) Status(ctx context.Context) (Status, error) {
+	var text string
+	var status Status
+	err := p.session.Query(ctx, func(scan func(...any) error) error { return scan(&text) },
+		"SELECT SYSTEM$PIPE_STATUS("+schema.Literal(p.names.In(p.names.Pipe))+")")
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &status)
+	}
+	if err != nil {
+		return status, fmt.Errorf("status of pipe %s: %w", p.names.Pipe, err)
+	}
+	return status, nil
+}
+
+// Channel is the ARN of the queue that must hear of each new object.
+func (p *Pipe) Channel(ctx context.Context) (string, error) {
+	pipes, err := p.session.Show(ctx, "SHOW PIPES LIKE "+schema.Literal(p.names.Pipe)+
+		" IN SCHEMA "+schema.Quote(p.names.Database)+"."+schema.Quote(p.names.Schema))
+	if err != nil {
+		return "", fmt.Errorf("notification channel of pipe %s: %w", p.names.Pipe, err)
+	}
+	for _, pipe := range pipes {
+		if pipe["name"] == p.names.Pipe && pipe["notification_channel"] != "" {
+			return pipe["notification_channel"], nil
+		}
+	}
+	return "", fmt.Errorf("pipe %s has no notification channel: was it made with AUTO_INGEST = TRUE?", p.names.Pipe)
+}
+
+// Refresh queues the files of the last seven days that were never loaded, for objects whose notice was lost.
+func (p *Pipe) Refresh(ctx context.Context) error {
+	err := p.session.Query(ctx, func(func(...any) error) error { return nil },
+		"ALTER PIPE "+p.names.In(p.names.Pipe)+" REFRESH")
+	if err != nil {
+		return fmt.Errorf("refresh pipe %s: %w", p.names.Pipe, err)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+// Package schema is the landing zone as SQL text: tables, file format, storage integration, stage, pipe, and the one
+// statement that writes the streaming table. It is pure; who sends the text is not its business.
+//
+// Every statement may be run again: nothing is replaced. CREATE OR REPLACE PIPE above all would forget which files
+// were loaded, and load them a second time.
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// Names are the objects in Snowflake. Each is used as it stands, quoted, so it is case-sensitive; Defaults has the
+// names of the sensor example.
+type Names struct {
+	Database, Schema string
+	// Streaming and Microbatch are the tables.
+	Streaming, Microbatch string
+	// Format, Stage and Pipe lie in the schema; Integration in the account.
+	Format, Stage, Pipe, Integration string
+}
+
+// Defaults are the names of the sensor example.
+func Defaults() Names {
+	return Names{
+		Database: "SNOWSTREAM", Schema: "LANDING",
+		Streaming: "KINESIS_SENSORS_STREAMING", Microbatch: "KINESIS_SENSORS_MICROBATCH",
+		Format: "SNOWSTREAM_CSV", Stage: "SNOWSTREAM_STAGE", Pipe: "SNOWSTREAM_PIPE", Integration: "SNOWSTREAM_S3",
+	}
+}
+
+// Quote writes an identifier so that it means exactly itself.
+func Quote(identifier string) string {
+	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
+}
+
+// Literal writes a string so that it means exactly itself: in Snowflake a backslash escapes, too.
+func Literal(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text) + "'"
+}
+
+// In is the full name of an object of the schema.
+func (n Names) In(object string) string {
+	return Quote(n.Database) + "." + Quote(n.Schema) + "." + Quote(object)
+}
+
+// Tables creates the database, the schema, both tables and the file format.
+func Tables(n Names, s record.Schema) []string {
+	return []string{
+		"CREATE DATABASE IF NOT EXISTS " + Quote(n.Database),
+		"CREATE SCHEMA IF NOT EXISTS " + Quote(n.Database) + "." + Quote(n.Schema),
+		table(n.In(n.Streaming), s),
+		table(n.In(n.Microbatch), s),
+		format(n),
+	}
+}
+
+// table is the DDL of either table. NOT NULL is the only constraint that Snowflake enforces; the primary key is said
+// for people and for query planners.
+func table(name string, s record.Schema) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (\n", name)
+	for _, c := range s.TableColumns() {
+		fmt.Fprintf(&b, "  %s %s", Quote(c.Name), sqlType(c))
+		if c.Required {
+			b.WriteString(" NOT NULL")
+		}
+		b.WriteString(",\n")
+	}
+	b.WriteString("  PRIMARY KEY (\"_SHARD\", \"_ORDINAL\")\n)")
+	return b.String()
+}
+
+func sqlType(c record.Column) string {
+	switch c.Type {
+	case record.Integer:
+		return "NUMBER(38,0)"
+	case record.Number:
+		return fmt.Sprintf("NUMBER(%d,%d)", c.Precision, c.Scale)
+	case record.Boolean:
+		return "BOOLEAN"
+	case record.Timestamp:
+		return "TIMESTAMP_NTZ(9)"
+	case record.Variant:
+		return "VARIANT"
+	}
+	return "VARCHAR"
+}
+
+// format reads back exactly what record's CSV says: nothing is NULL, "" is the empty string, \N is two characters.
+// The header is read by name, so a new column changes the tables and neither format nor pipe.
+func format(n Names) string {
+	return "CREATE FILE FORMAT IF NOT EXISTS " + n.In(n.Format) + ` TYPE = CSV PARSE_HEADER = TRUE
+  FIELD_OPTIONALLY_ENCLOSED_BY = '"' ESCAPE = NONE ESCAPE_UNENCLOSED_FIELD = NONE
+  NULL_IF = () EMPTY_FIELD_AS_NULL = TRUE ENCODING = 'UTF8'`
+}
+
+// Integration lets Snowflake take on a role in the AWS account. The role need not exist yet: its trust policy needs
+// what DESC INTEGRATION answers.
+func Integration(n Names, bucket, roleARN string) string {
+	return fmt.Sprintf(`CREATE STORAGE INTEGRATION IF NOT EXISTS %s TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE
+  STORAGE_AWS_ROLE_ARN = %s STORAGE_ALLOWED_LOCATIONS = (%s)`, Quote(n.Integration), Literal(roleARN), Literal(stageURL(bucket)))
+}
+
+// Stage and Pipe are created once the integration works.
+func Stage(n Names, bucket string) string {
+	return fmt.Sprintf(`CREATE STAGE IF NOT EXISTS %s URL = %s STORAGE_INTEGRATION = %s
+  FILE_FORMAT = (FORMAT_NAME = %s)`, n.In(n.Stage), Literal(stageURL(bucket)), Quote(n.Integration), Literal(n.In(n.Format)))
+}
+
+// Pipe loads what lands in the stage into the micro-batch table.
+func Pipe(n Names) string {
+	return fmt.Sprintf(`CREATE PIPE IF NOT EXISTS %s AUTO_INGEST = TRUE AS
+  COPY INTO %s FROM @%s MATCH_BY_COLUMN_NAME = CASE_SENSITIVE`, n.In(n.Pipe), n.In(n.Microbatch), n.In(n.Stage))
+}
+
+// stageURL ends in a slash: without it the stage would also see other prefixes that begin alike.
+func stageURL(bucket string) string { return "s3://" + bucket + "/" + rawzone.Rows }
+
+// Merge is the statement that brings rows into the streaming table: two binds, the rows as a JSON array of arrays of
+// strings and nulls in the order of the schema's table columns, and the lowest ordinal among them.
+//
+// Rows that are there already are left alone, so it may be repeated. The QUALIFY drops a row that comes twice in one
+// source, which MERGE would refuse. The lowest ordinal lets Snowflake skip the micro-partitions that hold only older
+// rows. All values travel as text in one bind: a number of 38 digits stays exact, and the statement's text is the same
+// for each batch.
+func Merge(n Names, s record.Schema) string {
+	columns := s.TableColumns()
+	var source, names, values []string
+	for i, c := range columns {
+		name := Quote(c.Name)
+		source = append(source, fmt.Sprintf("    %s AS %s", cast(c, fmt.Sprintf("f.value[%d]::STRING", i)), name))
+		names = append(names, name)
+		values = append(values, "s."+name)
+	}
+	return fmt.Sprintf(`MERGE INTO %s AS t USING (
+  SELECT
+%s
+  FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_SHARD", "_ORDINAL" ORDER BY 1) = 1
+) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_ORDINAL" >= ?
+WHEN NOT MATCHED THEN INSERT (%s)
+  VALUES (%s)`, n.In(n.Streaming), strings.Join(source, ",\n"), strings.Join(names, ", "), strings.Join(values, ", "))
+}
+
+func cast(c record.Column, text string) string {
+	switch c.Type {
+	case record.String:
+		return text
+	case record.Variant:
+		return "PARSE_JSON(" + text + ")"
+	case record.Timestamp:
+		return text + "::TIMESTAMP_NTZ"
+	}
+	return text + "::" + sqlType(c)
+}

@@ -1,0 +1,108 @@
+// Package datalake keeps the raw zone: a batch becomes an object there exactly once, and a shard's ledger moves on
+// only from the state that its writer has read.
+//
+// Both guarantees are S3's own. An object of rows is written with If-None-Match: *, so of two writers one wins and the
+// other is told the range that the winner wrote. The ledger is replaced with If-Match on its ETag, so a writer that was
+// overtaken is stopped (ErrFenced) and can do no more harm. S3 acknowledges a write when it is durable.
+package datalake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// ErrFenced means that another writer has moved the shard's ledger on. Whoever gets it must stop: what it holds has
+// landed, or will land through the retry.
+var ErrFenced = errors.New("the shard's ledger was moved on by another writer")
+
+// Lake is the bucket that the raw zone lies in. It is safe for concurrent use.
+type Lake struct {
+	api    *s3.Client
+	bucket string
+}
+
+// attempts is how often a call is tried, with the SDK's backoff and jitter in between: about 20 s of S3 trouble are
+// waited out here before the whole batch is tried again.
+const attempts = 8
+
+// New returns the lake in a bucket, which must exist. 409 ConditionalRequestConflict, which the SDK takes for final,
+// is retried: it only says that another write on the same key is under way.
+func New(api *s3.Client, bucket string) *Lake {
+	o := api.Options()
+	o.Retryer = retry.AddWithErrorCodes(retry.AddWithMaxAttempts(o.Retryer, attempts), "ConditionalRequestConflict")
+	return &Lake{s3.New(o), bucket}
+}
+
+// Bucket is the bucket's name.
+func (l *Lake) Bucket() string { return l.bucket }
+
+// Land writes the object o with its rows. Where the object is there already, written by an earlier attempt or by
+// another writer, its own range is returned with adopted true: that one counts, and nothing was written.
+func (l *Lake) Land(ctx context.Context, o rawzone.Object, csv []byte) (landed rawzone.Object, adopted bool, err error) {
+	_, err = l.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &l.bucket, Key: &o.Key, Body: bytes.NewReader(csv),
+		ContentType: aws.String("text/csv; charset=utf-8; header=present"),
+		IfNoneMatch: aws.String("*"), Metadata: o.Metadata(),
+	})
+	switch {
+	case err == nil:
+		return o, false, nil
+	case !is(err, "PreconditionFailed"):
+		return o, false, fmt.Errorf("write object %s to bucket %s: %w", o.Key, l.bucket, err)
+	}
+	landed, err = l.Object(ctx, o.Key)
+	if err == nil && (landed.First != o.First || landed.FirstOrdinal != o.FirstOrdinal) {
+		err = fmt.Errorf("object %s opens with %s ordinal %d, not with %s ordinal %d: it was not written for this ledger",
+			o.Key, landed.First.Sequence, landed.FirstOrdinal, o.First.Sequence, o.FirstOrdinal)
+	}
+	return landed, true, err
+}
+
+// Object reads the range of an object of rows from its metadata.
+func (l *Lake) Object(ctx context.Context, key string) (rawzone.Object, error) {
+	out, err := l.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &l.bucket, Key: &key})
+	if err != nil {
+		return rawzone.Object{}, fmt.Errorf("look at object %s in bucket %s: %w", key, l.bucket, err)
+	}
+	return rawzone.ParseObject(key, out.Metadata)
+}
+
+// Read returns an object's bytes.
+func (l *Lake) Read(ctx context.Context, key string) ([]byte, error) {
+	out, err := l.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.bucket, Key: &key})
+	if err != nil {
+		return nil, fmt.Errorf("read object %s from bucket %s: %w", key, l.bucket, err)
+	}
+	defer out.Body.Close()
+	text, err := io.ReadAll(out.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read object %s from bucket %s: %w", key, l.bucket, err)
+	}
+	return text, nil
+}
+
+// Quarantine writes rejected records. It may be repeated: the key is fixed by the records, and so are the bytes.
+func (l *Lake) Quarantine(ctx context.Context, key string, ndjson []byte) error {
+	_, err := l.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(ndjson), ContentType: aws.String("application/x-ndjson"),
+	})
+	if err != nil {
+		return fmt.Errorf("write quarantine object %s to bucket %s: %w", key, l.bucket, err)
+	}
+	return nil
+}
+
+func is(err error, code string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code
+}

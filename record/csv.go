@@ -1,0 +1,178 @@
+package record
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// The CSV of the raw zone, for people and for Snowflake's file format alike:
+//
+//   - UTF-8, a header line with the column names, comma between fields, LF after each line;
+//   - NULL is nothing at all between two commas; the empty string is "";
+//   - a field is put in double quotes, and quotes in it doubled, unless it consists of characters that no reader
+//     takes for anything else. So \N, CR, LF, CRLF, =cmd and blanks at both ends come back byte for byte;
+//   - a backslash is a backslash (the file format must say ESCAPE = NONE and ESCAPE_UNENCLOSED_FIELD = NONE).
+//
+// encoding/csv is not used: its writer leaves \N and NULL alike, and its reader turns CRLF inside quotes into LF.
+
+// AppendCSVHeader appends the header line of a table with these columns.
+func AppendCSVHeader(dst []byte, columns []Column) []byte {
+	for i, c := range columns {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendField(dst, Value{Text: []byte(c.Name)})
+	}
+	return append(dst, '\n')
+}
+
+// appendField appends one field.
+func appendField(dst []byte, v Value) []byte {
+	switch {
+	case v.Null:
+		return dst
+	case plain(v.Text):
+		return append(dst, v.Text...)
+	}
+	dst = append(dst, '"')
+	rest := v.Text
+	for {
+		i := bytes.IndexByte(rest, '"')
+		if i < 0 {
+			break
+		}
+		dst = append(append(dst, rest[:i+1]...), '"')
+		rest = rest[i+1:]
+	}
+	return append(append(dst, rest...), '"')
+}
+
+// plain reports whether text may stand without quotes.
+func plain(text []byte) bool {
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_', c == '-', c == '.', c == ':':
+		case c == ' ':
+			if text[0] == ' ' || text[len(text)-1] == ' ' {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return len(text) > 0
+}
+
+// CSVReader reads the CSV that this package writes. Anything else is an error: it is a format between our own
+// parts, and a reader that guesses would hide a damaged object.
+type CSVReader struct {
+	data   []byte
+	at     int
+	line   int
+	header []string
+	row    []Value
+}
+
+// NewCSVReader reads the header line; io.ErrUnexpectedEOF means that it is not complete.
+func NewCSVReader(data []byte) (*CSVReader, error) {
+	r := &CSVReader{data: data}
+	row, err := r.read()
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, fmt.Errorf("CSV header: %w", err)
+	}
+	for _, v := range row {
+		r.header = append(r.header, string(v.Text))
+	}
+	return r, nil
+}
+
+// Header are the column names.
+func (r *CSVReader) Header() []string { return r.header }
+
+// Next returns the next row, as many values as the header has names, or io.EOF after the last. The row is valid
+// until the next call.
+func (r *CSVReader) Next() ([]Value, error) {
+	row, err := r.read()
+	if err == io.EOF {
+		return nil, io.EOF
+	}
+	if err == nil && len(row) != len(r.header) {
+		err = fmt.Errorf("%d fields where the header has %d", len(row), len(r.header))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("CSV line %d: %w", r.line, err)
+	}
+	return row, nil
+}
+
+func (r *CSVReader) read() ([]Value, error) {
+	if r.at == len(r.data) {
+		return nil, io.EOF
+	}
+	r.line++
+	r.row = r.row[:0]
+	for {
+		v, err := r.field()
+		if err != nil {
+			return nil, err
+		}
+		r.row = append(r.row, v)
+		if r.at == len(r.data) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		c := r.data[r.at]
+		r.at++
+		switch c {
+		case ',':
+		case '\n':
+			return r.row, nil
+		default:
+			return nil, fmt.Errorf("byte %d: text after a closing quote", r.at)
+		}
+	}
+}
+
+// field reads one field up to the comma or line feed after it.
+func (r *CSVReader) field() (Value, error) {
+	if r.at < len(r.data) && r.data[r.at] == '"' {
+		return r.quoted()
+	}
+	start := r.at
+	n := bytes.IndexAny(r.data[start:], ",\n")
+	if n < 0 {
+		return Value{}, io.ErrUnexpectedEOF
+	}
+	r.at += n
+	text := r.data[start:r.at]
+	if n > 0 && !plain(text) {
+		return Value{}, fmt.Errorf("byte %d: a field that needs quotes has none", start)
+	}
+	return Value{Text: text, Null: n == 0}, nil
+}
+
+func (r *CSVReader) quoted() (Value, error) {
+	r.at++
+	start := r.at
+	var text []byte
+	for {
+		n := bytes.IndexByte(r.data[r.at:], '"')
+		if n < 0 {
+			return Value{}, io.ErrUnexpectedEOF
+		}
+		end := r.at + n
+		r.at = end + 1
+		if r.at == len(r.data) || r.data[r.at] != '"' {
+			if text == nil {
+				return Value{Text: r.data[start:end]}, nil
+			}
+			return Value{Text: append(text, r.data[start:end]...)}, nil
+		}
+		text = append(text, r.data[start:r.at]...)
+		r.at++
+		start = r.at
+	}
+}

@@ -1,0 +1,94 @@
+package rawzone
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/snowstream/snowstream/record"
+)
+
+// Object is an object of rows: its name, and the range of records that it decides, which lies in its metadata. A
+// writer that finds the object there already adopts this range and goes on behind it.
+type Object struct {
+	Key string
+	// First and Last are the ends of the range, rejected records included.
+	First, Last               record.Position
+	FirstOrdinal, LastOrdinal int64
+	// Rows counts the lines behind the header; Quarantined the records of the range without one.
+	Rows, Quarantined int
+	// Quarantine is the key of the object that holds them, empty if there are none.
+	Quarantine string
+	// The totals of the shard once this object has landed, so that a lost ledger can be rebuilt from its last two
+	// objects instead of from all.
+	TotalRecords, TotalQuarantined, TotalObjects int64
+}
+
+// Of is the object that a batch becomes, on top of what the ledger covers.
+func Of(b record.Batch, folder record.Folder, l Ledger) Object {
+	o := Object{
+		Key:   RowsKey(folder, b.Folder, l.Stream, b.First, b.FirstOrdinal),
+		First: b.First, Last: b.Last, FirstOrdinal: b.FirstOrdinal, LastOrdinal: b.LastOrdinal,
+		Rows: b.Rows, Quarantined: len(b.Rejected),
+		TotalRecords:     l.Records + int64(b.Records),
+		TotalQuarantined: l.Quarantined + int64(len(b.Rejected)),
+		TotalObjects:     l.Objects + 1,
+	}
+	if len(b.Rejected) > 0 {
+		o.Quarantine = QuarantineKey(l.Stream, b.First, b.Last, b.FirstOrdinal)
+	}
+	return o
+}
+
+// Metadata is the range as user metadata of the object: about 0.5 KB, where S3 allows 2.
+func (o Object) Metadata() map[string]string {
+	return map[string]string{
+		"shard":            o.First.Shard,
+		"first-sequence":   o.First.Sequence,
+		"first-sub":        strconv.FormatInt(o.First.Subsequence, 10),
+		"last-sequence":    o.Last.Sequence,
+		"last-sub":         strconv.FormatInt(o.Last.Subsequence, 10),
+		"first-ordinal":    strconv.FormatInt(o.FirstOrdinal, 10),
+		"last-ordinal":     strconv.FormatInt(o.LastOrdinal, 10),
+		"rows":             strconv.Itoa(o.Rows),
+		"quarantined":      strconv.Itoa(o.Quarantined),
+		"quarantine":       o.Quarantine,
+		"total-records":    strconv.FormatInt(o.TotalRecords, 10),
+		"total-quarantine": strconv.FormatInt(o.TotalQuarantined, 10),
+		"total-objects":    strconv.FormatInt(o.TotalObjects, 10),
+	}
+}
+
+// ParseObject reads the range from an object's metadata and refuses one that contradicts itself.
+func ParseObject(key string, metadata map[string]string) (Object, error) {
+	var err error
+	number := func(name string) int64 {
+		n, e := strconv.ParseInt(metadata[name], 10, 64)
+		if e != nil && err == nil {
+			err = fmt.Errorf("object %s: metadata %q is not a number", key, name)
+		}
+		return n
+	}
+	shard := metadata["shard"]
+	o := Object{
+		Key:              key,
+		First:            record.Position{Shard: shard, Sequence: metadata["first-sequence"], Subsequence: number("first-sub")},
+		Last:             record.Position{Shard: shard, Sequence: metadata["last-sequence"], Subsequence: number("last-sub")},
+		FirstOrdinal:     number("first-ordinal"),
+		LastOrdinal:      number("last-ordinal"),
+		Rows:             int(number("rows")),
+		Quarantined:      int(number("quarantined")),
+		Quarantine:       metadata["quarantine"],
+		TotalRecords:     number("total-records"),
+		TotalQuarantined: number("total-quarantine"),
+		TotalObjects:     number("total-objects"),
+	}
+	switch {
+	case err != nil:
+		return Object{}, err
+	case shard == "" || o.First.Sequence == "" || o.First.Compare(o.Last) > 0,
+		o.FirstOrdinal < 1 || o.LastOrdinal-o.FirstOrdinal+1 != int64(o.Rows+o.Quarantined),
+		(o.Quarantined > 0) != (o.Quarantine != ""):
+		return Object{}, fmt.Errorf("object %s: its metadata contradicts itself: it was not written by snowstream, or was changed since", key)
+	}
+	return o, nil
+}

@@ -1,0 +1,58 @@
+package rawzone
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/snowstream/snowstream/record"
+)
+
+// line is one record in quarantine, as NDJSON.
+type line struct {
+	Stream       string        `json:"stream"`
+	Shard        string        `json:"shard"`
+	Sequence     string        `json:"sequence"`
+	Subsequence  int64         `json:"subsequence"`
+	Ordinal      int64         `json:"ordinal"`
+	ArrivedAt    time.Time     `json:"arrived_at"`
+	PartitionKey string        `json:"partition_key"`
+	Reason       record.Reason `json:"reason"`
+	// Data is the payload as it came, in base64: it may be anything.
+	Data []byte `json:"data"`
+}
+
+// EncodeQuarantine writes rejected records as NDJSON, one a line.
+func EncodeQuarantine(stream string, rejected []record.Rejected) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	for _, r := range rejected {
+		err := e.Encode(line{stream, r.Shard, r.Sequence, r.Subsequence, r.Ordinal, r.ArrivedAt.UTC(), r.PartitionKey, r.Reason, r.Data})
+		if err != nil {
+			return nil, fmt.Errorf("quarantine record %s/%s: %w", r.Shard, r.Sequence, err)
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// DecodeQuarantine reads what EncodeQuarantine wrote.
+func DecodeQuarantine(text []byte) ([]record.Rejected, error) {
+	var out []record.Rejected
+	d := json.NewDecoder(bytes.NewReader(text))
+	for d.More() {
+		var l line
+		if err := d.Decode(&l); err != nil {
+			return nil, fmt.Errorf("quarantine line %d: %w", len(out)+1, err)
+		}
+		out = append(out, record.Rejected{
+			Record: record.Record{
+				Position:     record.Position{Shard: l.Shard, Sequence: l.Sequence, Subsequence: l.Subsequence},
+				PartitionKey: l.PartitionKey, ArrivedAt: l.ArrivedAt, Data: l.Data,
+			},
+			Ordinal: l.Ordinal, Reason: l.Reason,
+		})
+	}
+	return out, nil
+}

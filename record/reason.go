@@ -1,0 +1,33 @@
+package record
+
+// Code is why a record cannot become a row. It stands in the quarantine, so its text never changes.
+type Code string
+
+// The reasons. OK is the absence of one.
+const (
+	OK             Code = ""
+	Empty          Code = "empty"           // no bytes, or only white space
+	NotUTF8        Code = "not_utf8"        // text that is not UTF-8
+	NotJSON        Code = "not_json"        // not a JSON document, or bytes after its end
+	NotObject      Code = "not_object"      // JSON, but not an object
+	LoneSurrogate  Code = "lone_surrogate"  // half of a surrogate pair, which no text can hold
+	DuplicateField Code = "duplicate_field" // a name that comes twice in one object
+	TooDeep        Code = "too_deep"        // nested deeper than 64 levels
+	MissingField   Code = "missing_field"   // a required field is not there
+	NullField      Code = "null_field"      // a required field is null
+	WrongType      Code = "wrong_type"      // a value of another kind
+	NotExact       Code = "not_exact"       // a number with more decimal places than the column has
+	OutOfRange     Code = "out_of_range"    // more digits than the column holds, or a time outside years 1 to 9999
+)
+
+// Reason says what was wrong with a record and where. It never holds a piece of the payload: reasons are logged,
+// payloads are not.
+type Reason struct {
+	Code Code `json:"code"`
+	// Field is the schema's field that did not fit, if it was one.
+	Field string `json:"field,omitempty"`
+	// Expected is what the schema asked for there.
+	Expected string `json:"expected,omitempty"`
+	// Offset is the byte of the payload at which reading ended.
+	Offset int `json:"offset"`
+}

@@ -1,0 +1,54 @@
+// Package function is what both Lambda functions are wired with: the names of their environment variables and the
+// hand-over to the Lambda runtime. Its sub-packages join the boxes of one function each.
+//
+// Endpoints, region and credentials come from the AWS SDK's own variables (AWS_ENDPOINT_URL_S3 and so on), so nothing
+// here knows where it runs. The functions' own commands call the sub-packages, and so does snowstream, which starts
+// itself as a function when the whole drawing runs on one machine.
+package function
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+// The environment of both functions.
+const (
+	// Bucket is the raw zone's bucket.
+	Bucket = "SNOWSTREAM_BUCKET"
+	// UpsertFunction is the name or ARN that the orchestrator invokes.
+	UpsertFunction = "SNOWSTREAM_UPSERT_FUNCTION"
+	// Account, User, PrivateKey (PEM), Role and Warehouse are Upsert's login; Endpoint replaces the account's host.
+	Account    = "SNOWSTREAM_SNOWFLAKE_ACCOUNT"
+	User       = "SNOWSTREAM_SNOWFLAKE_USER"
+	PrivateKey = "SNOWSTREAM_SNOWFLAKE_PRIVATE_KEY"
+	Role       = "SNOWSTREAM_SNOWFLAKE_ROLE"
+	Warehouse  = "SNOWSTREAM_SNOWFLAKE_WAREHOUSE"
+	Endpoint   = "SNOWSTREAM_SNOWFLAKE_ENDPOINT"
+	// Database, Schema and Table name the streaming table; empty takes the sensor example's names.
+	Database = "SNOWSTREAM_SNOWFLAKE_DATABASE"
+	Schema   = "SNOWSTREAM_SNOWFLAKE_SCHEMA"
+	Table    = "SNOWSTREAM_STREAMING_TABLE"
+)
+
+// Handler is a function's handler: one payload in, one answer out.
+type Handler func(ctx context.Context, payload []byte) ([]byte, error)
+
+// Invoke makes a Handler a lambda.Handler, which gets the payload's bytes and not a decoded value.
+func (h Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) { return h(ctx, payload) }
+
+var _ lambda.Handler = Handler(nil)
+
+// Start hands the handler to the Lambda runtime, which ends the process when there is nothing more to do.
+func Start(ctx context.Context, h Handler) { lambda.StartWithOptions(h, lambda.WithContext(ctx)) }
+
+// Required is the value of an environment variable that the function cannot do without.
+func Required(variable string) (string, error) {
+	value := os.Getenv(variable)
+	if value == "" {
+		return "", fmt.Errorf("the function's environment has no %s", variable)
+	}
+	return value, nil
+}

@@ -1,0 +1,46 @@
+// Package orchestrator wires SnowflakeOrchestrator from its environment.
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/snowstream/snowstream/cmd/internal/function"
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/invoke"
+	"github.com/snowstream/snowstream/processing/orchestrator"
+	"github.com/snowstream/snowstream/record"
+)
+
+// answered is what an event source mapping with ReportBatchItemFailures takes for "all done". A batch that failed is
+// returned as an error instead: it shows in the function's metrics, and the ledger makes repeating it cheap.
+var answered = []byte(`{"batchItemFailures":[]}`)
+
+// Run is SnowflakeOrchestrator until the runtime ends the process.
+func Run(ctx context.Context, log io.Writer) error {
+	logger := slog.New(slog.NewJSONHandler(log, nil))
+	bucket, err := function.Required(function.Bucket)
+	if err != nil {
+		return err
+	}
+	name, err := function.Required(function.UpsertFunction)
+	if err != nil {
+		return err
+	}
+	aws, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	lake := datalake.New(s3.NewFromConfig(aws), bucket)
+	o := orchestrator.New(record.Sensor(), lake, invoke.New(lambda.NewFromConfig(aws), name), logger)
+	function.Start(ctx, func(ctx context.Context, event []byte) ([]byte, error) {
+		return answered, o.Handle(ctx, event)
+	})
+	return nil
+}

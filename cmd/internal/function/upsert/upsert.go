@@ -1,0 +1,76 @@
+// Package upsert wires SnowflakeUpsert from its environment.
+package upsert
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/snowstream/snowstream/cmd/internal/function"
+	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/landing/snowflake"
+	"github.com/snowstream/snowstream/landing/streaming"
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/upsert"
+	"github.com/snowstream/snowstream/record"
+)
+
+// Run is SnowflakeUpsert until the runtime ends the process.
+func Run(ctx context.Context, log io.Writer) error {
+	logger := slog.New(slog.NewJSONHandler(log, nil))
+	bucket, err := function.Required(function.Bucket)
+	if err != nil {
+		return err
+	}
+	names := tableNames()
+	db, err := openSnowflake(names)
+	if err != nil {
+		return err
+	}
+	aws, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	table := streaming.New(db, names, record.Sensor())
+	u := upsert.New(record.Sensor(), table, datalake.New(s3.NewFromConfig(aws), bucket), logger)
+	function.Start(ctx, func(ctx context.Context, payload []byte) ([]byte, error) {
+		var id string
+		if c, ok := lambdacontext.FromContext(ctx); ok {
+			id = c.AwsRequestID
+		}
+		return u.Handle(ctx, id, payload)
+	})
+	return nil
+}
+
+func tableNames() schema.Names {
+	names := schema.Defaults()
+	for variable, name := range map[string]*string{function.Database: &names.Database, function.Schema: &names.Schema, function.Table: &names.Streaming} {
+		if value := os.Getenv(variable); value != "" {
+			*name = value
+		}
+	}
+	return names
+}
+
+func openSnowflake(names schema.Names) (*snowflake.DB, error) {
+	text, err := function.Required(function.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	key, err := snowflake.ParseKey([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", function.PrivateKey, err)
+	}
+	return snowflake.Open(snowflake.Config{
+		Account: os.Getenv(function.Account), User: os.Getenv(function.User), PrivateKey: key,
+		Role: os.Getenv(function.Role), Warehouse: os.Getenv(function.Warehouse), Endpoint: os.Getenv(function.Endpoint),
+		Database: names.Database, Schema: names.Schema,
+	})
+}

@@ -1,0 +1,229 @@
+// Package archtest keeps the drawing's arrows: who may import whom, who owns which heavy dependency, and who may end
+// the process. It parses the files itself, so a bad import fails at once and not when a cache expires.
+package archtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/snowstream/snowstream"
+
+// arrows says for each folder what of ours it may import. The longest prefix counts; a folder without one is not in
+// the drawing yet and fails.
+var arrows = []struct {
+	folder  string
+	imports []string
+	why     string
+}{
+	{"record", []string{"record"}, "record is what all boxes agree on: it stays pure, so that it can be fuzzed and trusted"},
+	{"producer", []string{"record", "producer"}, "columns meet only in record"},
+	{"listener", []string{"record", "listener"}, "columns meet only in record"},
+	{"processing", []string{"record", "processing"}, "columns meet only in record"},
+	{"landing", []string{"record", "landing"}, "columns meet only in record"},
+	{"local/kinesis", []string{"local/kinesis"}, "local services meet over the real wire, or a local pass would mean nothing"},
+	{"local/s3", []string{"local/s3"}, "local services meet over the real wire, or a local pass would mean nothing"},
+	{"local/lambda", []string{"local/lambda"}, "local services meet over the real wire, or a local pass would mean nothing"},
+	{"local/warehouse", []string{"local/warehouse"}, "local services meet over the real wire, or a local pass would mean nothing"},
+	{"cmd", []string{""}, "commands join the boxes"},
+	{"e2e", []string{""}, "whole-system tests see everything"},
+	{"internal/archtest", nil, "this test needs nothing"},
+}
+
+// owners says who may import a heavy dependency in code that ships.
+var owners = []struct {
+	dependency string
+	folders    []string
+}{
+	{"github.com/snowflakedb/gosnowflake", []string{"landing/snowflake"}},
+	{"github.com/duckdb/duckdb-go", []string{"local/warehouse"}},
+	{"github.com/rclone/gofakes3", []string{"local/s3"}},
+	{"github.com/aws/aws-sdk-go-v2/service/kinesis", []string{"listener", "local/lambda", "cmd"}},
+	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"processing/datalake", "local/lambda", "local/warehouse", "cmd"}},
+	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"processing/invoke", "cmd"}},
+	{"github.com/aws/aws-lambda-go", []string{"cmd"}},
+	{"github.com/spf13/cobra", []string{"cmd"}},
+	{"github.com/charmbracelet", []string{"cmd"}},
+}
+
+// lambdas is all that the deployed functions may reach, directly or not.
+var lambdas = []string{"record", "processing", "landing", "cmd/internal/function"}
+
+// file is one parsed source file.
+type file struct {
+	path, folder string
+	test         bool
+	syntax       *ast.File
+	ours, others []string
+}
+
+func source(t *testing.T) []file {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []file
+	err = fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		f := file{path: name, folder: path.Dir(name), test: strings.HasSuffix(name, "_test.go"), syntax: syntax}
+		for _, i := range syntax.Imports {
+			imported := strings.Trim(i.Path.Value, `"`)
+			if rest, ok := strings.CutPrefix(imported, module+"/"); ok {
+				f.ours = append(f.ours, rest)
+			} else {
+				f.others = append(f.others, imported)
+			}
+		}
+		out = append(out, f)
+		return nil
+	})
+	if err != nil || len(out) < 10 {
+		t.Fatalf("read the module's source: %d files, %v", len(out), err)
+	}
+	return out
+}
+
+// within reports whether folder is one of the roots or lies below one. The root "" holds everything.
+func within(folder string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return root == "" || folder == root || strings.HasPrefix(folder, root+"/")
+	})
+}
+
+func TestArrows(t *testing.T) {
+	for _, f := range source(t) {
+		i := slices.IndexFunc(arrows, func(a struct {
+			folder  string
+			imports []string
+			why     string
+		}) bool {
+			return within(f.folder, []string{a.folder})
+		})
+		if i < 0 {
+			t.Errorf("%s: the folder %s is not in the drawing: give it an arrow in internal/archtest first", f.path, f.folder)
+			continue
+		}
+		for _, imported := range f.ours {
+			if !within(imported, arrows[i].imports) {
+				t.Errorf("%s imports %s: %s", f.path, imported, arrows[i].why)
+			}
+			if within(imported, []string{"cmd"}) && !within(f.folder, []string{"cmd", "e2e"}) {
+				t.Errorf("%s imports %s: nothing imports a command", f.path, imported)
+			}
+		}
+		if !f.test && within(f.folder, []string{"record"}) {
+			for _, imported := range f.others {
+				if strings.Contains(imported, ".") {
+					t.Errorf("%s imports %s: %s", f.path, imported, arrows[0].why)
+				}
+			}
+		}
+	}
+}
+
+func TestOwners(t *testing.T) {
+	for _, f := range source(t) {
+		for _, imported := range f.others {
+			for _, o := range owners {
+				if !f.test && within(imported, []string{o.dependency, o.dependency + "/v2"}) && !within(f.folder, o.folders) {
+					t.Errorf("%s imports %s: only %s may, so that it can be replaced in one place", f.path, imported, strings.Join(o.folders, ", "))
+				}
+			}
+		}
+	}
+}
+
+// TestLambdasStaySmall follows the imports of the deployed functions.
+func TestLambdasStaySmall(t *testing.T) {
+	imports := map[string][]string{}
+	for _, f := range source(t) {
+		if !f.test {
+			imports[f.folder] = append(imports[f.folder], f.ours...)
+		}
+	}
+	for _, start := range []string{"cmd/orchestrator-lambda", "cmd/upsert-lambda"} {
+		if len(imports[start]) == 0 {
+			t.Errorf("%s imports nothing: has it moved?", start)
+		}
+		seen, queue := map[string]bool{}, slices.Clone(imports[start])
+		for len(queue) > 0 {
+			folder := queue[0]
+			queue = queue[1:]
+			if seen[folder] {
+				continue
+			}
+			seen[folder] = true
+			queue = append(queue, imports[folder]...)
+			if !within(folder, lambdas) {
+				t.Errorf("%s reaches %s: a function holds the record path and nothing else", start, folder)
+			}
+		}
+	}
+}
+
+// TestOnlyMainExits: a box that ends the process takes the others' unfinished work with it.
+func TestOnlyMainExits(t *testing.T) {
+	for _, f := range source(t) {
+		if f.test || within(f.folder, []string{"cmd"}) && path.Base(f.path) == "main.go" {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := s.X.(*ast.Ident); ok && (x.Name == "os" && s.Sel.Name == "Exit" || x.Name == "log" && strings.HasPrefix(s.Sel.Name, "Fatal")) {
+				t.Errorf("%s calls %s.%s: only main ends the process", f.path, x.Name, s.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+// TestHouse: each package says what it is for, no code runs before main, and no name is a drawer for anything.
+func TestHouse(t *testing.T) {
+	described, folders := map[string]bool{}, map[string]string{}
+	for _, f := range source(t) {
+		if f.test && f.folder != "internal/archtest" {
+			continue
+		}
+		folders[f.folder] = f.path
+		if doc := f.syntax.Doc.Text(); strings.HasPrefix(doc, "Package ") || strings.HasPrefix(doc, "Command ") {
+			described[f.folder] = true
+		}
+		if slices.Contains([]string{"util", "utils", "common", "helpers", "models", "types", "manager", "pkg", "shared", "base"}, f.syntax.Name.Name) {
+			t.Errorf("%s: package %s: a folder is a box of the drawing", f.path, f.syntax.Name.Name)
+		}
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s has init(): nothing happens before main", f.path)
+			}
+		}
+	}
+	for folder := range folders {
+		if !described[folder] && folder != "e2e" {
+			t.Errorf("%s: the package has no comment that says what it is for", folder)
+		}
+	}
+}

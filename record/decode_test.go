@@ -1,0 +1,211 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/big"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// everything has one column of each type, all optional.
+func everything() Schema {
+	return Schema{Columns: []Column{
+		{Field: "i", Name: "I", Type: Integer},
+		{Field: "n", Name: "N", Type: Number, Precision: 10, Scale: 2},
+		{Field: "s", Name: "S", Type: String},
+		{Field: "b", Name: "B", Type: Boolean},
+		{Field: "t", Name: "T", Type: Timestamp},
+		{Field: "v", Name: "V", Type: Variant},
+	}}
+}
+
+// show writes a row so that a table can state it: NULL and "" differ.
+func show(row []Value) string {
+	var parts []string
+	for _, v := range row {
+		if v.Null {
+			parts = append(parts, "NULL")
+		} else {
+			parts = append(parts, "<"+string(v.Text)+">")
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func TestDecodeSensor(t *testing.T) {
+	tests := []struct{ payload, row, code string }{
+		{`{"sensorId": 6, "currentTemperature": 64, "status": "OK"}`, "<6> <64> <OK>", ""},
+		{` {"status":"WARN","currentTemperature":-0,"sensorId":5e1,"more":[1,{"a":null}]} ` + "\n", "<50> <0> <WARN>", ""},
+		{`{"sensorId":64.0,"currentTemperature":1e37,"status":""}`, "<64> <1" + strings.Repeat("0", 37) + "> <>", ""},
+		{`{"sensorId":64.7,"currentTemperature":1,"status":"OK"}`, "", "not_exact"},
+		{`{"sensorId":1e38,"currentTemperature":1,"status":"OK"}`, "", "out_of_range"},
+		{`{"sensorId":9223372036854775808,"currentTemperature":9007199254740993,"status":"OK"}`, "<9223372036854775808> <9007199254740993> <OK>", ""},
+		{`{"sensorId":` + strings.Repeat("9", 38) + `,"currentTemperature":1,"status":"OK"}`, "<" + strings.Repeat("9", 38) + "> <1> <OK>", ""},
+		{`{"sensorId":` + strings.Repeat("9", 39) + `,"currentTemperature":1,"status":"OK"}`, "", "out_of_range"},
+		{`{"sensorId":"6","currentTemperature":1,"status":"OK"}`, "", "wrong_type"},
+		{`{"sensorId":6,"currentTemperature":1,"status":7}`, "", "wrong_type"},
+		{`{"sensorId":6,"currentTemperature":1}`, "", "missing_field"},
+		{`{"sensorId":6,"currentTemperature":null,"status":"OK"}`, "", "null_field"},
+		{`{"sensorid":6,"currentTemperature":1,"status":"OK"}`, "", "missing_field"},
+		{`{"sensorId":6,"sensorId":7,"currentTemperature":1,"status":"OK"}`, "", "duplicate_field"},
+		{`{"sensorId":6,"x":{"a":1,"\u0061":2},"currentTemperature":1,"status":"OK"}`, "", "duplicate_field"},
+		{`{"sensorId":6,"currentTemperature":1,"status":"\ud83d\ude00\u0000\/"}`, "<6> <1> <😀\x00/>", ""},
+		{`{"sensorId":6,"currentTemperature":1,"status":"\ud83d"}`, "", "lone_surrogate"},
+		{`{"sensorId":6,"currentTemperature":1,"status":"\ud83dx"}`, "", "lone_surrogate"},
+		{`{"sensorId":6,"currentTemperature":1,"status":"\ude00\ud83d"}`, "", "lone_surrogate"},
+		{"{\"sensorId\":6,\"currentTemperature\":1,\"status\":\"a\xffb\"}", "", "not_utf8"},
+		{"{\"sensorId\":6,\"currentTemperature\":1,\"status\":\"\\n\xff\"}", "", "not_utf8"},
+		{"{\"sensorId\":6,\"currentTemperature\":1,\"status\":\"a\nb\"}", "", "not_json"},
+		{`{"sensorId":NaN,"currentTemperature":1,"status":"OK"}`, "", "not_json"},
+		{`{"sensorId":Infinity,"currentTemperature":1,"status":"OK"}`, "", "not_json"},
+		{`{"sensorId":06,"currentTemperature":1,"status":"OK"}`, "", "not_json"},
+		{`{"sensorId":+6,"currentTemperature":1,"status":"OK"}`, "", "not_json"},
+		{`{"sensorId":6.,"currentTemperature":1,"status":"OK"}`, "", "not_json"},
+		{`{'sensorId':6}`, "", "not_json"},
+		{`{"sensorId":6,"currentTemperature":1,"status":"OK"} {}`, "", "not_json"},
+		{`{"sensorId":6,"currentTemperature":1,"status":"OK",}`, "", "not_json"},
+		{`{"sensorId":6,"currentTemperature":1,"status":"OK"`, "", "not_json"},
+		{"\x1f\x8b\x08\x00", "", "not_json"},
+		{"", "", "empty"},
+		{" \r\n\t", "", "empty"},
+		{"[1]", "", "not_object"},
+		{`"text"`, "", "not_object"},
+		{"null", "", "not_object"},
+		{"null null", "", "not_json"},
+		{`{"x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `,"sensorId":6,"currentTemperature":1,"status":"OK"}`, "<6> <1> <OK>", ""},
+		{`{"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, "", "too_deep"},
+		{strings.Repeat("[", 1e6), "", "too_deep"},
+	}
+	d := NewDecoder(Sensor())
+	for _, tt := range tests {
+		row, reason := d.Decode([]byte(tt.payload))
+		var code string
+		if reason != nil {
+			code = string(reason.Code)
+		}
+		if got := show(row); got != tt.row || code != tt.code {
+			t.Errorf("%.90q:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
+		}
+	}
+}
+
+func TestDecodeTypes(t *testing.T) {
+	tests := []struct{ payload, row, code string }{
+		{`{}`, "NULL NULL NULL NULL NULL NULL", ""},
+		{`{"i":null,"n":null,"s":null,"b":null,"t":null,"v":null}`, "NULL NULL NULL NULL NULL NULL", ""},
+		{`{"n":0}`, "NULL <0.00> NULL NULL NULL NULL", ""},
+		{`{"n":-0.05}`, "NULL <-0.05> NULL NULL NULL NULL", ""},
+		{`{"n":1.5e1}`, "NULL <15.00> NULL NULL NULL NULL", ""},
+		{`{"n":99999999.99}`, "NULL <99999999.99> NULL NULL NULL NULL", ""},
+		{`{"n":100000000}`, "", "out_of_range"},
+		{`{"n":0.001}`, "", "not_exact"},
+		{`{"n":0.0010e1}`, "NULL <0.01> NULL NULL NULL NULL", ""},
+		{`{"n":0e99999999999999999999}`, "NULL <0.00> NULL NULL NULL NULL", ""},
+		{`{"n":1e-99999999999999999999}`, "", "not_exact"},
+		{`{"n":1e99999999999999999999}`, "", "out_of_range"},
+		{`{"b":true}`, "NULL NULL NULL <true> NULL NULL", ""},
+		{`{"b":"true"}`, "", "wrong_type"},
+		{`{"t":"2026-01-02T03:04:05.678+01:00"}`, "NULL NULL NULL NULL <2026-01-02 02:04:05.678> NULL", ""},
+		{`{"t":"2026-01-02T03:04:05.1234567891Z"}`, "", "not_exact"},
+		{`{"t":"2026-01-02T03:04:05,5Z"}`, "", "wrong_type"},
+		{`{"t":"0000-01-01T00:00:00Z"}`, "", "out_of_range"},
+		{`{"t":"yesterday"}`, "", "wrong_type"},
+		{`{"v": {"a": [1, 2.50, "x"]} }`, `NULL NULL NULL NULL NULL <{"a": [1, 2.50, "x"]}>`, ""},
+		{`{"v":""}`, `NULL NULL NULL NULL NULL <"">`, ""},
+	}
+	d := NewDecoder(everything())
+	for _, tt := range tests {
+		row, reason := d.Decode([]byte(tt.payload))
+		var code string
+		if reason != nil {
+			code = string(reason.Code)
+		}
+		if got := show(row); got != tt.row || code != tt.code {
+			t.Errorf("%s:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
+		}
+	}
+}
+
+// TestReasonHoldsNoPayload plants a secret at each place of a payload that can go wrong.
+func TestReasonHoldsNoPayload(t *testing.T) {
+	d := NewDecoder(Sensor())
+	for _, payload := range []string{
+		`{"sensorId":"SECRET"}`, `{"SECRET":1,"SECRET":2}`, `SECRET`, `{"sensorId":SECRET}`, `{"sensorId":1} SECRET`,
+	} {
+		_, reason := d.Decode([]byte(payload))
+		text, err := json.Marshal(reason)
+		if err != nil || reason == nil || bytes.Contains(text, []byte("SECRET")) {
+			t.Errorf("%s: %s, %v", payload, text, err)
+		}
+	}
+}
+
+// TestDecimalIsExact compares with arbitrary-precision arithmetic over numbers in all spellings.
+func TestDecimalIsExact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		raw := rapid.StringMatching(`-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?`).Draw(t, "number")
+		precision := rapid.IntRange(1, MaxDigits).Draw(t, "precision")
+		scale := rapid.IntRange(0, precision).Draw(t, "scale")
+		value, ok := new(big.Rat).SetString(raw)
+		if !ok {
+			t.Fatalf("big.Rat does not read %s", raw)
+		}
+		unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
+		scaled := new(big.Rat).Mul(value, new(big.Rat).SetInt(unit))
+		limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(precision)), nil)
+		want := OK
+		switch {
+		case !scaled.IsInt():
+			want = NotExact
+		case new(big.Int).Abs(scaled.Num()).Cmp(limit) >= 0:
+			want = OutOfRange
+		}
+		got, code := decimal(nil, []byte(raw), precision, scale)
+		if code != want {
+			t.Fatalf("%s as (%d,%d): %q, want %q", raw, precision, scale, code, want)
+		}
+		if code == OK && string(got) != value.FloatString(scale) && string(got) != strings.TrimPrefix(value.FloatString(scale), "-") {
+			t.Fatalf("%s as (%d,%d): %s, want %s", raw, precision, scale, got, value.FloatString(scale))
+		}
+	})
+}
+
+func TestFolderValue(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"sensorId": 6}`: "6", `{"sensorId":"a/b"}`: "a/b", `{"sensorId":true}`: "true", `{"sensorId":6.50}`: "6.50",
+		`{"sensorId":null}`: "", `{"sensorId":[1]}`: "", `{"x":1}`: "", `[]`: "", ``: "", `{"sensorId":1`: "",
+	} {
+		if got, ok := FolderValue([]byte(payload), "sensorId"); got != want || ok != (want != "") {
+			t.Errorf("%s: %q %v, want %q", payload, got, ok, want)
+		}
+	}
+}
+
+// FuzzDecode checks that nothing panics, that a row is only given for what encoding/json takes as well, and that the
+// values of a row are what encoding/json reads.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{`{"i":1,"n":2.5,"s":"x\u0000","b":true,"t":"2026-01-02T03:04:05Z","v":[{}]}`, `{"s":"\ud83d\ude00"}`, "", "[", `{"a":{"a":1}}`} {
+		f.Add([]byte(seed))
+	}
+	d := NewDecoder(everything())
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		row, reason := d.Decode(payload)
+		if reason != nil {
+			return
+		}
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(payload, &fields); err != nil {
+			t.Fatalf("row %s from what encoding/json refuses: %v", show(row), err)
+		}
+		var text *string
+		if err := json.Unmarshal(fields["s"], &text); fields["s"] != nil && err != nil {
+			t.Fatal(err)
+		}
+		if got := row[2]; got.Null != (text == nil) || text != nil && string(got.Text) != *text {
+			t.Fatalf("string %s, encoding/json has %v", show(row[2:3]), text)
+		}
+	})
+}

@@ -1,0 +1,135 @@
+package rawzone
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/snowstream/snowstream/record"
+)
+
+var first = record.Position{Shard: "shardId-000000000000", Sequence: "49590338271490256608559692538361571095921575989136588898"}
+
+func TestKeys(t *testing.T) {
+	folder := record.Folder{Label: "sensor", Field: "sensorId"}
+	for _, tt := range []struct{ value, want string }{
+		{"6", "kinesiscsv/sensor-6/kdEntry/shardId-000000000000/000000000041-" + first.Sequence + "-0.csv"},
+		{"", "kinesiscsv/sensor-~none/kdEntry/shardId-000000000000/000000000041-" + first.Sequence + "-0.csv"},
+		{"../../etc", "kinesiscsv/sensor-~2E.~2F..~2Fetc/kdEntry/shardId-000000000000/000000000041-" + first.Sequence + "-0.csv"},
+	} {
+		if got := RowsKey(folder, tt.value, "kdEntry", first, 41); got != tt.want {
+			t.Errorf("%q: %s\nwant %s", tt.value, got, tt.want)
+		}
+	}
+	if got, want := LedgerKey("kdEntry", first.Shard), "ledger/kdEntry/shardId-000000000000.json"; got != want {
+		t.Errorf("ledger %s, want %s", got, want)
+	}
+	last := first
+	last.Subsequence = 7
+	if got, want := QuarantineKey("kdEntry", first, last, 41), "quarantine/kdEntry/shardId-000000000000/000000000041-"+first.Sequence+"-0-to-"+first.Sequence+"-7.ndjson"; got != want {
+		t.Errorf("quarantine %s, want %s", got, want)
+	}
+}
+
+// TestKeysAreSafe: whatever a record holds, its object stays in its folder, under S3's and Snowpipe's limit of 1,024
+// bytes, and is found again.
+func TestKeysAreSafe(t *testing.T) {
+	safe := regexp.MustCompile(`^kinesiscsv/sensor-[A-Za-z0-9~_.-]+/[A-Za-z0-9._-]+/[A-Za-z0-9-]+/[0-9]{12,}-[0-9]+-[0-9]+\.csv$`)
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"..", ".", "/", "a/../b", "~", "\x00", strings.Repeat("x", 1100), "'; DROP TABLE t; --", "a b+c%2F"})).Draw(t, "value")
+		ordinal := rapid.Int64Range(1, 1<<62).Draw(t, "ordinal")
+		key := RowsKey(record.Folder{Label: "sensor"}, value, "kdEntry", first, ordinal)
+		if !safe.MatchString(key) || len(key) > 1024 || strings.Contains(key, "/../") {
+			t.Fatalf("key %q", key)
+		}
+		if got, ok := OfShard(key, "kdEntry", first.Shard); !ok || got != ordinal {
+			t.Fatalf("OfShard(%q) = %d, %v", key, got, ok)
+		}
+		if _, ok := OfShard(key, "kdEntry", "shardId-000000000001"); ok {
+			t.Fatalf("%q taken for another shard's", key)
+		}
+	})
+}
+
+func TestEscapeIsInjective(t *testing.T) {
+	seen := map[string]string{}
+	for _, s := range []string{"", "a", "~", "~7E", "~none", "none", "a.b", ".a", "..", "é", "\xff", "A"} {
+		if other, ok := seen[Escape(s)]; ok {
+			t.Errorf("%q and %q are both %q", s, other, Escape(s))
+		}
+		seen[Escape(s)] = s
+	}
+}
+
+func TestLedger(t *testing.T) {
+	l := Ledger{Stream: "kdEntry", Shard: first.Shard, Sequence: "12", Subsequence: 3, Ordinal: 9, Records: 8, Quarantined: 1, Objects: 2, Object: "k", UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
+	text := l.Encode()
+	got, err := DecodeLedger(text, "kdEntry", first.Shard)
+	got.Check = ""
+	if err != nil || got != l {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, err := DecodeLedger(text, "other", first.Shard); err == nil {
+		t.Error("another stream's ledger was believed")
+	}
+	for i := range text {
+		damaged := append([]byte(nil), text...)
+		damaged[i] ^= 1
+		if got, err := DecodeLedger(damaged, "kdEntry", first.Shard); err == nil && (got.Ordinal != 9 || got.Sequence != "12") {
+			t.Errorf("byte %d changed, and the ledger says %+v", i, got)
+		}
+		if _, err := DecodeLedger(text[:i], "kdEntry", first.Shard); err == nil && i < len(text)-1 {
+			t.Errorf("%d of %d bytes were believed", i, len(text))
+		}
+	}
+}
+
+func TestObject(t *testing.T) {
+	b := record.NewDecoder(record.Sensor()).Cut([]record.Record{
+		{Position: first, Data: []byte(`{"sensorId":6,"currentTemperature":64,"status":"OK"}`)},
+		{Position: record.Position{Shard: first.Shard, Sequence: first.Sequence, Subsequence: 1}, Data: []byte(`x`)},
+	}, 41)
+	o := Of(b, record.Sensor().Folder, Ledger{Stream: "kdEntry", Shard: first.Shard, Ordinal: 40, Records: 30, Quarantined: 2, Objects: 5})
+	if o.TotalRecords != 31 || o.TotalQuarantined != 3 || o.TotalObjects != 6 || o.Rows != 1 || o.Quarantined != 1 || o.Quarantine == "" {
+		t.Errorf("%+v", o)
+	}
+	got, err := ParseObject(o.Key, o.Metadata())
+	if err != nil || got != o {
+		t.Errorf("%s, %v", cmp.Diff(o, got), err)
+	}
+	for name := range o.Metadata() {
+		if strings.HasPrefix(name, "total") {
+			continue
+		}
+		m := o.Metadata()
+		m[name] = ""
+		if _, err := ParseObject(o.Key, m); err == nil {
+			t.Errorf("metadata without %s was believed", name)
+		}
+	}
+	if next := (Ledger{Stream: "kdEntry", Shard: first.Shard}).After(o, time.Now()); next.Ordinal != 42 || next.Last() != o.Last || next.Records != 31 {
+		t.Errorf("ledger after it: %+v", next)
+	}
+}
+
+func TestQuarantine(t *testing.T) {
+	in := []record.Rejected{{Record: record.Record{Position: first, PartitionKey: "k<>", ArrivedAt: time.UnixMilli(1700000000123).UTC(), Data: []byte{0, 255, '\n'}}, Ordinal: 7, Reason: record.Reason{Code: record.NotJSON, Offset: 1}}}
+	text, err := EncodeQuarantine("kdEntry", append(in, in...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n != 2 {
+		t.Errorf("%d lines", n)
+	}
+	out, err := DecodeQuarantine(text)
+	if diff := cmp.Diff(append(in, in...), out); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if _, err := DecodeQuarantine(text[:len(text)-5]); err == nil {
+		t.Error("a cut line was read")
+	}
+}

@@ -1,0 +1,84 @@
+package stack
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/landing/snowflake"
+	"github.com/snowstream/snowstream/listener"
+	"github.com/snowstream/snowstream/processing/datalake"
+)
+
+// awsConfig sends every request, body checksum included, to the local services.
+func (s Settings) awsConfig() aws.Config {
+	return aws.Config{
+		Region:                     s.Region,
+		Credentials:                credentials.NewStaticCredentialsProvider(AccessKeyID, SecretAccessKey, ""),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+	}
+}
+
+// KinesisClient reaches the stream.
+func (s Settings) KinesisClient() *kinesis.Client {
+	return kinesis.NewFromConfig(s.awsConfig(), func(o *kinesis.Options) { o.BaseEndpoint = &s.Kinesis })
+}
+
+// S3Client reaches the bucket.
+func (s Settings) S3Client() *s3.Client {
+	return s3.NewFromConfig(s.awsConfig(), func(o *s3.Options) { o.BaseEndpoint = &s.S3 })
+}
+
+// LambdaClient reaches the functions.
+func (s Settings) LambdaClient() *lambda.Client {
+	return lambda.NewFromConfig(s.awsConfig(), func(o *lambda.Options) { o.BaseEndpoint = &s.Lambda })
+}
+
+// Lake is the raw zone.
+func (s Settings) Lake() *datalake.Lake { return datalake.New(s.S3Client(), s.Bucket) }
+
+// Writer puts records into the stream.
+func (s Settings) Writer(c listener.WriterConfig) *listener.Writer {
+	return listener.NewWriter(s.KinesisClient(), s.Stream, c)
+}
+
+// Reader looks at the stream's shards.
+func (s Settings) Reader() *listener.Reader {
+	return listener.NewReader(s.KinesisClient(), s.Stream, listener.ReaderConfig{})
+}
+
+// Names are the objects in the warehouse.
+func (s Settings) Names() schema.Names {
+	n := schema.Defaults()
+	n.Database, n.Schema = s.Database, s.Schema
+	return n
+}
+
+// Session opens the person's session with the warehouse.
+func (s Settings) Session() (*snowflake.DB, error) {
+	return snowflake.Open(snowflake.Config{
+		Account: s.Account, User: s.User, Password: s.Password, Endpoint: s.Snowflake,
+		Database: s.Database, Schema: s.Schema, Warehouse: s.Warehouse, Role: s.Role, Sessions: 2,
+	})
+}
+
+// Ledgers reads how far each of the stream's shards has landed.
+func (s Settings) Ledgers(ctx context.Context) (map[string]datalake.Head, error) {
+	shards, err := s.Reader().Shards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lake, out := s.Lake(), map[string]datalake.Head{}
+	for _, shard := range shards {
+		if out[shard.ID], err = lake.Ledger(ctx, s.Stream, shard.ID); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

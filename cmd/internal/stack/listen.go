@@ -1,0 +1,76 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ports are the four listeners, open from the first moment: the services need each other's addresses to start.
+type ports struct {
+	kinesis, s3, lambda, warehouse net.Listener
+}
+
+// listen opens four ports on the loopback interface, from first on; 0 takes free ones.
+func listen(first int) (ports, error) {
+	var p ports
+	for i, l := range []*net.Listener{&p.kinesis, &p.s3, &p.lambda, &p.warehouse} {
+		port := first
+		if first != 0 {
+			port += i
+		}
+		var err error
+		if *l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+			p.close()
+			if errors.Is(err, syscall.EADDRINUSE) {
+				return ports{}, fmt.Errorf("port %d on 127.0.0.1 is in use: choose the first of four free ports with --port, or --port 0 for any", port)
+			}
+			return ports{}, fmt.Errorf("listen on 127.0.0.1: %w", err)
+		}
+	}
+	return p, nil
+}
+
+func (p ports) close() {
+	for _, l := range []net.Listener{p.kinesis, p.s3, p.lambda, p.warehouse} {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+func address(l net.Listener) string { return "http://" + l.Addr().String() }
+
+// serve answers on a listener until it is closed. The error after that is no error.
+func serve(l net.Listener, h http.Handler) (*http.Server, <-chan error) {
+	server := &http.Server{Handler: loopback(h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	done := make(chan error, 1)
+	go func() { // ends when the server is closed, and whoever closes it waits for done
+		err := server.Serve(l)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		done <- err
+	}()
+	return server, done
+}
+
+// loopback turns away what a web page could make a browser send here: requests from an origin, and those whose Host is
+// a name that someone let point to this machine. Signatures do not help, as no local service checks them.
+func loopback(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if r.Header.Get("Origin") != "" || host != "localhost" && host != "127.0.0.1" && host != "[::1]" {
+			http.Error(w, "only programs on this machine may call, at 127.0.0.1", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}

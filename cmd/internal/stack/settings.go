@@ -1,0 +1,152 @@
+// Package stack is the whole drawing on one machine: the four local services, the objects that the pipeline needs in
+// them, and the settings by which any client reaches it.
+//
+// It does by hand what a deployment does in the user's accounts, in the same order and through the same protocols:
+// stream, bucket, tables, integration, stage, pipe, notification, event source mapping. Everything lies in one data
+// folder and is found again by the next start.
+package stack
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/snowstream/snowstream/landing/schema"
+)
+
+// What is the same for every local stack.
+const (
+	Region    = "us-east-1"
+	AccountID = "000000000000"
+	// AccessKeyID and SecretAccessKey are no secret: the local services ask for a signature and do not check whose.
+	AccessKeyID     = "local"
+	SecretAccessKey = "local"
+	Stream          = "kdEntry"
+	Bucket          = "snowstream-raw"
+	Orchestrator    = "SnowflakeOrchestrator"
+	Upsert          = "SnowflakeUpsert"
+	Account         = "snowstream"
+	// Person is the user that people sign in as, with the password; Loader is Upsert's, with the key pair.
+	Person    = "SNOWSTREAM"
+	Loader    = "SNOWSTREAM_LOADER"
+	Role      = "SNOWSTREAM_ROLE"
+	Warehouse = "SNOWSTREAM_WH"
+)
+
+// roleARN is the role that Snowflake would take on to read the bucket.
+const roleARN = "arn:aws:iam::" + AccountID + ":role/snowstream-snowflake-storage"
+
+// Settings are what a client needs to reach a running stack. They lie in the data folder, readable by its owner only.
+type Settings struct {
+	Kinesis string `json:"kinesis"`
+	S3      string `json:"s3"`
+	Lambda  string `json:"lambda"`
+	// Snowflake is the warehouse's URL.
+	Snowflake string `json:"snowflake"`
+	Region    string `json:"region"`
+	Stream    string `json:"stream"`
+	Bucket    string `json:"bucket"`
+	Account   string `json:"account"`
+	User      string `json:"user"`
+	Password  string `json:"password"`
+	Database  string `json:"database"`
+	Schema    string `json:"schema"`
+	Warehouse string `json:"warehouse"`
+	Role      string `json:"role"`
+	// PID is the process that runs the stack.
+	PID int `json:"pid"`
+}
+
+const settingsFile = "settings.json"
+
+// Load reads the settings of the stack that uses the data folder, running or not.
+func Load(dir string) (Settings, error) {
+	var s Settings
+	text, err := os.ReadFile(filepath.Join(dir, settingsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("no local stack has run in %s: start one with `snowstream local`, or name its folder with --data", dir)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("read the settings of the local stack in %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func (s Settings) save(dir string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeSecret(filepath.Join(dir, settingsFile), append(text, '\n'))
+}
+
+// writeSecret replaces a file in one step; only its owner may read it.
+func writeSecret(path string, text []byte) error {
+	if err := renameio.WriteFile(path, text, 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// names are the objects in the warehouse.
+func names() schema.Names { return schema.Defaults() }
+
+// secrets are made once per data folder: the person's password and the loader's key.
+type secrets struct {
+	password string
+	key      *rsa.PrivateKey
+	pem      string
+}
+
+func loadSecrets(dir string) (secrets, error) {
+	password, err := once(filepath.Join(dir, "password"), func() ([]byte, error) { return []byte(rand.Text()), nil })
+	if err != nil {
+		return secrets{}, err
+	}
+	text, err := once(filepath.Join(dir, "loader.pem"), newKey)
+	if err != nil {
+		return secrets{}, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return secrets{}, fmt.Errorf("%s is damaged: delete it to have a new one made", filepath.Join(dir, "loader.pem"))
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return secrets{}, fmt.Errorf("%s is damaged: delete it to have a new one made", filepath.Join(dir, "loader.pem"))
+	}
+	return secrets{string(password), key.(*rsa.PrivateKey), string(text)}, nil
+}
+
+func newKey() ([]byte, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+// once reads a file, and makes it first where it is not there.
+func once(path string, content func() ([]byte, error)) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return text, err
+	}
+	if text, err = content(); err != nil {
+		return nil, err
+	}
+	return text, writeSecret(path, text)
+}

@@ -1,0 +1,114 @@
+//go:build cgo
+
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/snowstream/snowstream/landing/microbatch"
+	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/listener"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// setUp makes what the pipeline needs and is not there yet. The mapping comes last: with it records start to flow.
+func (s *Stack) setUp(ctx context.Context, c Config) error {
+	if err := listener.EnsureStream(ctx, s.KinesisClient(), s.Stream, c.Shards); err != nil {
+		return err
+	}
+	if err := s.setUpBucket(ctx); err != nil {
+		return err
+	}
+	if err := s.setUpWarehouse(ctx); err != nil {
+		return err
+	}
+	if err := s.setUpNotification(ctx); err != nil {
+		return err
+	}
+	return s.setUpMapping(ctx, c)
+}
+
+func (s *Stack) setUpBucket(ctx context.Context) error {
+	_, err := s.S3Client().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &s.Bucket})
+	var owned *types.BucketAlreadyOwnedByYou
+	var exists *types.BucketAlreadyExists
+	if err != nil && !errors.As(err, &owned) && !errors.As(err, &exists) {
+		return fmt.Errorf("create bucket %s: %w", s.Bucket, err)
+	}
+	return nil
+}
+
+func (s *Stack) setUpWarehouse(ctx context.Context) error {
+	n := s.Names()
+	statements := append(schema.Tables(n, record.Sensor()),
+		schema.Integration(n, s.Bucket, roleARN), schema.Stage(n, s.Bucket), schema.Pipe(n))
+	for _, statement := range statements {
+		if _, err := s.Admin.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("set the warehouse up: %.60s…: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// setUpNotification has S3 tell the pipe's queue of each new object of rows.
+func (s *Stack) setUpNotification(ctx context.Context) error {
+	queue, err := s.Pipe().Channel(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.S3Client().PutBucketNotificationConfiguration(ctx, &s3.PutBucketNotificationConfigurationInput{
+		Bucket: &s.Bucket,
+		NotificationConfiguration: &types.NotificationConfiguration{QueueConfigurations: []types.QueueConfiguration{{
+			Id: aws.String("snowpipe"), QueueArn: &queue, Events: []types.Event{types.EventS3ObjectCreated},
+			Filter: &types.NotificationConfigurationFilter{Key: &types.S3KeyFilter{FilterRules: []types.FilterRule{
+				{Name: types.FilterRuleNamePrefix, Value: aws.String(rawzone.Rows)},
+				{Name: types.FilterRuleNameSuffix, Value: aws.String(".csv")},
+			}}},
+		}}},
+	})
+	if err != nil {
+		return fmt.Errorf("set the notification of bucket %s: %w", s.Bucket, err)
+	}
+	return nil
+}
+
+// Pipe is the pipe of the raw zone.
+func (s *Stack) Pipe() *microbatch.Pipe { return microbatch.New(s.Admin, s.Names()) }
+
+// setUpMapping creates the event source mapping, or gives an existing one this run's batches.
+func (s *Stack) setUpMapping(ctx context.Context, c Config) error {
+	api := s.LambdaClient()
+	arn := fmt.Sprintf("arn:aws:kinesis:%s:%s:stream/%s", Region, AccountID, s.Stream)
+	size, window := aws.Int32(int32(c.BatchSize)), aws.Int32(int32(c.BatchWindow/time.Second))
+	there, err := api.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{
+		EventSourceArn: &arn, FunctionName: aws.String(Orchestrator),
+	})
+	if err != nil {
+		return fmt.Errorf("look for the event source mapping of %s: %w", Orchestrator, err)
+	}
+	if len(there.EventSourceMappings) > 0 {
+		_, err = api.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{
+			UUID: there.EventSourceMappings[0].UUID, BatchSize: size, MaximumBatchingWindowInSeconds: window,
+		})
+	} else {
+		_, err = api.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
+			EventSourceArn: &arn, FunctionName: aws.String(Orchestrator), BatchSize: size, MaximumBatchingWindowInSeconds: window,
+			StartingPosition:      lambdatypes.EventSourcePositionTrimHorizon,
+			FunctionResponseTypes: []lambdatypes.FunctionResponseType{lambdatypes.FunctionResponseTypeReportBatchItemFailures},
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("set the event source mapping of %s up: %w", Orchestrator, err)
+	}
+	return nil
+}

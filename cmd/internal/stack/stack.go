@@ -1,0 +1,217 @@
+//go:build cgo
+
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/snowstream/snowstream/cmd/internal/function"
+	"github.com/snowstream/snowstream/landing/snowflake"
+	"github.com/snowstream/snowstream/local/kinesis"
+	"github.com/snowstream/snowstream/local/lambda"
+	"github.com/snowstream/snowstream/local/s3"
+	"github.com/snowstream/snowstream/local/warehouse"
+)
+
+// Config says what to start.
+type Config struct {
+	// Dir is the data folder; it is made if it is not there.
+	Dir string
+	// Port is the first of four in a row; 0 takes free ones.
+	Port int
+	// Shards of the stream; 0 takes what is there, and 1 for a new stream.
+	Shards int
+	// BatchSize and BatchWindow are the event source mapping's.
+	BatchSize   int
+	BatchWindow time.Duration
+	Log         *slog.Logger
+}
+
+// Stack is the running drawing.
+type Stack struct {
+	Settings
+	kinesis   *kinesis.Server
+	s3        *s3.Server
+	lambda    *lambda.Server
+	warehouse *warehouse.Server
+	// Admin is the session that set the stack up; audits use it, too.
+	Admin *snowflake.DB
+	// stop undoes what Start did, in reverse order.
+	stop []func() error
+}
+
+// Start starts everything and returns when records put into the stream will arrive in both tables.
+func Start(ctx context.Context, c Config) (_ *Stack, err error) {
+	s := &Stack{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.lock(c.Dir); err != nil {
+		return nil, err
+	}
+	known, err := loadSecrets(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := listen(c.Port)
+	if err != nil {
+		return nil, err
+	}
+	s.stop = append(s.stop, func() error { p.close(); return nil })
+	s.Settings = settings(p, known)
+	if err := s.open(c, p, known); err != nil {
+		return nil, err
+	}
+	if s.Admin, err = s.Session(); err != nil {
+		return nil, err
+	}
+	s.stop = append(s.stop, s.Admin.Close)
+	if err := s.setUp(ctx, c); err != nil {
+		return nil, err
+	}
+	return s, s.save(c.Dir)
+}
+
+// lock makes the data folder this process' own. The kernel lets go of the lock when the process ends, however it does.
+func (s *Stack) lock(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("lock the data folder %s: %w: is it writable?", dir, err)
+	}
+	if !ok {
+		return fmt.Errorf("the data folder %s is in use by another snowstream: stop it, or choose another folder with --data", dir)
+	}
+	s.stop = append(s.stop, lock.Close)
+	return nil
+}
+
+func settings(p ports, known secrets) Settings {
+	n := names()
+	return Settings{
+		Kinesis: address(p.kinesis), S3: address(p.s3), Lambda: address(p.lambda), Snowflake: address(p.warehouse),
+		Region: Region, Stream: Stream, Bucket: Bucket, Account: Account, User: Person, Password: known.password,
+		Database: n.Database, Schema: n.Schema, Warehouse: Warehouse, Role: Role, PID: os.Getpid(),
+	}
+}
+
+// open starts the services: first those that answer, last the host that calls them.
+func (s *Stack) open(c Config, p ports, known secrets) (err error) {
+	dir := func(name string) string { return filepath.Join(c.Dir, name) }
+	log := func(name string) *slog.Logger { return c.Log.With("service", name) }
+	s.kinesis, err = kinesis.Open(kinesis.Config{Dir: dir("kinesis"), Region: Region, AccountID: AccountID, Log: log("kinesis")})
+	if err != nil {
+		return err
+	}
+	s.answer(serve(p.kinesis, s.kinesis))
+	s.stop = append(s.stop, s.kinesis.Close)
+	s.s3, err = s3.Open(s3.Config{Dir: dir("s3"), Region: Region, AccountID: AccountID, QueueEndpoint: s.Snowflake, Log: log("s3")})
+	if err != nil {
+		return err
+	}
+	s.answer(serve(p.s3, s.s3))
+	s.stop = append(s.stop, s.s3.Close)
+	s.warehouse, err = warehouse.Open(warehouse.Config{
+		Dir: dir("warehouse"), Account: Account, Users: users(known), S3Endpoint: s.S3, Region: Region,
+		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, AccountID: AccountID, Log: log("warehouse"),
+	})
+	if err != nil {
+		return err
+	}
+	s.answer(serve(p.warehouse, s.warehouse))
+	s.stop = append(s.stop, s.warehouse.Close)
+	functions, err := s.functions(known)
+	if err != nil {
+		return err
+	}
+	s.lambda, err = lambda.Open(lambda.Config{
+		Dir: dir("lambda"), Region: Region, AccountID: AccountID, KinesisEndpoint: s.Kinesis, S3Endpoint: s.S3,
+		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: log("lambda"),
+	})
+	if err != nil {
+		return err
+	}
+	s.answer(serve(p.lambda, s.lambda))
+	s.stop = append(s.stop, s.lambda.Close)
+	return nil
+}
+
+// answer remembers to end a server, once the services that call it have ended.
+func (s *Stack) answer(server *http.Server, done <-chan error) {
+	s.stop = append(s.stop, func() error {
+		err := server.Close()
+		return errors.Join(err, <-done)
+	})
+}
+
+func users(known secrets) []warehouse.User {
+	n := names()
+	user := warehouse.User{DefaultRole: Role, DefaultWarehouse: Warehouse, Database: n.Database, Schema: n.Schema}
+	person, loader := user, user
+	person.Name, person.Password = Person, known.password
+	loader.Name, loader.PublicKey = Loader, &known.key.PublicKey
+	return []warehouse.User{person, loader}
+}
+
+const (
+	// functionTimeout lets a batch wait out trouble of S3 or the warehouse before it is tried again.
+	functionTimeout = time.Minute
+	// functionConcurrency bounds the processes of each function: one a shard is in use.
+	functionConcurrency = 32
+	functionMemoryMB    = 256
+)
+
+// functions are this very program, started as a function: what runs here is what runs on AWS, with another main.
+func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program, to start it as a function: %w", err)
+	}
+	environment := func(more map[string]string) map[string]string {
+		all := map[string]string{
+			function.Bucket: s.Bucket, "AWS_ENDPOINT_URL_S3": s.S3, "AWS_ENDPOINT_URL_LAMBDA": s.Lambda,
+			// The user's own AWS profiles and this machine's metadata must not reach into the stack.
+			"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+			"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true", "SF_DISABLE_MINICORE": "true",
+		}
+		for name, value := range more {
+			all[name] = value
+		}
+		return all
+	}
+	one := lambda.Function{Timeout: functionTimeout, MemoryMB: functionMemoryMB, ReservedConcurrency: functionConcurrency}
+	orchestrator, upsert := one, one
+	orchestrator.Name, orchestrator.Command = Orchestrator, []string{program, "function", "orchestrator"}
+	orchestrator.Environment = environment(map[string]string{function.UpsertFunction: Upsert})
+	upsert.Name, upsert.Command = Upsert, []string{program, "function", "upsert"}
+	upsert.Environment = environment(map[string]string{
+		function.Account: s.Account, function.User: Loader, function.PrivateKey: known.pem, function.Role: s.Role,
+		function.Warehouse: s.Warehouse, function.Endpoint: s.Snowflake, function.Database: s.Database, function.Schema: s.Schema,
+	})
+	return []lambda.Function{orchestrator, upsert}, nil
+}
+
+// Close stops everything, in the reverse order of its start. What was in flight is finished or will be tried again by
+// the next start.
+func (s *Stack) Close() error {
+	var errs []error
+	for i := len(s.stop) - 1; i >= 0; i-- {
+		errs = append(errs, s.stop[i]())
+	}
+	s.stop = nil
+	return errors.Join(errs...)
+}

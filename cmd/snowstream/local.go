@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snowstream/snowstream/producer"
+	"github.com/snowstream/snowstream/producer/template"
+)
+
+// localOptions are the flags of `snowstream local`.
+type localOptions struct {
+	rate      float64
+	duration  time.Duration
+	records   int64
+	file      string
+	seed      uint64
+	shards    int
+	batchSize int
+	window    time.Duration
+	dir       string
+	port      int
+	json      bool
+	drain     time.Duration
+}
+
+// dataFolder is where the local stack lies unless --data names another place.
+const dataFolder = ".snowstream"
+
+func newLocal() *cobra.Command {
+	var o localOptions
+	cmd := &cobra.Command{
+		Use:   "local",
+		Short: "Run the whole drawing on this machine and move records through it",
+		Long: `Starts Kinesis, S3, Lambda and a Snowflake warehouse on 127.0.0.1, sets the sensor
+example up in them, and generates records until Ctrl-C, --for or --records. Then it
+drains, counts both tables and says whether a row is missing or doubled.
+
+While it runs, other programs can use it: it prints the endpoints.`,
+		Example: `  snowstream local
+  snowstream local --records 5000 --rate 1000 --json
+  snowstream local --shards 4 --rate 4000 --for 30s --data /tmp/try`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd.Flags().Changed("shards")); err != nil {
+				return usageError{err}
+			}
+			config, err := o.producer()
+			if err != nil {
+				return usageError{err}
+			}
+			return runLocal(cmd.Context(), o, config, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.Float64Var(&o.rate, "rate", 100, "records per second; 0 is as fast as the stream takes them")
+	f.DurationVar(&o.duration, "for", 0, "stop generating after this time, such as 30s")
+	f.Int64Var(&o.records, "records", 0, "stop generating after this many records")
+	f.StringVar(&o.file, "template", "", "file with a Kinesis Data Generator template (default: the sensor example)")
+	f.Uint64Var(&o.seed, "seed", 0, "make the same records again; 0 makes other ones each time")
+	f.IntVar(&o.shards, "shards", 0, "shards of a new stream (default 1)")
+	f.IntVar(&o.batchSize, "batch-size", 100, "most records that the orchestrator gets at once, 1 to 10000")
+	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
+	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
+	f.IntVar(&o.port, "port", 7401, "first of four ports on 127.0.0.1; 0 takes free ones")
+	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
+	f.DurationVar(&o.drain, "drain-timeout", 10*time.Minute, "give up when draining takes longer")
+	return cmd
+}
+
+// check finds what no later step would name as clearly.
+func (o *localOptions) check(shardsGiven bool) error {
+	switch {
+	case !(o.rate >= 0 && o.rate <= producer.MaxRate):
+		return fmt.Errorf("--rate %g: a rate is 0 to %d records a second", o.rate, producer.MaxRate)
+	case o.duration < 0 || o.records < 0 || o.drain <= 0:
+		return errors.New("--for, --records and --drain-timeout must not be negative")
+	case shardsGiven && (o.shards < 1 || o.shards > maxShards):
+		return fmt.Errorf("--shards %d: a local stream has 1 to %d shards", o.shards, maxShards)
+	case o.batchSize < 1 || o.batchSize > 10000:
+		return fmt.Errorf("--batch-size %d: a batch has 1 to 10000 records", o.batchSize)
+	case o.window < 0 || o.window > 300*time.Second || o.window%time.Second != 0:
+		return fmt.Errorf("--batch-window %s: a window is 0s to 300s, in whole seconds", o.window)
+	case o.port < 0 || o.port > 65532:
+		return fmt.Errorf("--port %d: four ports in a row start at 1 to 65532, or at 0 for free ones", o.port)
+	case o.dir == "":
+		return errors.New("--data must name a folder")
+	}
+	return nil
+}
+
+// maxShards bounds the function processes on this machine, one of each function a shard.
+const maxShards = 32
+
+// producer is the generator's part of the flags.
+func (o *localOptions) producer() (producer.Config, error) {
+	text := template.Sensor
+	if o.file != "" {
+		content, err := os.ReadFile(o.file)
+		if err != nil {
+			return producer.Config{}, fmt.Errorf("read the template: %w", err)
+		}
+		text = string(content)
+	}
+	t, err := template.Compile(text)
+	if err != nil {
+		name := o.file
+		if name == "" {
+			name = "the sensor template"
+		}
+		return producer.Config{}, fmt.Errorf("template %s: %w", name, err)
+	}
+	seed := o.seed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	return producer.Config{Template: t, Rate: o.rate, Records: o.records, Duration: o.duration, Seed: seed}, nil
+}

@@ -1,0 +1,224 @@
+//go:build cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/landing/latency"
+	"github.com/snowstream/snowstream/listener"
+	"github.com/snowstream/snowstream/producer"
+	"github.com/snowstream/snowstream/record"
+)
+
+// runLocal starts the stack, generates, drains, audits and reports.
+func runLocal(ctx context.Context, o localOptions, config producer.Config, stdout, stderr io.Writer) (err error) {
+	// The first signal stops the generator, the second one the draining.
+	generate, stopGenerating := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stopGenerating()
+	log, closeLog, err := openLog(o.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	s, err := stack.Start(generate, stack.Config{
+		Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	fmt.Fprint(stderr, endpoints(s.Settings, o.dir))
+	r := &localRun{options: o, stack: s, stopGenerating: stopGenerating, progress: newProgress(stderr), phase: "starting"}
+	out, err := r.run(generate, config, log)
+	if err = errors.Join(err, r.progress.close()); err != nil {
+		return err
+	}
+	if o.json {
+		err = out.writeJSON(stdout)
+	} else {
+		err = out.writeText(stdout)
+	}
+	if err == nil && !out.ok() {
+		return errSaid
+	}
+	return err
+}
+
+// openLog opens the stack's log file in the data folder: the terminal belongs to the progress and the result.
+func openLog(dir string) (*slog.Logger, func() error, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "snowstream.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the log in the data folder: %w", err)
+	}
+	return slog.New(slog.NewTextHandler(f, nil)), f.Close, nil
+}
+
+// localRun is one run of the generator through the stack.
+type localRun struct {
+	options        localOptions
+	stack          *stack.Stack
+	stopGenerating func()
+	progress       *progress
+	phase          string
+	producer       *producer.Producer
+	tables         [2]*latency.Table
+	started        time.Time
+}
+
+// lookEvery is how often the tables and the boxes are looked at; it is part of the latencies' error.
+const lookEvery = 200 * time.Millisecond
+
+func (r *localRun) run(generate context.Context, config producer.Config, log *slog.Logger) (result, error) {
+	ctx := context.WithoutCancel(generate)
+	n := r.stack.Names()
+	var err error
+	for i, table := range []string{n.In(n.Streaming), n.In(n.Microbatch)} {
+		if r.tables[i], err = latency.Watch(ctx, r.stack.Admin, table); err != nil {
+			return result{}, err
+		}
+	}
+	config.Logger = log
+	if r.producer, err = producer.New(config, sink{r.stack.Writer(listener.WriterConfig{Logger: log})}); err != nil {
+		return result{}, err
+	}
+	r.started = time.Now()
+	looking, stopLooking := context.WithCancel(ctx)
+	defer stopLooking()
+	phases := make(chan string)
+	var group errgroup.Group
+	group.Go(func() error { return r.look(looking, phases) })
+	made, err := r.generateAndDrain(generate, phases)
+	stopLooking()
+	if err = errors.Join(err, group.Wait()); err != nil {
+		return result{}, err
+	}
+	return r.result(ctx, made)
+}
+
+// generateAndDrain returns when all that was generated is where it belongs.
+func (r *localRun) generateAndDrain(generate context.Context, phases chan<- string) (producer.Stats, error) {
+	phases <- "generating"
+	made, err := r.producer.Run(generate)
+	if err != nil && generate.Err() == nil {
+		return made, err
+	}
+	r.stopGenerating() // from here on a signal would end the process at once, so a new context takes it
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(generate), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, r.options.drain)
+	defer cancel()
+	phases <- "draining"
+	if err := r.stack.Drain(ctx); err != nil {
+		return made, fmt.Errorf("%w; nothing is lost: run `snowstream local` on this folder again to go on", err)
+	}
+	return made, r.settle(ctx)
+}
+
+// settle looks at the tables once more, so that the last rows are measured, and has the pipe search for files whose
+// notice was lost, if it seems that there are any.
+func (r *localRun) settle(ctx context.Context) error {
+	report, err := r.stack.Audit(ctx)
+	if err != nil || report.OK() {
+		return err
+	}
+	if err := r.stack.Pipe().Refresh(ctx); err != nil {
+		return err
+	}
+	return r.stack.Drain(ctx)
+}
+
+// look shows the progress and measures the tables until ctx ends.
+func (r *localRun) look(ctx context.Context, phases <-chan string) error {
+	for pause := lookEvery; ; {
+		select {
+		case r.phase = <-phases:
+		case <-ctx.Done():
+			return r.lookOnce(context.WithoutCancel(ctx))
+		case <-time.After(pause):
+		}
+		began := time.Now()
+		if err := r.lookOnce(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		pause = max(lookEvery, 2*time.Since(began)) // a slow machine is not slowed down more by being watched
+	}
+}
+
+func (r *localRun) lookOnce(ctx context.Context) error {
+	for _, t := range r.tables {
+		if err := t.Look(ctx); err != nil {
+			return err
+		}
+	}
+	counts, err := r.stack.Counts()
+	if err != nil {
+		return err
+	}
+	made := r.producer.Stats()
+	r.progress.show(view{
+		phase: r.phase, rate: made.Rate(), generated: made.Accepted, throttled: made.Throttled,
+		accepted: counts.Accepted, orchestrator: counts.Orchestrator, upsert: counts.Upsert, errors: counts.Errors,
+		objects: counts.Objects, streaming: r.tables[0].Rows(), microbatch: r.tables[1].Rows(),
+		streamingP50: r.tables[0].Latency.Quantile(0.5), microP50: r.tables[1].Latency.Quantile(0.5),
+		elapsed: time.Since(r.started),
+	})
+	return nil
+}
+
+func (r *localRun) result(ctx context.Context, made producer.Stats) (result, error) {
+	elapsed := time.Since(r.started)
+	report, err := r.stack.Audit(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	counts, err := r.stack.Counts()
+	if err != nil {
+		return result{}, err
+	}
+	out := newResult(report, counts.Objects, made, elapsed)
+	out.StreamingP50, out.StreamingP99 = r.tables[0].Latency.Quantile(0.5), r.tables[0].Latency.Quantile(0.99)
+	out.MicrobatchP50, out.MicrobatchP99 = r.tables[1].Latency.Quantile(0.5), r.tables[1].Latency.Quantile(0.99)
+	return out, nil
+}
+
+// sink joins the generator and the stream, which know only records of each other.
+type sink struct{ writer *listener.Writer }
+
+// Put hands entries to the stream.
+func (s sink) Put(ctx context.Context, entries []record.Entry) (producer.Result, error) {
+	r, err := s.writer.Put(ctx, entries)
+	return producer.Result(r), err
+}
+
+// endpoints tells other terminals how to join.
+func endpoints(s stack.Settings, dir string) string {
+	return fmt.Sprintf(`
+  Kinesis    %s   stream %s
+  S3         %s   bucket %s
+  Lambda     %s   %s -> %s
+  Snowflake  %s   account %s, user %s, password %s
+             database %s, schema %s
+
+  AWS clients: region %s, access key %s, secret key %s, and the endpoint above.
+  Snowflake driver: host, port and protocol http of the endpoint above.
+  All settings: %s     In another terminal: snowstream status
+`, s.Kinesis, s.Stream, s.S3, s.Bucket, s.Lambda, stack.Orchestrator, stack.Upsert,
+		s.Snowflake, s.Account, s.User, s.Password, s.Database, s.Schema,
+		s.Region, stack.AccessKeyID, stack.SecretAccessKey, filepath.Join(dir, "settings.json"))
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/lipgloss"
+	"github.com/dustin/go-humanize"
+	"github.com/mattn/go-isatty"
+)
+
+// view is what the progress display shows: the drawing, with the count at each numbered box.
+type view struct {
+	phase                  string
+	rate                   float64
+	generated, throttled   int64
+	accepted               int64
+	orchestrator, upsert   int64
+	errors                 int64
+	objects                int64
+	streaming, microbatch  int64
+	streamingP50, microP50 *float64
+	elapsed                time.Duration
+}
+
+// text is the display, a line for each box.
+func (v view) text() string {
+	box := lipgloss.NewStyle().Bold(true).Width(32)
+	number := lipgloss.NewStyle().Width(11).Align(lipgloss.Right)
+	faint := lipgloss.NewStyle().Faint(true)
+	var b strings.Builder
+	line := func(name string, n int64, unit, more string) {
+		fmt.Fprintf(&b, "  %s %s %s %s\n", box.Render(name), number.Render(humanize.Comma(n)), unit, faint.Render(more))
+	}
+	fmt.Fprintf(&b, "\n  %s %s\n\n", v.phase, faint.Render(v.elapsed.Round(time.Second).String()))
+	throttled := ""
+	if v.throttled > 0 {
+		throttled = fmt.Sprintf(", %s throttled and retried", humanize.Comma(v.throttled))
+	}
+	line("① data generator", v.generated, "records", fmt.Sprintf("%.0f/s%s", v.rate, throttled))
+	line("② Kinesis kdEntry", v.accepted, "records", "")
+	failed := ""
+	if v.errors > 0 {
+		failed = fmt.Sprintf("%s failed and tried again", humanize.Comma(v.errors))
+	}
+	line("③ SnowflakeOrchestrator", v.orchestrator, "batches", failed)
+	line("③ SnowflakeUpsert", v.upsert, "merges", "")
+	line("④ S3 kinesiscsv/", v.objects, "objects", "")
+	line("⑤ KINESIS_SENSORS_STREAMING", v.streaming, "rows", median(v.streamingP50))
+	line("⑤ KINESIS_SENSORS_MICROBATCH", v.microbatch, "rows", median(v.microP50))
+	fmt.Fprintf(&b, "\n  %s\n", faint.Render("Ctrl-C stops the generator and drains"))
+	return b.String()
+}
+
+func median(p50 *float64) string {
+	if p50 == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f s after arrival (median)", *p50)
+}
+
+// progress shows views on a terminal, and nothing anywhere else.
+type progress struct {
+	program *tea.Program
+	done    chan error
+}
+
+// newProgress takes over the terminal until close. It leaves keys and signals alone: Ctrl-C is not its business.
+func newProgress(w io.Writer) *progress {
+	f, ok := w.(*os.File)
+	if !ok || !isatty.IsTerminal(f.Fd()) {
+		return &progress{}
+	}
+	p := &progress{
+		program: tea.NewProgram(screen{}, tea.WithOutput(f), tea.WithInput(nil), tea.WithoutSignalHandler()),
+		done:    make(chan error, 1),
+	}
+	go func() { // ends with Quit, and close waits for it
+		_, err := p.program.Run()
+		p.done <- err
+	}()
+	return p
+}
+
+func (p *progress) show(v view) {
+	if p.program != nil {
+		p.program.Send(v)
+	}
+}
+
+// close leaves the last view on the terminal.
+func (p *progress) close() error {
+	if p.program == nil {
+		return nil
+	}
+	p.program.Quit()
+	return <-p.done
+}
+
+// screen is the display's state: the last view.
+type screen struct{ last view }
+
+// Init has nothing to start.
+func (s screen) Init() tea.Cmd { return nil }
+
+// Update keeps the last view.
+func (s screen) Update(m tea.Msg) (tea.Model, tea.Cmd) {
+	if v, ok := m.(view); ok {
+		s.last = v
+	}
+	return s, nil
+}
+
+// View draws it.
+func (s screen) View() string {
+	if s.last.phase == "" {
+		return ""
+	}
+	return s.last.text()
+}

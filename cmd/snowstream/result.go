@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/snowstream/snowstream/landing/audit"
+	"github.com/snowstream/snowstream/producer"
+)
+
+// result is what a run ends with. Counts are those of the whole data folder, which may hold earlier runs; generated,
+// elapsed and the latencies are this run's.
+type result struct {
+	Accepted    int64 `json:"accepted"`
+	Objects     int64 `json:"landed_objects"`
+	Streaming   int64 `json:"streaming"`
+	Microbatch  int64 `json:"microbatch"`
+	Quarantined int64 `json:"quarantined"`
+	Missing     int64 `json:"missing"`
+	Doubled     int64 `json:"doubled"`
+	// Different counts rows that only one of the tables has, or has with other values.
+	Different int64 `json:"different"`
+	// Generated are this run's records that the stream has accepted, Throttled the refusals for their rate that were
+	// retried, Failed those given up, Missed those that were never made because the stream was slower than the rate.
+	Generated int64   `json:"generated"`
+	Throttled int64   `json:"throttled"`
+	Failed    int64   `json:"failed"`
+	Missed    int64   `json:"missed"`
+	Elapsed   float64 `json:"elapsed_s"`
+	// Latencies in seconds, from the arrival in Kinesis until a query sees the row; null if no row was seen arriving.
+	StreamingP50  *float64 `json:"streaming_p50_s"`
+	StreamingP99  *float64 `json:"streaming_p99_s"`
+	MicrobatchP50 *float64 `json:"microbatch_p50_s"`
+	MicrobatchP99 *float64 `json:"microbatch_p99_s"`
+}
+
+func newResult(r audit.Report, objects int64, made producer.Stats, elapsed time.Duration) result {
+	return result{
+		Accepted: r.Accepted(), Objects: objects, Streaming: r.Streaming(), Microbatch: r.Microbatch(),
+		Quarantined: r.Quarantined(), Missing: r.Missing(), Doubled: r.Doubled(), Different: r.Different,
+		Generated: made.Accepted, Throttled: made.Throttled, Failed: made.Failed, Missed: made.Missed,
+		Elapsed: elapsed.Seconds(),
+	}
+}
+
+// ok decides the exit code.
+func (r result) ok() bool { return r.Missing == 0 && r.Doubled == 0 && r.Different == 0 }
+
+func (r result) writeJSON(w io.Writer) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", text)
+	return err
+}
+
+// writeText is the comparison that the original system asks of its user, and the proof under it.
+func (r result) writeText(w io.Writer) error {
+	var b strings.Builder
+	row := func(left, right, more string) { fmt.Fprintf(&b, "  %-30s %12s   %s\n", left, right, more) }
+	b.WriteString("\n")
+	row("ingestion way", "num records", "latency p50 / p99")
+	row("KINESIS_SENSORS_STREAMING", humanize.Comma(r.Streaming), latency(r.StreamingP50, r.StreamingP99))
+	row("KINESIS_SENSORS_MICROBATCH", humanize.Comma(r.Microbatch), latency(r.MicrobatchP50, r.MicrobatchP99))
+	b.WriteString("\n")
+	row("accepted by Kinesis", humanize.Comma(r.Accepted), fmt.Sprintf("%s of them in this run, %.1f s", humanize.Comma(r.Generated), r.Elapsed))
+	row("objects in the raw zone", humanize.Comma(r.Objects), "")
+	row("quarantined", humanize.Comma(r.Quarantined), "")
+	row("missing", humanize.Comma(r.Missing), "")
+	row("doubled", humanize.Comma(r.Doubled), "")
+	if r.Different > 0 {
+		row("different", humanize.Comma(r.Different), "rows that only one of the tables has")
+	}
+	if r.Failed+r.Missed > 0 {
+		fmt.Fprintf(&b, "\n  The generator gave up %s records and left out %s: the stream was slower than the rate.\n",
+			humanize.Comma(r.Failed), humanize.Comma(r.Missed))
+	}
+	if r.ok() {
+		b.WriteString("\n  Nothing is missing, nothing is doubled.\n")
+	} else {
+		b.WriteString("\n  THE TABLES ARE NOT COMPLETE.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func latency(p50, p99 *float64) string {
+	if p50 == nil || p99 == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f s / %.2f s", *p50, *p99)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // what was asked for failed, or rows are missing or doubled
+	exitUsage  = 2 // the command line was wrong; nothing was done
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errSaid ends a command whose result has told already why it failed.
+var errSaid = errors.New("failed")
+
+// run executes one command line and returns the exit code. Results go to stdout, all else to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errSaid):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "snowstream: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "snowstream: %v\n", err)
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "snowstream",
+		Short: "Kinesis to Snowflake, exactly once",
+		Long: `snowstream lands an Amazon Kinesis data stream in Snowflake twice: row by row in a
+streaming table, and as files in an S3 raw zone that Snowpipe loads into a
+micro-batch table. Nothing is lost, nothing is doubled, and it can be proved.`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
+	})
+	root.AddCommand(newLocal(), newStatus(), newFunction())
+	return root
+}
+
+// noArguments refuses what stands behind a command's flags; on the root it is an unknown command.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasParent() {
+		text := fmt.Sprintf("unknown command %q", args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			text += fmt.Sprintf(": did you mean %q?", near[0])
+		}
+		return usageError{errors.New(text + " (see `snowstream --help`)")}
+	}
+	return usageError{fmt.Errorf("%s takes no arguments, but was given %q", cmd.CommandPath(), args)}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/landing/audit"
+	"github.com/snowstream/snowstream/landing/microbatch"
+)
+
+func newStatus() *cobra.Command {
+	var dir string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show counts, lag per shard and the pipe's state",
+		Long: `Asks the stream, the raw zone's ledgers and the warehouse how far records have come.
+It changes nothing.`,
+		Example: `  snowstream status
+  snowstream status --data /tmp/try --json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := stack.Load(dir)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), statusTimeout)
+			defer cancel()
+			st, err := readStatus(ctx, s)
+			if err != nil {
+				return fmt.Errorf("%w: is `snowstream local` running on %s?", err, dir)
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(st)
+			}
+			return st.write(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&dir, "data", dataFolder, "data folder of the local stack")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// statusTimeout is enough for a busy machine and short enough for a person.
+const statusTimeout = 30 * time.Second
+
+// status is what `snowstream status` knows.
+type status struct {
+	Stream string `json:"stream"`
+	// Landed counts the records in the raw zone and in quarantine, Quarantined those of them in quarantine.
+	Landed      int64         `json:"landed"`
+	Quarantined int64         `json:"quarantined"`
+	Objects     int64         `json:"landed_objects"`
+	Streaming   int64         `json:"streaming"`
+	Microbatch  int64         `json:"microbatch"`
+	Shards      []shardStatus `json:"shards"`
+	Pipe        pipeStatus    `json:"pipe"`
+}
+
+// shardStatus is one shard of the stream.
+type shardStatus struct {
+	Shard string `json:"shard"`
+	Open  bool   `json:"open"`
+	// Landed is the ledger's last ordinal.
+	Landed int64 `json:"landed"`
+	// Lag is the age of the oldest record that has not landed, 0 if there is none.
+	Lag float64 `json:"lag_s"`
+	// Waiting counts records behind the ledger, up to what one read returns.
+	Waiting int `json:"waiting"`
+}
+
+// pipeStatus is Snowpipe's state.
+type pipeStatus struct {
+	State   string `json:"state"`
+	Pending int64  `json:"pending_files"`
+	Last    string `json:"last_file"`
+}
+
+func readStatus(ctx context.Context, s stack.Settings) (status, error) {
+	st := status{Stream: s.Stream}
+	ledgers, err := s.Ledgers(ctx)
+	if err != nil {
+		return st, err
+	}
+	reader := s.Reader()
+	shards, err := reader.Shards(ctx)
+	if err != nil {
+		return st, err
+	}
+	open := map[string]bool{}
+	for _, shard := range shards {
+		open[shard.ID] = shard.Open
+	}
+	expected := map[string]audit.Expected{}
+	for _, id := range slices.Sorted(maps.Keys(ledgers)) {
+		l := ledgers[id].Ledger
+		lag, err := reader.Lag(ctx, id, l.Sequence)
+		if err != nil {
+			return st, err
+		}
+		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Ordinal, st.Quarantined+l.Quarantined, st.Objects+l.Objects
+		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Ordinal, Lag: lag.Behind.Seconds(), Waiting: lag.Waiting})
+		expected[id] = audit.Expected{Ledger: l, Stream: -1}
+	}
+	return st, st.readWarehouse(ctx, s, expected)
+}
+
+func (st *status) readWarehouse(ctx context.Context, s stack.Settings, expected map[string]audit.Expected) error {
+	db, err := s.Session()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	report, err := audit.Run(ctx, db, s.Names(), expected)
+	if err != nil {
+		return err
+	}
+	st.Streaming, st.Microbatch = report.Streaming(), report.Microbatch()
+	pipe, err := microbatch.New(db, s.Names()).Status(ctx)
+	st.Pipe = pipeStatus{State: pipe.State, Pending: pipe.Pending, Last: pipe.LastFile}
+	return err
+}
+
+func (st status) write(w io.Writer) error {
+	fmt.Fprintf(w, "stream %s\n", st.Stream)
+	for _, s := range st.Shards {
+		state := "closed"
+		if s.Open {
+			state = "open"
+		}
+		fmt.Fprintf(w, "  %s  %-6s  landed %12s   waiting %6s   lag %.1f s\n",
+			s.Shard, state, humanize.Comma(s.Landed), humanize.Comma(int64(s.Waiting)), s.Lag)
+	}
+	fmt.Fprintf(w, "raw zone\n  objects %s, records %s, quarantined %s\n",
+		humanize.Comma(st.Objects), humanize.Comma(st.Landed), humanize.Comma(st.Quarantined))
+	fmt.Fprintf(w, "pipe\n  %s, %s files pending, last %s\n", st.Pipe.State, humanize.Comma(st.Pipe.Pending), st.Pipe.Last)
+	_, err := fmt.Fprintf(w, "tables\n  KINESIS_SENSORS_STREAMING    %12s\n  KINESIS_SENSORS_MICROBATCH   %12s\n",
+		humanize.Comma(st.Streaming), humanize.Comma(st.Microbatch))
+	return err
+}

@@ -66,8 +66,8 @@ func (r result) writeText(w io.Writer) error {
 	row := func(left, right, more string) { fmt.Fprintf(&b, "  %-30s %12s   %s\n", left, right, more) }
 	b.WriteString("\n")
 	row("ingestion way", "num records", "latency p50 / p99")
-	row("KINESIS_SENSORS_STREAMING", humanize.Comma(r.Streaming), latency(r.StreamingP50, r.StreamingP99))
-	row("KINESIS_SENSORS_MICROBATCH", humanize.Comma(r.Microbatch), latency(r.MicrobatchP50, r.MicrobatchP99))
+	row("KINESIS_SENSORS_STREAMING", humanize.Comma(r.Streaming), delays(r.StreamingP50, r.StreamingP99))
+	row("KINESIS_SENSORS_MICROBATCH", humanize.Comma(r.Microbatch), delays(r.MicrobatchP50, r.MicrobatchP99))
 	b.WriteString("\n")
 	row("accepted by Kinesis", humanize.Comma(r.Accepted), fmt.Sprintf("%s of them in this run, %.1f s", humanize.Comma(r.Generated), r.Elapsed))
 	row("objects in the raw zone", humanize.Comma(r.Objects), "")
@@ -90,7 +90,7 @@ func (r result) writeText(w io.Writer) error {
 	return err
 }
 
-func latency(p50, p99 *float64) string {
+func delays(p50, p99 *float64) string {
 	if p50 == nil || p99 == nil {
 		return "-"
 	}

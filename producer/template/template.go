@@ -1,0 +1,169 @@
+// Package template is the template language of the Kinesis Data Generator (KDG): text with {{module.method(argument)}}
+// tags, each of which becomes a random value in every record.
+//
+// A template is compiled once, into pieces of fixed text and functions that append a value, and then makes records
+// without parsing anything again. Templates which the KDG takes mean here what they mean there, silly ones included:
+// numbers print as JavaScript prints them, an argument that is not JSON is taken as raw text, an array prints as its
+// elements joined by commas. [Template.Warnings] names the places where that is rarely what the author meant.
+//
+// Where the KDG fails, at every record and without telling anybody, there are two answers. Some forms have only one
+// sensible meaning and are accepted: spaces inside the braces, (), a closing brace or parenthesis inside a JSON
+// argument, a closed JSON object before a tag. Everything else is an [Error] of [Compile], with line and column.
+//
+// How a record is made:
+//
+//  1. clean.go trims the text, deletes its line feeds (indentation stays) and renames the first {{current.timestamp}}.
+//  2. parse.go finds the tags, argument.go reads their arguments as JavaScript values.
+//  3. method.go looks the methods up; the files named after the KDG's modules hold them.
+//  4. [Template.Append] writes the pieces. An argument with a brace or a dollar sign can change the text around it,
+//     because the KDG expands its own results again: such templates take the slow road of expand.go.
+//
+// The names and places in the results come from short lists of our own (words.go): their shape is the KDG's, the
+// words are not.
+package template
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+)
+
+// Sensor is the sensor example, as users of the KDG write it.
+const Sensor = `{
+    "sensorId": {{random.number(50)}},
+    "currentTemperature": {{random.number(
+        {
+            "min":10,
+            "max":150
+        }
+    )}},
+    "status": "{{random.arrayElement(
+        ["OK","FAIL","WARN"]
+    )}}"
+}`
+
+const (
+	// MaxText is the longest template, in bytes.
+	MaxText = 1 << 20
+	// MaxRecord is the longest record that a template may make, in bytes: the most Kinesis takes for one record.
+	MaxRecord = 10 << 20
+)
+
+// maxWarnings is how many warnings are kept: the first ones tell enough.
+const maxWarnings = 20
+
+// emptyRecord is what the KDG sends for a record that would be empty.
+const emptyRecord = "string parameter is required!"
+
+// Error is a fault in a template's text. It never contains more of the text than the name of a method.
+type Error struct {
+	// Line and Column say where, from 1; columns count characters.
+	Line, Column int
+	// Reason says what is wrong and, where that is known, what was probably meant.
+	Reason string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("template line %d, column %d: %s", e.Line, e.Column, e.Reason)
+}
+
+// Warning is a place in a template that works, but rarely as its author meant.
+type Warning struct {
+	Line, Column int
+	Text         string
+}
+
+func (w Warning) String() string {
+	return fmt.Sprintf("template line %d, column %d: %s", w.Line, w.Column, w.Text)
+}
+
+// Template is a compiled template. It never changes, so any number of goroutines may use one, each with its own
+// source of randomness.
+type Template struct {
+	pieces   []piece
+	warnings []Warning
+	// Set only for templates whose results must be expanded again.
+	text  string
+	table map[string]maker
+}
+
+// piece is fixed text and the value that follows it; the last one has no value.
+type piece struct {
+	literal string
+	value   emit
+}
+
+// Compile reads a template of at most [MaxText] bytes. A fault in it is an *[Error].
+//
+// It refuses every tag of the text that has no meaning, also one that a result of another tag would have hidden.
+func Compile(text string) (*Template, error) {
+	if len(text) > MaxText {
+		return nil, fmt.Errorf("compile a template of %d bytes: the limit is %d", len(text), MaxText)
+	}
+	c := clean(text)
+	t := &Template{}
+	table := methods()
+	exact := false
+	rest := 0
+	for {
+		tag, found, err := nextTag(c.text, rest, table)
+		if err != nil {
+			line, column := c.position(tag.start)
+			return nil, &Error{Line: line, Column: column, Reason: err.Error()}
+		}
+		if !found {
+			break
+		}
+		t.pieces = append(t.pieces, piece{literal: c.text[rest:tag.start], value: tag.value})
+		exact = exact || tag.arg.mayExpand()
+		for _, w := range tag.warnings() {
+			if len(t.warnings) == maxWarnings {
+				break
+			}
+			line, column := c.position(tag.start)
+			t.warnings = append(t.warnings, Warning{Line: line, Column: column, Text: w})
+		}
+		rest = tag.end
+	}
+	t.pieces = append(t.pieces, piece{literal: c.text[rest:]})
+	if exact {
+		t.text, t.table = c.text, table
+	}
+	return t, nil
+}
+
+// Append appends one record to dst. The same state of r gives the same record, except for dates.
+//
+// It fails, with dst as it was, if the record grows beyond [MaxRecord], or if results that are expanded again contain
+// a bad tag or never end. Templates without braces and dollar signs in arguments can fail only by length.
+func (t *Template) Append(dst []byte, r *rand.Rand) ([]byte, error) {
+	start := len(dst)
+	if t.table != nil {
+		record, err := t.expand(r)
+		if err != nil {
+			return dst, err
+		}
+		return append(dst, record...), nil
+	}
+	for i := range t.pieces {
+		p := &t.pieces[i]
+		dst = append(dst, p.literal...)
+		if p.value != nil {
+			dst = p.value(dst, r)
+		}
+		if len(dst)-start > MaxRecord {
+			return dst[:start], fmt.Errorf("make a record: it is longer than %d bytes, the most a stream takes", MaxRecord)
+		}
+	}
+	if len(dst) == start {
+		dst = append(dst, emptyRecord...)
+	}
+	return dst, nil
+}
+
+// Warnings names the first 20 places that work, but rarely as meant, in the order of the text.
+func (t *Template) Warnings() []Warning { return slices.Clone(t.warnings) }
+
+// Methods lists the methods that this version supports, as module.method, in alphabetical order.
+func Methods() []string { return slices.Sorted(maps.Keys(methods())) }

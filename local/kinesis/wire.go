@@ -1,0 +1,265 @@
+package kinesis
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+const (
+	targetPrefix = "Kinesis_20131202."
+	contentType  = "application/x-amz-json-1.1"
+
+	// maxBody is room for 10 MiB of records in base64 with keys and JSON around them.
+	maxBody = 20 << 20
+	// replyBytes is what a reply may take while it grows to 10 MiB of records in base64.
+	replyBytes = 32 << 20
+	// keepBytes is the largest buffer that is kept for the next call.
+	keepBytes = 1 << 20
+	// transferTime is how long a client may take to send a request or to take its answer.
+	transferTime = time.Minute
+)
+
+// call is one request, with memory that the next one uses again.
+type call struct {
+	body, arena, out []byte
+
+	// What a put says, see decodePut.
+	target     target
+	orderAfter string
+	dryRun     bool
+	listed     bool
+	entries    []putEntry
+	// What becomes of it, see place.
+	placed  []placed
+	batches []batch
+	batchOf []int // by slot in stream.open: number in batches, or -1
+}
+
+// operation serves a request whose body is in the call, and leaves the answer there.
+type operation func(*call) error
+
+// operation returns nil for a name that is not served.
+func (s *Server) operation(name string) operation {
+	switch name {
+	case "PutRecords":
+		return s.putRecords
+	case "PutRecord":
+		return s.putRecord
+	case "GetRecords":
+		return s.getRecords
+	case "GetShardIterator":
+		return answering(s.getShardIterator)
+	case "ListShards":
+		return answering(s.listShards)
+	case "DescribeStream":
+		return answering(s.describeStream)
+	case "DescribeStreamSummary":
+		return answering(s.describeStreamSummary)
+	case "ListStreams":
+		return answering(s.listStreams)
+	case "DescribeLimits":
+		return answering(s.describeLimits)
+	case "ListTagsForStream", "ListTagsForResource":
+		return answering(s.listTags)
+	}
+	return s.update(name)
+}
+
+// update returns the operations that change streams and answer nothing.
+func (s *Server) update(name string) operation {
+	switch name {
+	case "CreateStream":
+		return doing(s.createStream)
+	case "DeleteStream":
+		return doing(s.deleteStream)
+	case "SplitShard":
+		return doing(s.splitShard)
+	case "MergeShards":
+		return doing(s.mergeShards)
+	case "UpdateShardCount":
+		return answering(s.updateShardCount)
+	case "IncreaseStreamRetentionPeriod":
+		return doing(s.increaseRetention)
+	case "DecreaseStreamRetentionPeriod":
+		return doing(s.decreaseRetention)
+	case "UpdateMaxRecordSize":
+		return doing(s.updateMaxRecordSize)
+	case "UpdateStreamMode":
+		return doing(s.updateStreamMode)
+	case "AddTagsToStream", "TagResource":
+		return doing(s.addTags)
+	case "RemoveTagsFromStream", "UntagResource":
+		return doing(s.removeTags)
+	}
+	return nil
+}
+
+// doing is answering for a function without an answer: the body is then empty.
+func doing[I any](f func(*I) error) operation {
+	return func(c *call) error {
+		var in I
+		if err := json.Unmarshal(c.body, &in); err != nil {
+			return notJSON(err)
+		}
+		return f(&in)
+	}
+}
+
+// answering makes an operation of a function over JSON.
+func answering[I, O any](f func(*I) (O, error)) operation {
+	return func(c *call) error {
+		var in I
+		if err := json.Unmarshal(c.body, &in); err != nil {
+			return notJSON(err)
+		}
+		out, err := f(&in)
+		if err != nil {
+			return err
+		}
+		c.out, err = json.Marshal(out)
+		return err
+	}
+}
+
+// notJSON names the field that could not be read, never its value.
+func notJSON(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return unreadable("Field %s cannot be read from a JSON %s.", wrong.Field, strings.Fields(wrong.Value)[0])
+	}
+	return unreadable("The request is not the JSON of this operation.")
+}
+
+// ServeHTTP serves one request of the JSON protocol: POST, any path, the operation in X-Amz-Target.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		s.refuse(w, "", &apiError{codeUnavailable, "The server is shutting down."})
+		return
+	}
+	defer s.leave()
+	name := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
+	op, err := s.admit(r, name)
+	if err != nil {
+		s.refuse(w, name, err)
+		return
+	}
+	weight := min(max(r.ContentLength, 0)*2, 2*maxBody)
+	if r.ContentLength < 0 {
+		weight = 2 * maxBody
+	}
+	if name == "GetRecords" {
+		weight += replyBytes
+	}
+	if s.memory.Acquire(r.Context(), weight) != nil {
+		return // the client has gone
+	}
+	defer s.memory.Release(weight)
+	c := s.takeCall()
+	defer s.giveCall(c)
+	if err := c.read(w, r); err != nil {
+		s.refuse(w, name, err)
+		return
+	}
+	if err := op(c); err != nil {
+		s.refuse(w, name, err)
+		return
+	}
+	send(w, http.StatusOK, c.out)
+}
+
+// admit checks everything about a request but its body. A browser's request carries an Origin: pages must not reach a
+// server on loopback.
+func (s *Server) admit(r *http.Request, name string) (operation, error) {
+	switch {
+	case r.Method != http.MethodPost:
+		return nil, &apiError{"UnknownOperationException", "Requests are POST; this one is " + r.Method + "."}
+	case r.Header.Get("Origin") != "":
+		return nil, &apiError{"AccessDeniedException", "Requests from web pages are refused."}
+	case r.Header.Get("Authorization") == "":
+		return nil, &apiError{"MissingAuthenticationTokenException", "Missing Authentication Token"}
+	case strings.Contains(r.Header.Get("Content-Type"), "cbor"):
+		return nil, unreadable("This server speaks JSON, not CBOR; switch CBOR off in the client (AWS_CBOR_DISABLE=true).")
+	case r.ContentLength > maxBody:
+		return nil, tooLarge()
+	}
+	if op := s.operation(name); op != nil {
+		return op, nil
+	}
+	return nil, &apiError{"UnknownOperationException", "Operation " + strconv.Quote(name) + " is not served."}
+}
+
+func tooLarge() error {
+	return &apiError{codeTooLarge, "The request is larger than " + strconv.Itoa(maxBody) + " bytes."}
+}
+
+// read reads the body.
+func (c *call) read(w http.ResponseWriter, r *http.Request) error {
+	deadline := time.Now().Add(transferTime)
+	control := http.NewResponseController(w)
+	// Writers that know no deadlines, as in tests, need none.
+	_ = control.SetReadDeadline(deadline)
+	_ = control.SetWriteDeadline(deadline.Add(transferTime))
+	var err error
+	if n := int(r.ContentLength); n >= 0 {
+		if cap(c.body) < n {
+			c.body = make([]byte, n)
+		}
+		c.body = c.body[:n]
+		_, err = io.ReadFull(r.Body, c.body)
+	} else {
+		c.body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	}
+	switch {
+	case err != nil:
+		return unreadable("The request ended before its body was complete.")
+	case len(c.body) > maxBody:
+		return tooLarge()
+	}
+	return nil
+}
+
+// takeCall returns an empty call; giveCall must follow.
+func (s *Server) takeCall() *call {
+	c, _ := s.calls.Get().(*call)
+	if c == nil {
+		return &call{}
+	}
+	*c = call{body: c.body, arena: c.arena, out: c.out[:0], entries: c.entries, placed: c.placed, batches: c.batches, batchOf: c.batchOf}
+	return c
+}
+
+func (s *Server) giveCall(c *call) {
+	if cap(c.body) <= keepBytes && cap(c.arena) <= keepBytes && cap(c.out) <= keepBytes {
+		s.calls.Put(c)
+	}
+}
+
+// refuse answers with an error, and logs it if it is ours.
+func (s *Server) refuse(w http.ResponseWriter, name string, err error) {
+	api, unexpected := asAPI(err)
+	if unexpected {
+		s.log.Error("request failed", "operation", name, "error", err)
+	}
+	body, err := json.Marshal(map[string]string{"__type": api.Code, "message": api.Message})
+	if err != nil {
+		body = nil // cannot happen: both are texts
+	}
+	send(w, api.status(), body)
+}
+
+// send writes an answer. An error means that the client has gone, which is its own affair.
+func send(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Amzn-Requestid", uuid.NewString())
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

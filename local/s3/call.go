@@ -1,0 +1,93 @@
+package s3
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/rclone/gofakes3"
+)
+
+// call is what the backend needs to know of a request beyond what the library hands on. It travels in the context.
+type call struct {
+	header     http.Header // of the answer
+	remote     string      // address of the client
+	body       *body       // the content; nil if the request has none that becomes an object
+	conditions conditions
+	objectSums []*digest // checksums of the whole object, when a multipart upload is completed
+	objectSize int64     // its promised size; -1 if none was promised
+	status     int       // status of an error whose code the library does not know
+	resume     string    // id of the multipart upload to take up again
+}
+
+type callKey struct{}
+
+func (c *call) attach(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+func callFrom(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// id is the request's id; the library gives it.
+func (c *call) id() string { return c.header.Get("x-amz-request-id") }
+
+// newCall reads a request's conditions and checksums and puts a checking reader before its body. It changes the
+// request's headers so that the library sees plain content and ETags in its own form.
+func newCall(w http.ResponseWriter, r *http.Request) (*call, error) {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	c := &call{header: w.Header(), remote: host, objectSize: -1}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if err := c.readContent(r); err != nil {
+			return nil, err
+		}
+	}
+	libraryETags(r.Header)
+	return c, nil
+}
+
+func (c *call) readContent(r *http.Request) error {
+	var err error
+	if c.conditions, err = conditionsFrom(r.Header); err != nil {
+		return err
+	}
+	completes := r.Method == http.MethodPost && r.URL.Query().Has("uploadId")
+	if completes {
+		if err := c.readObjectSums(r.Header); err != nil {
+			return err
+		}
+	}
+	b, err := newBody(r, !completes)
+	if err != nil {
+		return err
+	}
+	b.plain(r)
+	if r.Header.Get("X-Amz-Copy-Source") == "" {
+		c.body = b
+	}
+	return nil
+}
+
+// readObjectSums reads what the completion of a multipart upload promises of the whole object.
+func (c *call) readObjectSums(h http.Header) error {
+	for name, values := range h {
+		if strings.HasPrefix(name, checksumPrefix) && len(values) > 0 && strings.Contains(values[0], "-") ||
+			name == "X-Amz-Checksum-Type" && values[0] == "COMPOSITE" {
+			return refuse(gofakes3.ErrNotImplemented, "composite checksums are not supported; use x-amz-checksum-type FULL_OBJECT")
+		}
+	}
+	var err error
+	if c.objectSums, err = checksumHeaders(h); err != nil {
+		return err
+	}
+	if size := h.Get("X-Amz-Mp-Object-Size"); size != "" {
+		if c.objectSize, err = strconv.ParseInt(size, 10, 64); err != nil || c.objectSize < 0 {
+			return refuse(gofakes3.ErrInvalidRequest, "x-amz-mp-object-size is not a size")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package s3
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"syscall"
+
+	"github.com/rclone/gofakes3"
+)
+
+var (
+	errClosed = errors.New("the server is closed; open it again and retry")
+	errBroken = errors.New("an earlier flush to disk failed, so nothing more is acknowledged; check the disk and restart")
+)
+
+// refuse makes an error that the library answers with the given code, for the codes it knows the HTTP status of.
+func refuse(code gofakes3.ErrorCode, message string) error {
+	return gofakes3.ErrorMessage(code, message)
+}
+
+// refuseAs is refuse for a code the library would answer with status 500.
+func refuseAs(ctx context.Context, status int, code gofakes3.ErrorCode, message string) error {
+	if call := callFrom(ctx); call != nil {
+		call.status = status
+	}
+	return gofakes3.ErrorMessage(code, message)
+}
+
+// internal turns a failure of this machine into the InternalError that a client retries. An answer meant for the
+// client passes unchanged.
+func internal(log *slog.Logger, action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if answer, ok := errors.AsType[gofakes3.Error](err); ok {
+		return answer
+	}
+	log.Error("s3: "+action+" failed", "error", err)
+	reason := "see the log of the server"
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		reason = "the disk is full; free some space and retry"
+	case errors.Is(err, errBroken):
+		reason = errBroken.Error()
+	case errors.Is(err, errClosed):
+		reason = errClosed.Error()
+	case errors.Is(err, errDamaged):
+		reason = "the stored object does not match its checksum; write it again from its source"
+	}
+	return refuse(gofakes3.ErrInternal, action+" failed: "+reason)
+}
+
+// errorBody is S3's error document.
+type errorBody struct {
+	XMLName xml.Name `xml:"Error"`
+	Code    string
+	Message string
+}
+
+// answerError writes S3's error document for requests that never reach the library.
+func answerError(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	writeXML(w, errorBody{Code: code, Message: message})
+}
+
+// answer writes err as S3's error document.
+func answer(w http.ResponseWriter, r *http.Request, err error) {
+	code, message := gofakes3.ErrInternal, "Internal Error"
+	if response, ok := errors.AsType[*gofakes3.ErrorResponse](err); ok {
+		code, message = response.Code, response.Message
+	} else if e, ok := errors.AsType[gofakes3.Error](err); ok {
+		code, message = e.ErrorCode(), e.ErrorCode().Message()
+	}
+	answerError(w, r, code.Status(), string(code), message)
+}
+
+// answerXML writes a successful answer.
+func answerXML(w http.ResponseWriter, document any) {
+	w.Header().Set("Content-Type", "application/xml")
+	writeXML(w, document)
+}
+
+// writeXML ignores failures: the status line has been sent, and a client that went away needs no answer.
+func writeXML(w io.Writer, document any) {
+	_, _ = io.WriteString(w, xml.Header)
+	_ = xml.NewEncoder(w).Encode(document)
+}

@@ -1,0 +1,156 @@
+package s3
+
+import (
+	"encoding/xml"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rclone/gofakes3"
+)
+
+// ServeHTTP checks what the library does not check, answers what it does not know, and hands on the rest.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case s.closed.Load():
+		answerError(w, r, http.StatusServiceUnavailable, "ServiceUnavailable", errClosed.Error())
+		return
+	case !local(r):
+		answerError(w, r, http.StatusForbidden, "AccessDenied", "Use the server's loopback address, and not from a web page")
+		return
+	case !signed(r):
+		answerError(w, r, http.StatusForbidden, "AccessDenied", "Access Denied: the request is not signed")
+		return
+	}
+	r = r.Clone(r.Context())
+	if err := supported(r); err != nil {
+		answer(w, r, err)
+		return
+	}
+	c, err := newCall(w, r)
+	if err != nil {
+		answer(w, r, err)
+		return
+	}
+	r = r.WithContext(c.attach(r.Context()))
+	tags := &etagWriter{ResponseWriter: w, call: c}
+	if handled, err := s.serveOwn(tags, r); err != nil {
+		answer(tags, r, err)
+	} else if !handled {
+		s.handler.ServeHTTP(tags, r)
+		tags.start()
+	}
+}
+
+// local refuses what a web page could send: anything with the marks of one, and, against pages that rebind their name to
+// this address, anything addressed to a name.
+func local(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site") // sent by browsers only; "none" is the address bar
+	if r.Header.Get("Origin") != "" || r.Method == http.MethodOptions || site != "" && site != "none" {
+		return false
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
+}
+
+// signed tells whether a request names its caller, in a header or in a presigned URL.
+func signed(r *http.Request) bool {
+	query := r.URL.Query()
+	return r.Header.Get("Authorization") != "" || query.Has("X-Amz-Signature") || query.Has("Signature")
+}
+
+// target splits a path as the library does. Only the slashes before the bucket are surplus: a key may begin with one.
+func target(path string) (bucket, key string) {
+	bucket, key, _ = strings.Cut(strings.TrimLeft(path, "/"), "/")
+	return bucket, key
+}
+
+// supported refuses by name what the library would ignore, such as an append that it would take for a plain write.
+func supported(r *http.Request) error {
+	for name := range r.URL.Query() {
+		if !knownParameter(name) {
+			return refuse(gofakes3.ErrNotImplemented, "the query parameter "+url.QueryEscape(name)+" is not supported")
+		}
+	}
+	for _, name := range []string{
+		"X-Amz-Write-Offset-Bytes", "X-Amz-Rename-Source", "X-Amz-Tagging", "X-Amz-Website-Redirect-Location",
+		"X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time",
+	} {
+		if r.Header.Get(name) != "" {
+			return refuse(gofakes3.ErrNotImplemented, "the header "+name+" is not supported")
+		}
+	}
+	switch r.Header.Get("X-Amz-Acl") {
+	case "", "private", "bucket-owner-full-control":
+	default:
+		return refuse(gofakes3.ErrNotImplemented, "access control lists are not supported; everything is private")
+	}
+	if strings.Contains(r.Header.Get("X-Amz-Copy-Source"), "?versionId=") {
+		return refuse(gofakes3.ErrNotImplemented, "copying a version is not supported; buckets have no versions")
+	}
+	bucket, key := target(r.URL.Path)
+	if r.Method == http.MethodPost && bucket != "" && key == "" && !r.URL.Query().Has("delete") {
+		return refuse(gofakes3.ErrNotImplemented, "uploads from HTML forms are not supported")
+	}
+	return nil
+}
+
+func knownParameter(name string) bool {
+	switch name {
+	case "list-type", "prefix", "delimiter", "max-keys", "marker", "start-after", "continuation-token", "fetch-owner",
+		"encoding-type", "max-buckets", "bucket-region", "location", "delete", "notification", "versioning",
+		"uploads", "uploadId", "partNumber", "part-number-marker", "max-parts", "max-uploads", "key-marker",
+		"upload-id-marker", "x-id", "AWSAccessKeyId", "Signature", "Expires":
+		return true
+	}
+	return strings.HasPrefix(name, "response-") || strings.HasPrefix(strings.ToLower(name), "x-amz-")
+}
+
+// serveOwn answers the requests that the library has no answer for, or a wrong one.
+func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) (handled bool, err error) {
+	bucket, key := target(r.URL.Path)
+	query := r.URL.Query()
+	query.Del("x-id") // the SDK's name for the operation
+	reads := r.Method == http.MethodGet
+	switch {
+	case bucket == "":
+		return false, nil
+	case key == "" && query.Has("notification"):
+		return true, s.backend.serveNotification(w, r, bucket)
+	case key == "" && reads && query.Has("location"):
+		return true, s.serveLocation(w, bucket)
+	case key == "" && reads && query.Has("uploads"):
+		return true, s.backend.serveUploads(w, r, bucket)
+	case key != "" && reads && query.Has("uploadId"):
+		return true, s.backend.serveParts(w, r, bucket, key)
+	case key == "" && r.Method == http.MethodHead:
+		w.Header().Set("X-Amz-Bucket-Region", s.region)
+	case key == "" && r.Method == http.MethodPut && len(query) == 0:
+		if exists, _ := s.backend.BucketExists(r.Context(), bucket); exists {
+			answerError(w, r, http.StatusConflict, "BucketAlreadyOwnedByYou", "The bucket exists already and is yours")
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// serveLocation answers GetBucketLocation; us-east-1 has the empty name there.
+func (s *Server) serveLocation(w http.ResponseWriter, bucket string) error {
+	if _, err := s.backend.bucket(bucket); err != nil {
+		return err
+	}
+	location := struct {
+		XMLName   xml.Name `xml:"LocationConstraint"`
+		Namespace string   `xml:"xmlns,attr"`
+		Region    string   `xml:",chardata"`
+	}{Namespace: xmlNamespace}
+	if s.region != "us-east-1" {
+		location.Region = s.region
+	}
+	answerXML(w, location)
+	return nil
+}

@@ -1,0 +1,102 @@
+package s3
+
+import (
+	"bufio"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// victimDir tells the test binary to be a server that is going to be killed.
+const victimDir = "S3_TEST_VICTIM_DIR"
+
+// TestVictim is the child process of TestKill.
+func TestVictim(t *testing.T) {
+	dir := os.Getenv(victimDir)
+	if dir == "" {
+		t.Skip("not run: only TestKill runs it")
+	}
+	server, err := Open(Config{Dir: dir, Region: testRegion, AccountID: testAccount})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("URL", httptest.NewServer(server).URL)
+	select {}
+}
+
+// TestKill kills servers in the middle of concurrent writes. What was acknowledged must be there afterwards, whole.
+func TestKill(t *testing.T) {
+	s := start(t, Config{}).bucket()
+	acknowledged := map[string]string{}
+	var mu sync.Mutex
+	for round := range 5 {
+		s.stop()
+		victim, url := startVictim(t, s.config.Dir)
+		client := sdk.New(s.client.Options(), func(o *sdk.Options) { o.BaseEndpoint = aws.String(url) })
+		var count atomic.Int32
+		var writers sync.WaitGroup
+		for w := range 8 {
+			writers.Go(func() {
+				for i := 0; ; i++ {
+					key, text := fmt.Sprintf("%d/%d", w, i%7), strings.Repeat(fmt.Sprintf("round %d write %d ", round, i), 500)
+					_, err := client.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: aws.String(testBucket), Key: aws.String(key), Body: strings.NewReader(text)})
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					acknowledged[key] = text
+					mu.Unlock()
+					count.Add(1)
+					if count.Load() > 60 {
+						_ = victim.Process.Kill()
+					}
+				}
+			})
+		}
+		writers.Wait()
+		_ = victim.Wait()
+		s.open()
+		for key, text := range acknowledged {
+			got, err := s.get(key)
+			// A write that was under way may have taken the place of the last one acknowledged.
+			if err != nil || got != text && !whole(got, round) {
+				t.Fatalf("round %d: %s holds %.40q..., %v; acknowledged was %.40q...", round, key, got, err, text)
+			}
+			acknowledged[key] = got
+		}
+	}
+}
+
+// whole tells whether a text is a complete one of the given round.
+func whole(text string, round int) bool {
+	unit := text[:len(text)/500]
+	return strings.HasPrefix(text, fmt.Sprintf("round %d ", round)) && strings.Repeat(unit, 500) == text
+}
+
+func startVictim(t *testing.T, dir string) (*exec.Cmd, string) {
+	t.Helper()
+	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVictim$")
+	victim.Env = append(os.Environ(), victimDir+"="+dir)
+	out, err := victim.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if url, ok := strings.CutPrefix(lines.Text(), "URL "); ok {
+			return victim, url
+		}
+	}
+	t.Fatal("the child process did not start")
+	return nil, ""
+}

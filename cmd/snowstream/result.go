@@ -26,7 +26,7 @@ type result struct {
 	// Different counts rows that only one of the tables has, or has with other values.
 	Different int64 `json:"different"`
 	// Generated are this run's records that the stream has accepted, Throttled the refusals for their rate that were
-	// retried, Failed those given up, Missed those that were never made because the stream was slower than the rate.
+	// retried, Failed those given up, Missed how far the run fell behind its rate because the stream was slower.
 	Generated int64   `json:"generated"`
 	Throttled int64   `json:"throttled"`
 	Failed    int64   `json:"failed"`
@@ -77,9 +77,11 @@ func (r result) writeText(w io.Writer) error {
 	if r.Different > 0 {
 		row("different", humanize.Comma(r.Different), "rows that only one of the tables has")
 	}
-	if r.Failed+r.Missed > 0 {
-		fmt.Fprintf(&b, "\n  The generator gave up %s records and left out %s: the stream was slower than the rate.\n",
-			humanize.Comma(r.Failed), humanize.Comma(r.Missed))
+	if r.Failed > 0 {
+		fmt.Fprintf(&b, "\n  The stream did not take %s generated records; they are not counted as accepted.\n", humanize.Comma(r.Failed))
+	}
+	if r.Missed > 0 {
+		fmt.Fprintf(&b, "\n  The stream was slower than --rate: it fell behind by %s records, which were not made up for.\n", humanize.Comma(r.Missed))
 	}
 	if r.ok() {
 		b.WriteString("\n  Nothing is missing, nothing is doubled.\n")

@@ -35,9 +35,12 @@ It changes nothing.`,
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), statusTimeout)
 			defer cancel()
+			if !s.Running(ctx) {
+				return fmt.Errorf("the local stack in %s is not running: start it with `snowstream local --data %s`", dir, dir)
+			}
 			st, err := readStatus(ctx, s)
 			if err != nil {
-				return fmt.Errorf("%w: is `snowstream local` running on %s?", err, dir)
+				return err
 			}
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(st)

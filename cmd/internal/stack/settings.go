@@ -7,6 +7,7 @@
 package stack
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -15,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -82,6 +85,19 @@ func Load(dir string) (Settings, error) {
 		return s, fmt.Errorf("read the settings of the local stack in %s: %w", dir, err)
 	}
 	return s, nil
+}
+
+// Running reports whether the stack answers. A client would only find out after all of its retries.
+func (s Settings) Running(ctx context.Context) bool {
+	u, err := url.Parse(s.Kinesis)
+	if err != nil {
+		return false
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return false
+	}
+	return c.Close() == nil
 }
 
 func (s Settings) save(dir string) error {

@@ -1,0 +1,253 @@
+package dialect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// call reads name(arguments) and what may follow an aggregate.
+func (p *parser) call() expression {
+	t := p.take()
+	p.mustOperator("(")
+	name := t.folded
+	switch name {
+	case "COUNT":
+		return p.over(p.count(t), useAggregate)
+	case "LISTAGG", "STRING_AGG", "ARRAY_AGG", "ARRAYAGG", "PERCENTILE_CONT", "PERCENTILE_DISC":
+		return p.collected(t)
+	case "EXTRACT":
+		return p.extract()
+	case "POSITION":
+		return p.position(t)
+	case "FLATTEN", "GENERATOR", "RESULT_SCAN":
+		p.fail(unsupported(t, name+" outside of FROM TABLE( )"))
+	}
+	if strings.HasPrefix(name, "SYSTEM$") {
+		p.fail(unsupported(t, name+" with anything beside it; use SELECT "+name+"(…) alone"))
+	}
+	f, plain := builtinTable()[name]
+	distinct := f.use == useAggregate && p.words("DISTINCT")
+	arguments, nulls := p.arguments(f)
+	if !plain {
+		return p.apply(t, name, arguments)
+	}
+	nulls = p.nulls(f, nulls)
+	p.checkArity(t, f, len(arguments))
+	sql := fill(f.template, arguments)
+	if distinct {
+		sql = strings.Replace(sql, "(", "(DISTINCT ", 1)
+	}
+	if nulls != "" {
+		sql = strings.TrimSuffix(sql, ")") + " " + nulls + ")"
+	}
+	e := atom(sql, f.kind)
+	if f.use == useScalar {
+		return e
+	}
+	return p.over(e, f.use)
+}
+
+// arguments reads the arguments up to the bracket, with IGNORE NULLS inside it.
+func (p *parser) arguments(f builtin) (list []expression, nulls string) {
+	for !p.isOperator(")") {
+		list = append(list, p.expression())
+		nulls = p.nulls(f, nulls)
+		if !p.operator(",") {
+			break
+		}
+	}
+	p.mustOperator(")")
+	return list, nulls
+}
+
+// nulls reads IGNORE NULLS or RESPECT NULLS.
+func (p *parser) nulls(f builtin, before string) string {
+	if f.use != useWindow && f.use != useWhole {
+		return before
+	}
+	switch {
+	case p.words("IGNORE", "NULLS"):
+		return "IGNORE NULLS"
+	case p.words("RESPECT", "NULLS"):
+		return ""
+	}
+	return before
+}
+
+func (p *parser) checkArity(t token, f builtin, n int) {
+	if n < f.least {
+		p.fail(compilation(t, 938, "22023", fmt.Sprintf("not enough arguments for function [%s], expected %d, got %d", clip(t.folded), f.least, n)))
+	}
+	if f.most >= 0 && n > f.most {
+		p.fail(compilation(t, 939, "22023", fmt.Sprintf("too many arguments for function [%s], expected %d, got %d", clip(t.folded), f.most, n)))
+	}
+}
+
+// apply writes a scalar function by name: one of the table, of the dates, of the
+// conversions or of those below.
+func (p *parser) apply(t token, name string, a []expression) expression {
+	if f, ok := builtinTable()[name]; ok {
+		p.checkArity(t, f, len(a))
+		return atom(fill(f.template, a), f.kind)
+	}
+	if e, ok := p.context(name, a); ok {
+		return e
+	}
+	if e, ok := p.dateCall(t, name, a); ok {
+		return e
+	}
+	if e, ok := p.conversion(t, name, a); ok {
+		return e
+	}
+	if e, ok := p.special(t, name, a); ok {
+		return e
+	}
+	if slices.Contains(refused(), name) {
+		p.fail(unsupported(t, name))
+	}
+	p.fail(compilation(t, 2140, "42601", "Unknown function "+clip(name)))
+	return expression{}
+}
+
+// refused are functions of Snowflake that are known and not offered.
+func refused() []string {
+	return []string{"HASH", "HASH_AGG", "LAST_QUERY_ID", "RESULT_SCAN", "GET_DDL", "OBJECT_INSERT", "OBJECT_DELETE", "ARRAY_CAT", "ARRAY_SLICE", "XMLGET",
+		"PARSE_XML", "CHECK_JSON", "ENCRYPT", "DECRYPT", "HLL", "RATIO_TO_REPORT", "CONDITIONAL_TRUE_EVENT", "REGEXP_INSTR", "REGEXP_SUBSTR_ALL", "TO_GEOGRAPHY", "CONVERT_TIMEZONE"}
+}
+
+// context gives the session's values as literals.
+func (p *parser) context(name string, a []expression) (expression, bool) {
+	if len(a) != 0 {
+		return expression{}, false
+	}
+	value := ""
+	switch name {
+	case "CURRENT_DATABASE":
+		value = p.env.Database
+	case "CURRENT_SCHEMA":
+		value = p.env.Schema
+	case "CURRENT_USER":
+		value = p.env.User
+	case "CURRENT_ROLE":
+		value = p.env.Role
+	case "CURRENT_WAREHOUSE":
+		value = p.env.Warehouse
+	case "CURRENT_ACCOUNT", "CURRENT_ACCOUNT_NAME":
+		value = p.env.Account
+	case "CURRENT_SESSION":
+		value = p.env.Session
+	case "CURRENT_VERSION":
+		value = p.env.Version
+	case "CURRENT_REGION":
+		value = p.env.Region
+	default:
+		return expression{}, false
+	}
+	if value == "" {
+		return atom("CAST(NULL AS VARCHAR)", kindText), true
+	}
+	return atom(Literal(value), kindText), true
+}
+
+// special writes the functions that no template can express.
+func (p *parser) special(t token, name string, a []expression) (expression, bool) {
+	switch name {
+	case "CONCAT", "CONCAT_WS":
+		return p.concat(t, name, a), true
+	case "GREATEST", "LEAST":
+		p.checkArity(t, builtin{least: 1, most: -1}, len(a))
+		return atom("CASE WHEN "+anyNull(a)+" THEN NULL ELSE "+fill(strings.ToLower(name)+"({*})", a)+" END", kindUnknown), true
+	case "DECODE":
+		p.checkArity(t, builtin{least: 3, most: -1}, len(a))
+		p.repeatable(a[0], len(a))
+		return decode(a), true
+	case "TRUNC", "TRUNCATE":
+		p.checkArity(t, builtin{least: 1, most: 2}, len(a))
+		switch {
+		case len(a) == 1:
+			return atom("trunc("+a[0].asNumber().sql+")", kindNumber), true
+		case a[1].kind == kindText:
+			return p.apply(t, "DATE_TRUNC", []expression{a[1], a[0]}), true
+		}
+		return atom("snowflake.trunc("+a[0].asNumber().sql+", "+a[1].sql+")", kindNumber), true
+	case "SHA2", "SHA2_HEX":
+		p.checkArity(t, builtin{least: 1, most: 2}, len(a))
+		if len(a) == 2 && a[1].text != "256" {
+			p.fail(unsupported(t, "SHA2 of another size than 256"))
+		}
+		return atom("sha256("+a[0].asText()+")", kindText), true
+	case "OBJECT_CONSTRUCT":
+		return p.objectConstruct(t, a), true
+	case "GET", "GET_PATH":
+		p.checkArity(t, builtin{least: 2, most: 2}, len(a))
+		return p.get(t, name, a), true
+	}
+	return expression{}, false
+}
+
+func anyNull(a []expression) string {
+	list := make([]string, len(a))
+	for i, e := range a {
+		list[i] = e.at(levelConcat) + " IS NULL"
+	}
+	return strings.Join(list, " OR ")
+}
+
+// concat writes CONCAT, which is NULL when one argument is.
+func (p *parser) concat(t token, name string, a []expression) expression {
+	p.checkArity(t, builtin{least: 1, most: -1}, len(a))
+	texts := make([]string, len(a))
+	for i, e := range a {
+		texts[i] = e.concatenated(levelAdd)
+	}
+	if name == "CONCAT" {
+		return atom("("+strings.Join(texts, " || ")+")", kindText)
+	}
+	return atom("CASE WHEN "+anyNull(a)+" THEN NULL ELSE concat_ws("+strings.Join(texts, ", ")+") END", kindText)
+}
+
+// decode writes DECODE(x, a, b, …, otherwise) as CASE; NULL equals NULL there.
+func decode(a []expression) expression {
+	sql := "CASE"
+	i := 1
+	for ; i+1 < len(a); i += 2 {
+		sql += " WHEN " + a[0].at(levelConcat) + " IS NOT DISTINCT FROM " + a[i].at(levelConcat) + " THEN " + a[i+1].sql
+	}
+	if i < len(a) {
+		sql += " ELSE " + a[i].sql
+	}
+	return atom(sql+" END", kindUnknown)
+}
+
+// objectConstruct leaves out pairs whose value is NULL. JSON null stays, which
+// json_merge_patch would drop, so each pair is chosen by itself.
+func (p *parser) objectConstruct(t token, a []expression) expression {
+	if len(a)%2 != 0 {
+		p.checkArity(t, builtin{least: len(a) + 1, most: -1}, len(a))
+	}
+	if len(a) == 0 {
+		return atom("json_object()", kindVariant)
+	}
+	pairs := make([]string, 0, len(a)/2)
+	for i := 0; i < len(a); i += 2 {
+		pairs = append(pairs, "snowflake.member("+a[i].asText()+", "+a[i+1].sql+")")
+	}
+	return atom("CAST('{' || concat_ws(',', "+strings.Join(pairs, ", ")+") || '}' AS JSON)", kindVariant)
+}
+
+// get writes GET(variant, index or key) and GET_PATH(variant, 'a.b[0]').
+func (p *parser) get(t token, name string, a []expression) expression {
+	switch {
+	case name == "GET_PATH" && a[1].literal && a[1].kind == kindText:
+		return step(a[0], p.pathOf(t, a[1].text))
+	case name == "GET" && a[1].literal && a[1].kind == kindText:
+		return step(a[0], memberPath(token{text: a[1].text}))
+	case name == "GET" && a[1].literal:
+		return step(a[0], "["+a[1].text+"]")
+	case name == "GET":
+		return atom("snowflake.element("+a[0].sql+", "+a[1].sql+")", kindVariant)
+	}
+	p.fail(unsupported(t, "GET_PATH with a path that is no literal"))
+	return expression{}
+}

@@ -1,0 +1,151 @@
+package dialect
+
+import "strings"
+
+// Name is the complete, folded name of an object: unquoted parts are in capitals, quoted
+// parts as written. For account objects only Object is set, for databases only Database, for
+// schemas only Database and Schema.
+type Name struct{ Database, Schema, Object string }
+
+// String is the quoted form that Snowflake reads: "DB"."SCHEMA"."OBJECT", without absent parts.
+func (n Name) String() string {
+	var parts []string
+	for _, part := range []string{n.Database, n.Schema, n.Object} {
+		if part != "" {
+			parts = append(parts, Quote(part))
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+// DuckDB is the name there: "DB.SCHEMA"."OBJECT".
+func (n Name) DuckDB() string {
+	return Quote(n.DuckDBSchema()) + "." + Quote(n.Object)
+}
+
+// DuckDBSchema is the name of the DuckDB schema that stands for DATABASE.SCHEMA, unquoted.
+// It is unambiguous because Parse lets no part have a dot.
+func (n Name) DuckDBSchema() string { return n.Database + "." + n.Schema }
+
+// Quote gives an identifier in double quotes, which is right in both languages.
+func Quote(identifier string) string {
+	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
+}
+
+// Literal gives a text in single quotes for DuckDB, where a backslash is a plain character.
+func Literal(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// part takes one part of an object's name.
+//
+// Characters with a meaning in paths are refused: DuckDB takes an unknown table for a file
+// when its dotted name looks like one.
+func (p *parser) part() string {
+	t := p.peek()
+	name := p.identifier()
+	if t.class == classQuoted && strings.ContainsAny(name, "./\\*?[]{}:") {
+		p.fail(unsupported(t, "one of . / \\ * ? [ ] { } : in the name of an object"))
+	}
+	return name
+}
+
+// parts takes a dotted name of up to three parts. The middle one may be absent (db..object,
+// which means PUBLIC). IDENTIFIER('name') stands for a name.
+func (p *parser) parts() []string {
+	if p.is("IDENTIFIER") && p.ahead(1).class == classOperator && p.ahead(1).text == "(" {
+		return p.identifierCall()
+	}
+	first := p.peek()
+	parts := []string{p.part()}
+	for p.operator(".") {
+		if p.isOperator(".") && len(parts) == 1 {
+			parts = append(parts, "PUBLIC")
+			continue
+		}
+		parts = append(parts, p.part())
+	}
+	if len(parts) > 3 {
+		p.fail(unexpected(first))
+	}
+	return parts
+}
+
+// identifierCall takes IDENTIFIER('name') or IDENTIFIER($variable).
+func (p *parser) identifierCall() []string {
+	p.at += 2
+	t := p.take()
+	text := t.text
+	switch t.class {
+	case classString:
+	case classVariable:
+		value := p.variable(t)
+		if value.class != classString {
+			p.fail(unexpected(t))
+		}
+		text = value.text
+	default:
+		p.fail(unexpected(t))
+	}
+	p.mustOperator(")")
+	return p.nested(text, (*parser).parts)
+}
+
+// nested reads a text that stands in a literal, and all of it, as a name.
+func (p *parser) nested(text string, read func(*parser) []string) []string {
+	inner := newParser(text, p.env)
+	result := read(inner)
+	inner.end()
+	return result
+}
+
+// object takes the name of an object that lives in a schema and completes it.
+func (p *parser) object() Name {
+	t := p.peek()
+	return p.complete(t, p.parts())
+}
+
+// complete fills in the session's database and schema.
+func (p *parser) complete(t token, parts []string) Name {
+	n := Name{Database: p.env.Database, Schema: p.env.Schema, Object: parts[len(parts)-1]}
+	switch len(parts) {
+	case 2:
+		n.Schema = parts[0]
+	case 3:
+		n.Database, n.Schema = parts[0], parts[1]
+	}
+	if n.Database == "" {
+		p.fail(&Error{Number: 90105, SQLState: "22000", Line: t.line, Column: t.column,
+			Message: "Cannot perform operation. This session does not have a current database. Call 'USE DATABASE', or use a qualified name."})
+	}
+	if n.Schema == "" {
+		p.fail(&Error{Number: 90106, SQLState: "22000", Line: t.line, Column: t.column,
+			Message: "Cannot perform operation. This session does not have a current schema. Call 'USE SCHEMA', or use a qualified name."})
+	}
+	return n
+}
+
+// schemaName takes the name of a schema and completes it.
+func (p *parser) schemaName() Name {
+	t := p.peek()
+	parts := p.parts()
+	if len(parts) > 2 {
+		p.fail(unexpected(t))
+	}
+	n := p.complete(t, append(parts, "-"))
+	n.Object = ""
+	return n
+}
+
+// databaseName takes the name of a database.
+func (p *parser) databaseName() Name { return Name{Database: p.single()} }
+
+// single takes a name that can have only one part.
+func (p *parser) single() string {
+	t := p.peek()
+	parts := p.parts()
+	if len(parts) != 1 {
+		p.fail(unexpected(t))
+	}
+	return parts[0]
+}

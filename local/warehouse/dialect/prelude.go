@@ -1,0 +1,78 @@
+package dialect
+
+import "strings"
+
+// Names that rewritten SQL refers to in the DuckDB schema "snowflake". The macros are made
+// by Prelude; the views are the server's, with Snowflake's column names in capitals, for
+// all databases (the rewritten SQL filters).
+const (
+	// SystemSchema holds everything below. No schema of a user can have this
+	// name, because theirs are called DATABASE.SCHEMA.
+	SystemSchema = "snowflake"
+	// TablesView has TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ROW_COUNT, … of INFORMATION_SCHEMA.TABLES.
+	TablesView = `"snowflake"."information_schema_tables"`
+	// ViewsView has TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION, ….
+	ViewsView = `"snowflake"."information_schema_views"`
+	// ColumnsView has TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, DATA_TYPE, ….
+	ColumnsView = `"snowflake"."information_schema_columns"`
+	// SchemataView has CATALOG_NAME, SCHEMA_NAME, ….
+	SchemataView = `"snowflake"."information_schema_schemata"`
+	// DatabasesView has DATABASE_NAME, …; it is not filtered.
+	DatabasesView = `"snowflake"."information_schema_databases"`
+	// StagesView has STAGE_CATALOG, STAGE_SCHEMA, STAGE_NAME, ….
+	StagesView = `"snowflake"."information_schema_stages"`
+	// PipesView has PIPE_CATALOG, PIPE_SCHEMA, PIPE_NAME, ….
+	PipesView = `"snowflake"."information_schema_pipes"`
+	// FileFormatsView has FILE_FORMAT_CATALOG, FILE_FORMAT_SCHEMA, FILE_FORMAT_NAME, ….
+	FileFormatsView = `"snowflake"."information_schema_file_formats"`
+	// LoadHistoryView has SCHEMA_NAME, FILE_NAME, TABLE_NAME, LAST_LOAD_TIME, … and CATALOG_NAME.
+	LoadHistoryView = `"snowflake"."information_schema_load_history"`
+	// CopyHistoryView has the columns of TABLE(INFORMATION_SCHEMA.COPY_HISTORY(…)). The rewritten
+	// SQL filters TABLE_CATALOG_NAME, TABLE_SCHEMA_NAME, TABLE_NAME and LAST_LOAD_TIME (TIMESTAMPTZ).
+	CopyHistoryView = `"snowflake"."copy_history"`
+)
+
+// macros are the bodies behind snowflake.<name>. Where Snowflake's function depends on a type, the macro
+// asks typeof, which DuckDB settles while it plans; every branch must therefore bind
+// for every type, which is why so much goes through VARCHAR. Overloads by type serve where the answer's type
+// differs. JSON has no overload: texts would match it too.
+const macros = `
+text(x) AS CASE typeof(x) WHEN 'JSON' THEN json_extract_string(CAST(x AS VARCHAR), '$') WHEN 'TIMESTAMP' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') WHEN 'TIMESTAMP WITH TIME ZONE' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') || ' +0000' WHEN 'BLOB' THEN hex(CAST(CAST(x AS VARCHAR) AS BLOB)) ELSE CAST(x AS VARCHAR) END
+variant(x) AS to_json(x)
+parse_json(x) AS CAST(nullif(trim(x), '') AS JSON)
+try_parse_json(x) AS TRY_CAST(nullif(trim(x), '') AS JSON)
+to_array(x) AS CASE WHEN json_type(to_json(x)) = 'ARRAY' THEN to_json(x) ELSE json_array(x) END
+element(x, i) AS CASE typeof(i) WHEN 'VARCHAR' THEN json_extract(to_json(x), '$."' || replace(CAST(i AS VARCHAR), '"', '\\"') || '"') ELSE json_extract(to_json(x), '$[' || CAST(i AS VARCHAR) || ']') END
+member(k, v) AS to_json(k) || ':' || to_json(v)
+flatten_path(prefix, k, is_array) AS CASE WHEN is_array THEN prefix || '[' || k || ']' WHEN prefix = '' THEN k ELSE prefix || '.' || k END
+divide(a, b) AS CASE WHEN b = 0 THEN error('Division by zero') ELSE a / b END
+div0(a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN 0 ELSE a / nullif(b, 0) END
+trunc(x, n) AS trunc(x * pow(10, n)) / pow(10, n)
+initcap(x) AS array_to_string(list_transform(string_split(lower(x), ' '), lambda w: upper(w[1]) || w[2:]), ' ')
+stamp(x) AS regexp_replace(x, ' ([+-][0-9:]+)$', '\1')
+fit(x, n) AS CASE WHEN length(x) > n THEN error('String is too long and would be truncated') ELSE x END
+substr(x, i, n) AS CASE WHEN n IS NULL THEN substr(x, CASE WHEN i = 0 THEN 1 ELSE CAST(i AS BIGINT) END) ELSE substr(x, CASE WHEN i = 0 THEN 1 ELSE CAST(i AS BIGINT) END, greatest(CAST(n AS BIGINT), 0)) END
+split_part(x, d, i) AS split_part(x, d, CASE WHEN i = 0 THEN 1 ELSE CAST(i AS BIGINT) END)
+boolean(x) AS CASE WHEN lower(trim(CAST(x AS VARCHAR), ' "')) IN ('true', 't', 'yes', 'y', 'on', '1') THEN TRUE WHEN lower(trim(CAST(x AS VARCHAR), ' "')) IN ('false', 'f', 'no', 'n', 'off', '0') THEN FALSE WHEN typeof(x) = 'JSON' AND CAST(x AS VARCHAR) = 'null' THEN NULL WHEN TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE) IS NOT NULL THEN TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE) <> 0 ELSE CAST(CAST(x AS VARCHAR) AS BOOLEAN) END
+moment(x) AS CAST(CASE typeof(x) WHEN 'JSON' THEN json_extract_string(CAST(x AS VARCHAR), '$') WHEN 'TIME' THEN '1970-01-01 ' || CAST(x AS VARCHAR) ELSE CASE WHEN typeof(x) IN ('INTEGER', 'BIGINT', 'HUGEINT', 'DOUBLE') OR typeof(x) LIKE 'DECIMAL%' THEN CAST(make_timestamp(CAST(CAST(CAST(x AS VARCHAR) AS DECIMAL(38,9)) * 1000000 AS BIGINT)) AS VARCHAR) ELSE CAST(x AS VARCHAR) END END AS TIMESTAMP)
+timestamp_ntz(x) AS snowflake.moment(x)
+timestamp_tz(x) AS CASE WHEN typeof(x) IN ('VARCHAR', 'JSON') THEN CAST(snowflake.stamp(trim(CAST(x AS VARCHAR), '"')) AS TIMESTAMPTZ) ELSE snowflake.moment(x) AT TIME ZONE 'UTC' END
+date(x) AS CAST(snowflake.moment(x) AS DATE)
+time(x) AS CAST(CASE typeof(x) WHEN 'JSON' THEN json_extract_string(CAST(x AS VARCHAR), '$') WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(CAST(CAST(CAST(x AS VARCHAR) AS TIMESTAMP) AS TIME) AS VARCHAR) WHEN 'TIMESTAMP' THEN CAST(CAST(CAST(CAST(x AS VARCHAR) AS TIMESTAMP) AS TIME) AS VARCHAR) ELSE CAST(x AS VARCHAR) END AS TIME)
+date_trunc(u, x DATE) AS CAST(date_trunc(u, x) AS DATE), (u, x TIMESTAMP) AS date_trunc(u, x), (u, x TIMESTAMPTZ) AS date_trunc(u, x AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', (u, x VARCHAR) AS date_trunc(u, CAST(x AS TIMESTAMP))
+add_months(n, x DATE) AS CAST(x + to_months(CAST(n AS INTEGER)) AS DATE), (n, x TIMESTAMP) AS x + to_months(CAST(n AS INTEGER)), (n, x TIMESTAMPTZ) AS (x AT TIME ZONE 'UTC' + to_months(CAST(n AS INTEGER))) AT TIME ZONE 'UTC', (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_months(CAST(n AS INTEGER))
+add_days(n, x DATE) AS CAST(x + to_days(CAST(n AS INTEGER)) AS DATE), (n, x TIMESTAMP) AS x + to_days(CAST(n AS INTEGER)), (n, x TIMESTAMPTZ) AS (x AT TIME ZONE 'UTC' + to_days(CAST(n AS INTEGER))) AT TIME ZONE 'UTC', (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_days(CAST(n AS INTEGER))
+add_microseconds(n, x DATE) AS CAST(x AS TIMESTAMP) + to_microseconds(n), (n, x TIMESTAMP) AS x + to_microseconds(n), (n, x TIMESTAMPTZ) AS x + to_microseconds(n), (n, x TIME) AS x + to_microseconds(n), (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_microseconds(n)
+month_end_kept(n, x) AS CASE WHEN CAST(x AS DATE) = last_day(CAST(x AS DATE)) THEN last_day(CAST(CAST(x AS DATE) + to_months(CAST(n AS INTEGER)) AS DATE)) ELSE CAST(CAST(x AS DATE) + to_months(CAST(n AS INTEGER)) AS DATE) END
+`
+
+// Prelude is the list of DuckDB statements that must have run, in this order, on a database
+// before rewritten SQL does: the system schema and the macros that stand for Snowflake
+// functions. Running it again is harmless.
+func Prelude() []string {
+	statements := []string{"CREATE SCHEMA IF NOT EXISTS " + SystemSchema}
+	for line := range strings.Lines(strings.TrimSpace(macros)) {
+		statements = append(statements, "CREATE OR REPLACE MACRO "+SystemSchema+"."+strings.TrimSpace(line))
+	}
+	return statements
+}

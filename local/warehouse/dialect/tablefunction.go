@@ -1,0 +1,195 @@
+package dialect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// tableFunction reads the call inside TABLE( ) or behind LATERAL and gives the name that it
+// has without an alias.
+func (p *parser) tableFunction() (sql, name string) {
+	t := p.peek()
+	parts := p.functionName()
+	name = parts[len(parts)-1]
+	arguments := p.namedArguments()
+	switch {
+	case len(parts) == 1 && name == "FLATTEN":
+		return p.flatten(t, arguments), name
+	case len(parts) == 1 && name == "GENERATOR":
+		return p.generator(t, arguments), name
+	case len(parts) > 1 && parts[len(parts)-2] == "INFORMATION_SCHEMA" && name == "COPY_HISTORY":
+		return p.copyHistory(t, parts, arguments), name
+	}
+	p.fail(unsupported(t, "table function "+strings.Join(parts, ".")))
+	return "", ""
+}
+
+// functionName reads a dotted name in front of a bracket.
+func (p *parser) functionName() []string {
+	parts := []string{p.identifier()}
+	for p.operator(".") {
+		parts = append(parts, p.identifier())
+	}
+	return parts
+}
+
+// argument is one argument of a table function.
+type argument struct {
+	name  string // folded; "" for one that is known by its place
+	value expression
+}
+
+// namedArguments reads (name => value, …).
+func (p *parser) namedArguments() []argument {
+	p.mustOperator("(")
+	var list []argument
+	for !p.isOperator(")") {
+		a := argument{}
+		if next := p.ahead(1); next.class == classOperator && next.text == "=>" {
+			a.name = p.identifier()
+			p.at++
+		}
+		a.value = p.expression()
+		list = append(list, a)
+		if !p.operator(",") {
+			break
+		}
+	}
+	p.mustOperator(")")
+	return list
+}
+
+// arranged gives the arguments in the order of names, and refuses others. Those without a name
+// take the places in order.
+func (p *parser) arranged(t token, list []argument, names ...string) []expression {
+	result := make([]expression, len(names))
+	for i, a := range list {
+		place := i
+		if a.name != "" {
+			place = slices.Index(names, a.name)
+		}
+		if place < 0 || place >= len(names) || result[place].sql != "" {
+			p.fail(compilation(t, 1, "42601", "Invalid argument '"+clip(a.name)+"' of "+t.text+"."))
+		}
+		result[place] = a.value
+	}
+	return result
+}
+
+// flatten writes FLATTEN as a lateral subquery over json_each. SEQ is always 1: nothing
+// of ours needs the number of the input row.
+func (p *parser) flatten(t token, list []argument) string {
+	a := p.arranged(t, list, "INPUT", "PATH", "OUTER", "RECURSIVE", "MODE")
+	if a[0].sql == "" {
+		p.fail(compilation(t, 1, "42601", "FLATTEN needs the argument INPUT."))
+	}
+	if a[3].sql != "" && a[3].sql != "FALSE" {
+		p.fail(unsupported(t, "FLATTEN with RECURSIVE"))
+	}
+	input := atom("snowflake.variant("+a[0].sql+")", kindVariant)
+	if a[0].kind == kindVariant {
+		input = a[0]
+	}
+	prefix := "''"
+	if a[1].sql != "" {
+		if !a[1].literal {
+			p.fail(unsupported(t, "FLATTEN with a PATH that is no literal"))
+		}
+		if a[1].text != "" {
+			input = step(input, p.pathOf(t, a[1].text))
+			prefix = Literal(a[1].text)
+		}
+	}
+	where := p.flattenMode(t, a[4])
+	join := ""
+	if a[2].sql == "TRUE" {
+		join = "(SELECT 1) LEFT JOIN "
+		where = strings.Replace(where, " WHERE ", " ON ", 1)
+		if where == "" {
+			where = " ON TRUE"
+		}
+	} else if a[2].sql != "" && a[2].sql != "FALSE" {
+		p.fail(unsupported(t, "FLATTEN with an OUTER that is no literal"))
+	}
+	return "LATERAL (" + flattenSQL(input.sql, prefix, join, where) + ")"
+}
+
+func flattenSQL(input, prefix, join, where string) string {
+	array := "json_type(" + input + ") = 'ARRAY'"
+	return `SELECT 1 AS "SEQ", CASE WHEN ` + array + ` THEN NULL ELSE "each".key END AS "KEY"` +
+		", snowflake.flatten_path(" + prefix + `, "each".key, ` + array + `) AS "PATH"` +
+		", CASE WHEN " + array + ` THEN CAST("each".key AS BIGINT) END AS "INDEX"` +
+		`, "each".value AS "VALUE", ` + input + ` AS "THIS" FROM ` + join + "json_each(" + input + `) AS "each"` + where
+}
+
+// flattenMode is the condition of MODE.
+func (p *parser) flattenMode(t token, mode expression) string {
+	switch strings.ToUpper(mode.text) {
+	case "", "BOTH":
+		if mode.sql == "" || mode.literal {
+			return ""
+		}
+	case "ARRAY":
+		return ` WHERE "each".fullkey LIKE '$[%'`
+	case "OBJECT":
+		return ` WHERE "each".fullkey LIKE '$.%'`
+	}
+	p.fail(unsupported(t, "FLATTEN with this MODE"))
+	return ""
+}
+
+// pathOf turns a path in a text, a.b[0], into a JSON path without its $.
+func (p *parser) pathOf(t token, text string) string {
+	inner := newParser("x:"+text, p.env)
+	inner.bare = true
+	if strings.HasPrefix(text, "[") {
+		inner = newParser("x:a"+text, p.env)
+		inner.bare = true
+	}
+	e := inner.postfix()
+	inner.end()
+	if e.base != `"X"` {
+		p.fail(unsupported(t, "path '"+text+"'"))
+	}
+	path := strings.TrimPrefix(e.pathText, "$")
+	if strings.HasPrefix(text, "[") {
+		path = strings.TrimPrefix(path, `."a"`)
+	}
+	return path
+}
+
+// generator writes GENERATOR(ROWCOUNT => n). Its rows have no use but their number.
+func (p *parser) generator(t token, list []argument) string {
+	a := p.arranged(t, list, "ROWCOUNT", "TIMELIMIT")
+	if a[1].sql != "" {
+		p.fail(unsupported(t, "GENERATOR with TIMELIMIT"))
+	}
+	if !a[0].literal || strings.Trim(a[0].text, "0123456789") != "" {
+		p.fail(unsupported(t, "GENERATOR with a ROWCOUNT that is no literal"))
+	}
+	return "(SELECT 1 FROM range(" + a[0].text + "))"
+}
+
+// copyHistory writes COPY_HISTORY as the server's view with the conditions that its
+// arguments mean.
+func (p *parser) copyHistory(t token, parts []string, list []argument) string {
+	a := p.arranged(t, list, "TABLE_NAME", "START_TIME", "END_TIME")
+	if !a[0].literal {
+		p.fail(unsupported(t, "COPY_HISTORY with a TABLE_NAME that is no literal"))
+	}
+	inner := newParser(a[0].text, p.env)
+	n := inner.object()
+	inner.end()
+	if len(parts) == 3 && strings.Count(a[0].text, ".") < 2 {
+		n.Database = parts[0]
+	}
+	sql := fmt.Sprintf(`(SELECT * FROM %s WHERE "TABLE_CATALOG_NAME" = %s AND "TABLE_SCHEMA_NAME" = %s AND "TABLE_NAME" = %s`,
+		CopyHistoryView, Literal(n.Database), Literal(n.Schema), Literal(n.Object))
+	for i, operator := range []string{">=", "<="} {
+		if limit := a[i+1]; limit.sql != "" {
+			sql += ` AND "LAST_LOAD_TIME" ` + operator + " " + p.castTo(limit, namedType("TIMESTAMP_LTZ"), false).sql
+		}
+	}
+	return sql + ")"
+}

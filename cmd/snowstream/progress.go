@@ -34,7 +34,7 @@ func (v view) text() string {
 	faint := lipgloss.NewStyle().Faint(true)
 	var b strings.Builder
 	line := func(name string, n int64, unit, more string) {
-		fmt.Fprintf(&b, "  %s %s %s %s\n", box.Render(name), number.Render(humanize.Comma(n)), unit, faint.Render(more))
+		fmt.Fprintf(&b, "  %s %s %-8s %s\n", box.Render(name), number.Render(humanize.Comma(n)), unit, faint.Render(more))
 	}
 	fmt.Fprintf(&b, "\n  %s %s\n\n", v.phase, faint.Render(v.elapsed.Round(time.Second).String()))
 	throttled := ""

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
 )
@@ -34,9 +33,6 @@ type Config struct {
 	// Sessions bounds how many connections are open at once; 0 means 1.
 	Sessions int
 }
-
-// loginTimeout bounds one login with its retries: a function that waits longer would only be cut off.
-const loginTimeout = 30 * time.Second
 
 // DB is a small pool of sessions. It is safe for concurrent use.
 type DB struct {
@@ -62,7 +58,7 @@ func Open(c Config) (*DB, error) {
 func (c Config) driver() (sf.Config, error) {
 	cfg := sf.Config{
 		Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Database: c.Database, Schema: c.Schema,
-		LoginTimeout: loginTimeout, Application: "snowstream",
+		Application: "snowstream",
 	}
 	switch {
 	case c.Account == "" || c.User == "":
@@ -83,7 +79,7 @@ func (c Config) endpoint(cfg *sf.Config) error {
 	}
 	u, err := url.Parse(c.Endpoint)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("Snowflake endpoint %q is not a URL such as https://host:443", c.Endpoint)
+		return fmt.Errorf("the Snowflake endpoint %q is not a URL such as https://host:443", c.Endpoint)
 	}
 	cfg.Protocol, cfg.Host = u.Scheme, u.Hostname()
 	if cfg.Port, err = strconv.Atoi(u.Port()); err != nil {

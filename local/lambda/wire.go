@@ -1,0 +1,146 @@
+package lambda
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+const (
+	functionsPath = "/2015-03-31/functions"
+	mappingsPath  = "/2015-03-31/event-source-mappings"
+	maxListed     = 100
+)
+
+// routes maps the Lambda API's paths to operations. What AWS has and this host has not is refused under its AWS name.
+func (s *Server) routes() {
+	s.mux = http.NewServeMux()
+	handle := func(pattern string, operation func(http.ResponseWriter, *http.Request) error) {
+		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Amzn-Requestid", uuid.NewString())
+			if err := operation(w, r); err != nil {
+				writeError(w, err)
+			}
+		})
+	}
+	handle("POST "+functionsPath+"/{name}/invocations", s.invoke)
+	handle("GET "+functionsPath+"/{name}", s.getFunction)
+	handle("GET "+functionsPath+"/{name}/configuration", s.getFunctionConfiguration)
+	for _, slash := range []string{"", "/{$}"} {
+		handle("GET "+functionsPath+slash, s.listFunctions)
+		handle("POST "+mappingsPath+slash, s.createMapping)
+		handle("GET "+mappingsPath+slash, s.listMappings)
+	}
+	handle("GET "+mappingsPath+"/{id}", s.getMapping)
+	handle("PUT "+mappingsPath+"/{id}", s.updateMapping)
+	handle("DELETE "+mappingsPath+"/{id}", s.deleteMapping)
+	for pattern, name := range map[string]string{
+		"POST " + functionsPath:                              "CreateFunction",
+		"DELETE " + functionsPath + "/{name}":                "DeleteFunction",
+		"PUT " + functionsPath + "/{name}/code":              "UpdateFunctionCode",
+		"PUT " + functionsPath + "/{name}/configuration":     "UpdateFunctionConfiguration",
+		"POST " + functionsPath + "/{name}/versions":         "PublishVersion",
+		"POST " + functionsPath + "/{name}/aliases":          "CreateAlias",
+		"POST " + functionsPath + "/{name}/policy":           "AddPermission",
+		"PUT /2017-10-31/functions/{name}/concurrency":       "PutFunctionConcurrency",
+		"POST /2014-11-13/functions/{name}/invoke-async":     "InvokeAsync",
+		"/2019-09-25/functions/{name}/event-invoke-config":   "EventInvokeConfig",
+		"POST /2021-11-15/functions/{name}/{responseStream}": "InvokeWithResponseStream",
+		"/": "this operation",
+	} {
+		handle(pattern, func(http.ResponseWriter, *http.Request) error { return unsupported(name) })
+	}
+}
+
+// function finds the function that a path or a setting names, by any of the forms of the API.
+func (s *Server) function(ref string) (*function, error) {
+	name, err := s.place.functionName(ref)
+	if err != nil {
+		return nil, err
+	}
+	fn := s.functions[name]
+	if fn == nil {
+		return nil, notFound("Function not found: %s", s.place.functionARN(name))
+	}
+	return fn, nil
+}
+
+func (s *Server) requested(r *http.Request) (*function, error) {
+	fn, err := s.function(r.PathValue("name"))
+	if qualifier := r.URL.Query().Get("Qualifier"); err == nil && qualifier != "" && qualifier != latestVersion {
+		return nil, notFound("Function not found: %s:%s", fn.arn(), clip(qualifier))
+	}
+	return fn, err
+}
+
+// configuration leaves out the environment's values, which may hold secrets.
+func (fn *function) configuration() map[string]any {
+	return map[string]any{
+		"FunctionName": fn.Name, "FunctionArn": fn.arn(), "Version": latestVersion,
+		"Runtime": "provided.al2023", "Handler": "bootstrap", "PackageType": "Zip",
+		"Timeout": int(fn.Timeout.Seconds()), "MemorySize": fn.MemoryMB,
+		"State": "Active", "LastUpdateStatus": "Successful",
+		"LoggingConfig": map[string]any{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + fn.Name},
+	}
+}
+
+func (s *Server) getFunction(w http.ResponseWriter, r *http.Request) error {
+	fn, err := s.requested(r)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"Configuration": fn.configuration(),
+		"Concurrency":   map[string]any{"ReservedConcurrentExecutions": fn.ReservedConcurrency},
+	})
+	return nil
+}
+
+func (s *Server) getFunctionConfiguration(w http.ResponseWriter, r *http.Request) error {
+	fn, err := s.requested(r)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, fn.configuration())
+	return nil
+}
+
+func (s *Server) listFunctions(w http.ResponseWriter, r *http.Request) error {
+	var names []string
+	for name := range s.functions {
+		names = append(names, name)
+	}
+	page, next, err := listed(r, names)
+	if err != nil {
+		return err
+	}
+	functions := []any{}
+	for _, name := range page {
+		functions = append(functions, s.functions[name].configuration())
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"Functions": functions, "NextMarker": next})
+	return nil
+}
+
+// listed sorts the keys and cuts out the page that the request asks for. The marker is the last key of the page before.
+func listed(r *http.Request, keys []string) (page []string, next *string, err error) {
+	query := r.URL.Query()
+	most := maxListed
+	if text := query.Get("MaxItems"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 10_000 {
+			return nil, nil, invalidParameter("MaxItems must be 1 to 10000")
+		}
+		most = min(n, maxListed)
+	}
+	slices.Sort(keys)
+	marker := query.Get("Marker")
+	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.Compare(key, marker) <= 0 })
+	if len(keys) > most {
+		return keys[:most], &keys[most-1], nil
+	}
+	return keys, nil, nil
+}

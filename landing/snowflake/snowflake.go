@@ -197,6 +197,7 @@ func (db *DB) once(ctx context.Context, f func(*sql.Conn) error) (ended bool, er
 // The numbers with which the service says that a session is over. The driver renews a session that has only
 // expired (390112) by itself.
 const (
+	sessionInvalid     = 390104
 	sessionGone        = 390111
 	masterTokenMissing = 390113
 	masterTokenExpired = 390114
@@ -209,7 +210,7 @@ func sessionEnded(err error) bool {
 		return false
 	}
 	switch e.Number {
-	case sessionGone, masterTokenMissing, masterTokenExpired, masterTokenInvalid:
+	case sessionInvalid, sessionGone, masterTokenMissing, masterTokenExpired, masterTokenInvalid:
 		return true
 	}
 	return false

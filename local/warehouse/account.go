@@ -1,0 +1,142 @@
+package warehouse
+
+import (
+	"strings"
+
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
+)
+
+// alterObject changes the recorded properties of a stage, file format, integration, database or schema.
+func (x *execution) alterObject(st *dialect.AlterObject) (*result, error) {
+	err := x.server.engine.define(x.ctx, func(d *draft) error {
+		old := d.cat.get(st.Kind, st.Name)
+		if old == nil {
+			if st.IfExists {
+				return nil
+			}
+			return notExist(st.Kind, plainName(st.Name))
+		}
+		if st.RenameTo != nil {
+			return unsupported("ALTER " + st.Kind + " RENAME")
+		}
+		changed := *old
+		changed.Body.Options = mergeOptions(old.Body.Options, st.Set, st.Unset)
+		if comment, ok := st.Set.Get("COMMENT"); ok {
+			changed.Comment = comment.Text
+		}
+		if st.Kind == "STAGE" {
+			if err := x.alterStage(&changed, old, st); err != nil {
+				return err
+			}
+		}
+		return d.put(&changed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return message(typeDDL, "Statement executed successfully."), nil
+}
+
+// alterStage takes URL, STORAGE_INTEGRATION and FILE_FORMAT out of the options, where CREATE STAGE has them apart.
+func (x *execution) alterStage(changed, old *object, st *dialect.AlterObject) error {
+	changed.Body.Options = old.Body.Options
+	if url, ok := st.Set.Get("URL"); ok {
+		changed.Body.URL = url.Text
+	}
+	if name, ok := st.Set.Get("STORAGE_INTEGRATION"); ok {
+		changed.Body.Integration = name.Text
+	}
+	if format, ok := st.Set.Get("FILE_FORMAT"); ok {
+		env := x.session.env("", "")
+		changed.Body.Options = format.Options
+		changed.Body.FormatName = formatName(format.Options, env)
+	}
+	return x.checkStage(changed)
+}
+
+// mergeOptions lays set over old and takes unset out.
+func mergeOptions(old, set dialect.Options, unset []string) dialect.Options {
+	var merged dialect.Options
+	gone := map[string]bool{}
+	for _, name := range unset {
+		gone[name] = true
+	}
+	for _, o := range set {
+		gone[o.Name] = true
+	}
+	for _, o := range old {
+		if !gone[o.Name] {
+			merged = append(merged, o)
+		}
+	}
+	return append(merged, set...)
+}
+
+// account records a statement about warehouses, roles, users and rights. Nothing is enforced: everybody who can log in may do everything.
+func (x *execution) account(st *dialect.AccountStatement) (*result, error) {
+	done := message(typeDDL, "Statement executed successfully.")
+	switch st.Verb {
+	case "CREATE":
+		return x.create(&object{Kind: st.Kind, Name: st.Name, Comment: st.Comment, Body: body{Options: withoutSecrets(st.Options)}}, st.OrReplace, st.IfNotExists)
+	case "GRANT", "REVOKE":
+		return done, x.grant(st)
+	case "COMMENT":
+		return done, x.comment(st)
+	case "ALTER":
+		return done, x.alterAccount(st)
+	}
+	return nil, unsupported(st.Verb + " " + st.Kind)
+}
+
+// withoutSecrets drops what must not be stored: passwords.
+func withoutSecrets(options dialect.Options) dialect.Options {
+	return mergeOptions(options, nil, []string{"PASSWORD"})
+}
+
+func (x *execution) alterAccount(st *dialect.AccountStatement) error {
+	return x.server.engine.define(x.ctx, func(d *draft) error {
+		old := d.cat.get(st.Kind, st.Name)
+		if old == nil {
+			if st.IfExists || st.Kind == "USER" || st.Kind == "WAREHOUSE" || st.Kind == "ACCOUNT" {
+				return nil
+			}
+			return notExist(st.Kind, plainName(st.Name))
+		}
+		changed := *old
+		changed.Body.Options = mergeOptions(old.Body.Options, withoutSecrets(st.Options), st.Unset)
+		if st.Action == "SUSPEND" || st.Action == "RESUME" {
+			changed.Body.Paused = st.Action == "SUSPEND"
+		}
+		return d.put(&changed)
+	})
+}
+
+func (x *execution) comment(st *dialect.AccountStatement) error {
+	return x.server.engine.define(x.ctx, func(d *draft) error {
+		old := d.cat.get(st.Kind, st.Name)
+		if old == nil {
+			if st.IfExists {
+				return nil
+			}
+			return notExist(st.Kind, plainName(st.Name))
+		}
+		changed := *old
+		changed.Comment = st.Comment
+		return d.put(&changed)
+	})
+}
+
+func (x *execution) grant(st *dialect.AccountStatement) error {
+	name := dialect.Name{Object: strings.Join([]string{strings.Join(st.Privileges, ","), st.Kind, st.Name.String(), st.GranteeKind, st.Grantee}, "|")}
+	return x.server.engine.define(x.ctx, func(d *draft) error {
+		old := d.cat.get("GRANT", name)
+		switch {
+		case st.Verb == "REVOKE" && old != nil:
+			return d.drop(old)
+		case st.Verb == "REVOKE" || old != nil:
+			return nil
+		}
+		return d.put(&object{Kind: "GRANT", Name: name, Owner: x.session.env("", "").Role, Body: body{
+			Privileges: st.Privileges, OnKind: st.Kind, Text: plainName(st.Name), GranteeKind: st.GranteeKind, Grantee: st.Grantee}})
+	})
+}

@@ -1,0 +1,154 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
+)
+
+// copyInto does COPY INTO: all files in one transaction, so that the statement happens or does not.
+func (x *execution) copyInto(st *dialect.Copy) (*result, error) {
+	l, err := x.server.newLoader(st)
+	if err != nil {
+		return nil, err
+	}
+	found, err := x.copyFiles(l)
+	if err != nil {
+		return nil, err
+	}
+	var loads []*fileLoad
+	err = x.change(st.Target, false, func(ctx context.Context, conn *sql.Conn) error {
+		loads = nil
+		known := map[string]bool{}
+		if !st.Force {
+			var err error
+			if known, err = copied(ctx, conn, l, found); err != nil {
+				return err
+			}
+		}
+		for _, f := range found {
+			if known[l.nameOf(f.key)] {
+				continue
+			}
+			load := &fileLoad{file: f, name: l.nameOf(f.key)}
+			if err := l.copyOne(ctx, conn, load); err != nil {
+				return err
+			}
+			loads = append(loads, load)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if st.Purge {
+		l.purge(x.ctx, loads)
+	}
+	return copyAnswer(l, loads), nil
+}
+
+// purge deletes the files that were loaded. As in the service a file that cannot be deleted is no error.
+func (l *loader) purge(ctx context.Context, loads []*fileLoad) {
+	for _, f := range loads {
+		if f.status != statusLoaded {
+			continue
+		}
+		_, err := l.server.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(l.place.bucket), Key: aws.String(f.file.key)})
+		if err != nil {
+			l.server.log.Warn("a loaded file could not be purged", "table", l.table.Name.String())
+		}
+	}
+}
+
+// copyOne loads one file and writes its history, or fails when ON_ERROR says that the statement does.
+func (l *loader) copyOne(ctx context.Context, conn *sql.Conn, load *fileLoad) error {
+	if err := l.check(ctx, load); err != nil {
+		return err
+	}
+	if l.policy.abort && load.status != statusLoaded {
+		e := load.first
+		return refuse(e.number, "22000", "%s\n  File '%s', line %d, character %d\n  Row %d, column %s\n  If you would like to continue loading when an error is "+
+			"encountered, use other values such as 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option.", e.message, load.name, e.line, e.character, load.parsed, e.column)
+	}
+	if err := l.store(ctx, conn, load); err != nil {
+		return err
+	}
+	load.rows = nil
+	return writeHistory(ctx, conn, l, nil, load, time.Now())
+}
+
+// copyFiles lists what COPY names: FILES, or all files under the path, filtered by PATTERN.
+func (x *execution) copyFiles(l *loader) ([]file, error) {
+	if len(l.copy.Files) == 0 {
+		return x.server.listFiles(x.ctx, l.place, l.copy.Pattern)
+	}
+	var found []file
+	for _, name := range l.copy.Files {
+		key := l.place.prefix
+		if key != "" && !strings.HasSuffix(key, "/") {
+			key += "/"
+		}
+		listed, err := x.server.listFiles(x.ctx, place{bucket: l.place.bucket, prefix: key + name}, "")
+		if err != nil {
+			return nil, err
+		}
+		f := file{key: key + name}
+		for _, one := range listed {
+			if one.key == f.key {
+				f = one
+			}
+		}
+		found = append(found, f)
+	}
+	return found, nil
+}
+
+// nameOf is a file's name in load histories: its key below the stage.
+func (l *loader) nameOf(key string) string { return strings.TrimPrefix(key, l.place.base) }
+
+// where is the stage's location in load histories.
+func (l *loader) where() string { return "s3://" + path.Join(l.place.bucket, l.place.base) + "/" }
+
+func copyAnswer(l *loader, loads []*fileLoad) *result {
+	if len(loads) == 0 {
+		return message(typeCopy, "Copy executed with 0 files processed.")
+	}
+	t := newTable(typeCopy, "file", "status", "rows_parsed", "rows_loaded", "error_limit", "errors_seen", "first_error", "first_error_line",
+		"first_error_character", "first_error_column_name")
+	for i, name := range t.names {
+		if name != "file" && name != "status" && name != "first_error" && name != "first_error_column_name" {
+			t.res.columns[i] = fixedColumn(name, 38, 0)
+		}
+	}
+	for _, f := range loads {
+		if l.copy.ReturnFailedOnly && f.status == statusLoaded {
+			continue
+		}
+		cells := []any{l.where() + f.name, strings.ToUpper(strings.ReplaceAll(f.status, " ", "_")), f.parsed, f.loaded, l.errorLimit(f), f.bad, nil, nil, nil, nil}
+		if e := f.first; e != nil {
+			cells[6], cells[7], cells[8], cells[9] = e.message, e.line, e.character, e.column
+		}
+		t.add(cells...)
+	}
+	return t.res
+}
+
+// errorLimit is how many errors would have made the file fail.
+func (l *loader) errorLimit(f *fileLoad) int64 {
+	switch {
+	case l.policy.abort:
+		return 1
+	case l.policy.limit > 0:
+		return l.policy.limit
+	case l.policy.percent > 0:
+		return int64(l.policy.percent * float64(f.parsed) / 100)
+	}
+	return max(f.parsed, 1)
+}

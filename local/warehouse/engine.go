@@ -1,0 +1,139 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
+)
+
+const (
+	databaseFile = "account.duckdb"
+	memoryLimit  = "1GB"
+	threads      = "2"
+	// conflictTries bounds how often an autocommit statement is repeated when DuckDB's optimistic check fails.
+	conflictTries = 20
+)
+
+// engine is the DuckDB database: one file, to which a commit is durable when it returns. After a kill DuckDB replays
+// its own log on opening. After a write or fsync that failed DuckDB refuses every later statement, so nothing is
+// acknowledged that may be lost.
+type engine struct {
+	db      *sql.DB
+	catalog *catalog
+	locks   *tableLocks
+	open    atomic.Int64 // transactions of sessions
+}
+
+// openEngine opens or creates the database in dir. SQL text can reach no other file: external access is off and the
+// configuration is locked before the first statement of a client.
+func openEngine(ctx context.Context, dir string) (*engine, error) {
+	spill := filepath.Join(dir, "spill")
+	if err := os.MkdirAll(spill, 0o700); err != nil {
+		return nil, fmt.Errorf("open warehouse: %w", err)
+	}
+	path := filepath.Join(dir, databaseFile)
+	connector, err := duckdb.NewConnector(path+"?threads="+threads+"&memory_limit="+memoryLimit+
+		"&storage_compatibility_version=v1.5.0&autoinstall_known_extensions=false&autoload_known_extensions=false", nil)
+	if err != nil {
+		return nil, fmt.Errorf("open warehouse database %s: %w: another process may have it open, or the file is damaged; "+
+			"stop the other process, or move the file away to start empty", path, err)
+	}
+	e := &engine{db: sql.OpenDB(connector), locks: newTableLocks()}
+	e.db.SetMaxOpenConns(maxConnections)
+	e.db.SetMaxIdleConns(8)
+	if err := e.prepare(ctx, spill); err != nil {
+		return nil, errors.Join(fmt.Errorf("open warehouse database %s: %w", path, err), e.close())
+	}
+	return e, nil
+}
+
+// maxConnections bounds DuckDB connections: one a running statement, one an open transaction.
+const maxConnections = 128
+
+func (e *engine) prepare(ctx context.Context, spill string) error {
+	settings := []string{
+		"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL temp_directory = " + dialect.Literal(spill),
+		"SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true",
+	}
+	statements := append(append(settings, dialect.Prelude()...), catalogSchema()...)
+	for _, statement := range statements {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	loaded, err := loadCatalog(ctx, e.db)
+	if err != nil {
+		return err
+	}
+	e.catalog = loaded
+	return nil
+}
+
+func (e *engine) close() error {
+	if err := e.db.Close(); err != nil {
+		return fmt.Errorf("close warehouse database: %w", err)
+	}
+	return nil
+}
+
+// work is what runs inside one transaction. It may run more than once, each time on a clean transaction.
+type work func(ctx context.Context, conn *sql.Conn) error
+
+// autocommit runs w in a transaction of its own, again when it loses against a concurrent one.
+func (e *engine) autocommit(ctx context.Context, w work) error {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close()
+	for try := 1; ; try++ {
+		err := inTransaction(ctx, conn, w)
+		if !isConflict(err) || try == conflictTries {
+			return err
+		}
+		if !pause(ctx, time.Duration(try)*5*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+}
+
+func inTransaction(ctx context.Context, conn *sql.Conn, w work) error {
+	if _, err := conn.ExecContext(ctx, "BEGIN TRANSACTION"); err != nil {
+		return err
+	}
+	err := w(ctx, conn)
+	if err == nil {
+		// A commit that has begun is not interrupted: its outcome must be known.
+		_, err = conn.ExecContext(context.WithoutCancel(ctx), "COMMIT")
+	}
+	if err != nil {
+		rollback(conn)
+	}
+	return err
+}
+
+// rollback ends whatever transaction conn has. It has nothing to report: without a transaction it does nothing.
+func rollback(conn *sql.Conn) {
+	_, _ = conn.ExecContext(context.Background(), "ROLLBACK")
+}
+
+// pause waits for d and says whether ctx still lives.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

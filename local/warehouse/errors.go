@@ -1,0 +1,132 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
+)
+
+// failure is an error in Snowflake's words: what the driver turns into a SnowflakeError.
+type failure struct {
+	Number   int
+	SQLState string
+	Message  string
+}
+
+func (f *failure) Error() string {
+	return fmt.Sprintf("%06d (%s): %s", f.Number, f.SQLState, f.Message)
+}
+
+func refuse(number int, state, format string, args ...any) *failure {
+	return &failure{Number: number, SQLState: state, Message: fmt.Sprintf(format, args...)}
+}
+
+func notExist(kind, name string) *failure {
+	return refuse(2003, "02000", "SQL compilation error:\n%s '%s' does not exist or not authorized.", title(kind), name)
+}
+
+func alreadyExists(name string) *failure {
+	return refuse(2002, "42710", "SQL compilation error:\nObject '%s' already exists.", name)
+}
+
+func unsupported(what string) *failure {
+	return refuse(2, "0A000", "Unsupported feature '%s'.", what)
+}
+
+// title is an object kind as Snowflake's messages write it: Table, File format.
+func title(kind string) string {
+	if kind == "" {
+		return "Object"
+	}
+	return kind[:1] + strings.ToLower(kind[1:])
+}
+
+// translate finds Snowflake's number for any error of a statement. Messages of DuckDB are kept in part, since they
+// name the column or the value that the author of the statement must look at.
+func translate(err error) *failure {
+	var own *failure
+	var parsed *dialect.Error
+	var engine *duckdb.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &parsed):
+		return refuse(parsed.Number, parsed.SQLState, "%s", parsed.Message)
+	case errors.Is(err, context.DeadlineExceeded):
+		return refuse(630, "57014", "Statement reached its statement or warehouse timeout and was canceled.")
+	case errors.Is(err, context.Canceled):
+		return refuse(604, "57014", "SQL execution canceled")
+	case errors.As(err, &engine):
+		return translateEngine(engine)
+	}
+	return refuse(370001, "XX000", "Internal error: %v", err)
+}
+
+func translateEngine(err *duckdb.Error) *failure {
+	text := firstLine(err.Msg)
+	switch err.Type {
+	case duckdb.ErrorTypeParser, duckdb.ErrorTypeSyntax:
+		return refuse(1003, "42000", "SQL compilation error:\n%s", text)
+	case duckdb.ErrorTypeCatalog:
+		return refuse(2003, "42S02", "SQL compilation error:\nObject does not exist or not authorized. %s", text)
+	case duckdb.ErrorTypeBinder:
+		if strings.Contains(text, "values were supplied") {
+			return refuse(2020, "21S01", "SQL compilation error:\nInsert value list does not match column list. %s", text)
+		}
+		if strings.Contains(text, "column") || strings.Contains(text, "not found") {
+			return refuse(904, "42000", "SQL compilation error: error\ninvalid identifier. %s", text)
+		}
+		return refuse(2023, "22000", "SQL compilation error:\n%s", text)
+	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeInvalidType:
+		return refuse(100038, "22018", "Value is not recognized: %s", text)
+	case duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeDecimal:
+		return refuse(100132, "22003", "Number out of representable range: %s", text)
+	case duckdb.ErrorTypeDivideByZero:
+		return refuse(100051, "22012", "Division by zero")
+	case duckdb.ErrorTypeConstraint:
+		return refuse(100072, "22000", "NULL result in a non-nullable column: %s", text)
+	case duckdb.ErrorTypeInvalidInput:
+		return refuse(100069, "22P02", "Invalid input: %s", text)
+	case duckdb.ErrorTypeInterrupt:
+		return refuse(604, "57014", "SQL execution canceled")
+	case duckdb.ErrorTypeTransaction:
+		return refuse(625, "57014", "The statement met a concurrent change of the same rows: repeat it. %s", text)
+	case duckdb.ErrorTypeOutOfMemory:
+		return refuse(604, "57014", "The statement needs more memory than this warehouse has: %s", text)
+	case duckdb.ErrorTypeNotImplemented, duckdb.ErrorTypePermission:
+		return unsupported(text)
+	}
+	return refuse(370001, "XX000", "Internal error: %s", text)
+}
+
+// firstLine drops the statement text and the caret that DuckDB appends.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// isConflict says whether the statement lost against a concurrent transaction and may be tried again.
+func isConflict(err error) bool {
+	var engine *duckdb.Error
+	return errors.As(err, &engine) && engine.Type == duckdb.ErrorTypeTransaction && strings.Contains(strings.ToLower(engine.Msg), "conflict")
+}
+
+// endsTransaction says whether DuckDB has aborted the open transaction because of err.
+func endsTransaction(err error) bool {
+	var engine *duckdb.Error
+	if !errors.As(err, &engine) {
+		return false
+	}
+	switch engine.Type {
+	case duckdb.ErrorTypeParser, duckdb.ErrorTypeSyntax, duckdb.ErrorTypeCatalog, duckdb.ErrorTypeBinder, duckdb.ErrorTypeConnection, duckdb.ErrorTypeParameterNotAllowed:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,198 @@
+package warehouse
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+
+	"github.com/snowstream/snowstream/local/warehouse/csvfile"
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
+)
+
+// fileFormat is a FILE FORMAT ready for use.
+type fileFormat struct {
+	kind         string // CSV or JSON
+	csv          csvfile.Format
+	skipHeader   int64
+	parseHeader  bool
+	countMatters bool // ERROR_ON_COLUMN_COUNT_MISMATCH
+	compression  string
+	outerArray   bool // STRIP_OUTER_ARRAY
+	date         string
+	time         string
+	timestamp    string
+	binary       string
+	trim         bool
+}
+
+func formatType(options dialect.Options) string {
+	if kind, ok := options.Get("TYPE"); ok {
+		return kind.Word()
+	}
+	return "CSV"
+}
+
+// formatName is the named format inside FILE_FORMAT = (FORMAT_NAME = …), completed by the session.
+func formatName(options dialect.Options, env dialect.Env) *dialect.Name {
+	text := options.Text("FORMAT_NAME")
+	if text == "" {
+		return nil
+	}
+	parts := strings.Split(text, ".")
+	for i := range parts {
+		parts[i] = foldName(parts[i], "")
+	}
+	name := dialect.Name{Database: env.Database, Schema: env.Schema, Object: parts[len(parts)-1]}
+	if len(parts) > 1 {
+		name.Schema = parts[len(parts)-2]
+	}
+	if len(parts) > 2 {
+		name.Database = parts[len(parts)-3]
+	}
+	return &name
+}
+
+// resolveFormat finds the format of a COPY: its own, or else the stage's. A format given in one place replaces the
+// other one entirely.
+func (c *catalog) resolveFormat(copying *dialect.Copy, stage *object) (*fileFormat, error) {
+	options, name := copying.Format, copying.FormatName
+	if len(options) == 0 && name == nil {
+		options, name = stage.Body.Options, stage.Body.FormatName
+	}
+	if name != nil {
+		o := c.get("FILE FORMAT", *name)
+		if o == nil {
+			return nil, notExist("FILE FORMAT", plainName(*name))
+		}
+		options = append(append(dialect.Options(nil), o.Body.Options...), mergeOptions(options, nil, []string{"FORMAT_NAME"})...)
+	}
+	return readFormat(options)
+}
+
+// readFormat refuses by name what it does not know, since a format that is only nearly right loads wrong rows.
+func readFormat(options dialect.Options) (*fileFormat, error) {
+	f := &fileFormat{kind: formatType(options), csv: csvfile.Default(), countMatters: true, compression: "AUTO", date: "AUTO", time: "AUTO", timestamp: "AUTO", binary: "HEX"}
+	if f.kind != "CSV" && f.kind != "JSON" {
+		return nil, unsupported("FILE_FORMAT TYPE = " + f.kind)
+	}
+	for _, o := range options {
+		if err := f.set(o.Name, o.Value); err != nil {
+			return nil, err
+		}
+	}
+	f.csv.TrimSpace = f.trim
+	return f, nil
+}
+
+func (f *fileFormat) set(name string, v dialect.Value) error {
+	flags := map[string]*bool{
+		"PARSE_HEADER": &f.parseHeader, "ERROR_ON_COLUMN_COUNT_MISMATCH": &f.countMatters, "TRIM_SPACE": &f.trim, "STRIP_OUTER_ARRAY": &f.outerArray,
+		"SKIP_BLANK_LINES": &f.csv.SkipBlankLines, "EMPTY_FIELD_AS_NULL": &f.csv.EmptyAsNull, "REPLACE_INVALID_CHARACTERS": &f.csv.ReplaceInvalid,
+	}
+	words := map[string]*string{"COMPRESSION": &f.compression, "BINARY_FORMAT": &f.binary}
+	texts := map[string]*string{"DATE_FORMAT": &f.date, "TIME_FORMAT": &f.time, "TIMESTAMP_FORMAT": &f.timestamp}
+	characters := map[string]*byte{"FIELD_OPTIONALLY_ENCLOSED_BY": &f.csv.Enclosure, "ESCAPE": &f.csv.Escape, "ESCAPE_UNENCLOSED_FIELD": &f.csv.EscapeUnenclosed}
+	switch {
+	case flags[name] != nil:
+		value, ok := v.Bool()
+		if !ok {
+			return invalidOption(name, v)
+		}
+		*flags[name] = value
+	case words[name] != nil:
+		*words[name] = v.Word()
+	case texts[name] != nil:
+		*texts[name] = v.Text
+	case characters[name] != nil:
+		text := delimiter(v)
+		if len(text) > 1 {
+			return invalidOption(name, v)
+		}
+		*characters[name] = 0
+		if text != "" {
+			*characters[name] = text[0]
+		}
+	default:
+		return f.setOther(name, v)
+	}
+	return f.check(name, v)
+}
+
+func (f *fileFormat) setOther(name string, v dialect.Value) error {
+	switch name {
+	case "TYPE", "FORMAT_NAME", "MULTI_LINE", "ENABLE_OCTAL", "ALLOW_DUPLICATE", "STRIP_NULL_VALUES", "IGNORE_UTF8_ERRORS", "FILE_EXTENSION", "SKIP_BYTE_ORDER_MARK":
+		return nil
+	case "FIELD_DELIMITER":
+		f.csv.FieldDelimiter = delimiter(v)
+	case "RECORD_DELIMITER":
+		f.csv.RecordDelimiter = delimiter(v)
+	case "NULL_IF":
+		f.csv.NullIf = v.Texts()
+	case "SKIP_HEADER":
+		n, ok := v.Int()
+		if !ok || n < 0 {
+			return invalidOption(name, v)
+		}
+		f.skipHeader = n
+	case "ENCODING":
+		if word := strings.ReplaceAll(v.Word(), "-", ""); word != "UTF8" {
+			return unsupported("ENCODING = " + v.Text)
+		}
+	default:
+		return unsupported("FILE_FORMAT option " + name)
+	}
+	return nil
+}
+
+func (f *fileFormat) check(name string, v dialect.Value) error {
+	switch f.compression {
+	case "AUTO", "GZIP", "NONE":
+	default:
+		return unsupported("COMPRESSION = " + f.compression)
+	}
+	if f.binary != "HEX" && f.binary != "BASE64" && f.binary != "UTF8" && f.binary != "UTF-8" {
+		return invalidOption(name, v)
+	}
+	return nil
+}
+
+func invalidOption(name string, v dialect.Value) *failure {
+	return refuse(1008, "22023", "SQL compilation error:\ninvalid value [%s] for parameter '%s'", optionText(v), name)
+}
+
+// delimiter is a delimiter or character option: NONE, a text, an escape such as \t, or hexadecimal such as 0x1f.
+func delimiter(v dialect.Value) string {
+	if v.Word() == "NONE" {
+		return ""
+	}
+	if digits, ok := strings.CutPrefix(strings.ToLower(v.Text), "0x"); ok {
+		if raw, err := hex.DecodeString(digits); err == nil {
+			return string(raw)
+		}
+	}
+	if digits, ok := strings.CutPrefix(v.Text, `\x`); ok {
+		if raw, err := hex.DecodeString(digits); err == nil {
+			return string(raw)
+		}
+	}
+	return strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r", `\'`, "'").Replace(v.Text)
+}
+
+// formatJSON is how SHOW FILE FORMATS writes the options.
+func formatJSON(options dialect.Options) string {
+	values := map[string]any{"TYPE": formatType(options)}
+	for _, o := range options {
+		if o.Value.IsList {
+			values[o.Name] = o.Value.Texts()
+		} else if truth, ok := o.Value.Bool(); ok && !o.Value.Quoted {
+			values[o.Name] = truth
+		} else {
+			values[o.Name] = o.Value.Text
+		}
+	}
+	encoded, err := json.Marshal(values)
+	if err != nil {
+		return "{}"
+	}
+	return string(encoded)
+}

@@ -1,0 +1,392 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
+)
+
+const (
+	// pipeBatch and pipeBatchBytes bound the files that one transaction of a pipe loads.
+	pipeBatch      = 200
+	pipeBatchBytes = 64 << 20
+	// retryFirst and retryLast bound the wait after S3 or the database has failed.
+	retryFirst = 100 * time.Millisecond
+	retryLast  = 30 * time.Second
+)
+
+// pipes runs one worker for each pipe that has files waiting. Workers end when their queue is empty; wake starts them.
+type pipes struct {
+	server *Server
+
+	mu      sync.Mutex
+	workers map[int64]bool // by pipe: true when there may be more to do
+	idle    chan struct{}  // closed when a worker ends; replaced each time
+}
+
+func newPipes(s *Server) *pipes {
+	return &pipes{server: s, workers: map[int64]bool{}, idle: make(chan struct{})}
+}
+
+// wake lets every pipe that is not paused look at its queue.
+func (p *pipes) wake() {
+	open := p.server.engine.catalog.list("PIPE", func(o *object) bool { return !o.Body.Paused })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, o := range open {
+		if _, running := p.workers[o.ID]; running {
+			p.workers[o.ID] = true
+			continue
+		}
+		p.workers[o.ID] = false
+		id := o.ID
+		if !p.server.goRun(func() { p.work(id) }) {
+			delete(p.workers, o.ID)
+		}
+	}
+}
+
+// work empties the queue of one pipe. What fails for reasons outside the file is tried again.
+func (p *pipes) work(id int64) {
+	ctx := p.server.ctx
+	wait := retryFirst
+	for {
+		n, err := p.server.loadQueued(ctx, id)
+		if ctx.Err() != nil {
+			err = nil
+			n = 0
+		}
+		if err != nil {
+			p.server.log.Warn("pipe waits before it tries again", "pipe", id, "wait", wait, "number", translate(err).Number)
+			pause(ctx, wait)
+			wait = min(2*wait, retryLast)
+			continue
+		}
+		wait = retryFirst
+		if n == 0 && p.finished(id) {
+			return
+		}
+	}
+}
+
+// finished ends a worker, unless it was woken meanwhile.
+func (p *pipes) finished(id int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.workers[id] && p.server.ctx.Err() == nil {
+		p.workers[id] = false
+		return false
+	}
+	delete(p.workers, id)
+	close(p.idle)
+	p.idle = make(chan struct{})
+	return true
+}
+
+// wait returns when no worker runs.
+func (p *pipes) wait(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		busy, idle := len(p.workers), p.idle
+		p.mu.Unlock()
+		if busy == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-idle:
+		}
+	}
+}
+
+// loadQueued loads the next files of a pipe and says how many notices it has worked off. The rows, the history and the
+// removal of the notices are one transaction: a file is loaded once, whatever happens.
+func (s *Server) loadQueued(ctx context.Context, id int64) (int, error) {
+	pipe := s.engine.catalog.byID("PIPE", id)
+	if pipe == nil || pipe.Body.Paused {
+		return 0, nil
+	}
+	l, err := s.newLoader(pipe.Body.Copy)
+	if err != nil {
+		// The table, stage or format is missing: the queue waits until a definition wakes the pipe.
+		s.log.Warn("pipe is stopped", "pipe", pipe.Name.String(), "number", translate(err).Number)
+		return 0, nil
+	}
+	if l.policy, err = pipePolicy(pipe.Body.Copy); err != nil {
+		return 0, nil
+	}
+	loads, err := s.takeQueue(ctx, l, pipe)
+	if err != nil || len(loads) == 0 {
+		return 0, err
+	}
+	done := 0
+	for start := 0; start < len(loads); {
+		end, err := s.checkSome(ctx, l, loads, start)
+		if err != nil {
+			return done, err
+		}
+		if err := s.storeSome(ctx, l, pipe, loads[start:end]); err != nil {
+			return done, err
+		}
+		for _, f := range loads[start:end] {
+			f.rows = nil
+			done += len(f.queued)
+		}
+		start = end
+	}
+	s.log.Debug("pipe has loaded", "pipe", pipe.Name.String(), "files", len(loads))
+	return done, nil
+}
+
+// pipePolicy is ON_ERROR of a pipe, where SKIP_FILE is the default.
+func pipePolicy(copying *dialect.Copy) (errorPolicy, error) {
+	if copying.OnError == "" {
+		return readPolicy("SKIP_FILE")
+	}
+	policy, err := readPolicy(copying.OnError)
+	if err == nil && policy.abort {
+		err = refuse(2, "0A000", "SQL compilation error:\nON_ERROR = ABORT_STATEMENT is not allowed in a pipe.")
+	}
+	return policy, err
+}
+
+// takeQueue reads the oldest notices of a pipe, one load for each name, repeats joined. Names that the pipe remembers
+// get a load without a file, which only removes the notices.
+func (s *Server) takeQueue(ctx context.Context, l *loader, pipe *object) ([]*fileLoad, error) {
+	conn, err := s.engine.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	rows, err := conn.QueryContext(ctx, `SELECT id, file, received FROM "warehouse"."queue" WHERE pipe_id = $1 ORDER BY id LIMIT $2`, pipe.ID, pipeBatch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	byName := map[string]*fileLoad{}
+	var loads []*fileLoad
+	var names []string
+	for rows.Next() {
+		var notice int64
+		var key string
+		var received time.Time
+		if err := rows.Scan(&notice, &key, &received); err != nil {
+			return nil, err
+		}
+		load := byName[key]
+		if load == nil {
+			load = &fileLoad{file: file{key: key}, name: l.nameOf(key), received: received}
+			byName[key] = load
+			loads, names = append(loads, load), append(names, load.name)
+		}
+		load.queued = append(load.queued, notice)
+	}
+	if err := rows.Err(); err != nil || len(loads) == 0 {
+		return nil, err
+	}
+	known, err := remembered(ctx, conn, pipe, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, load := range loads {
+		load.known = known[load.name]
+	}
+	return loads, nil
+}
+
+// checkSome reads files from start on until they fill a transaction, and says where it stopped.
+func (s *Server) checkSome(ctx context.Context, l *loader, loads []*fileLoad, start int) (end int, err error) {
+	size := int64(0)
+	for end = start; end < len(loads); end++ {
+		f := loads[end]
+		if f.known {
+			continue
+		}
+		if size > pipeBatchBytes {
+			return end, nil
+		}
+		if err := l.check(ctx, f); err != nil {
+			return end, err
+		}
+		size += max(f.file.size, 1)
+		if !f.buffered {
+			return end + 1, nil
+		}
+	}
+	return end, nil
+}
+
+// storeSome commits checked files. When they cannot be stored together, each one is tried alone, and one that cannot be
+// stored even then has failed.
+func (s *Server) storeSome(ctx context.Context, l *loader, pipe *object, loads []*fileLoad) error {
+	err := s.storeTogether(ctx, l, pipe, loads)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errFileGone) {
+		return err
+	}
+	for _, f := range loads {
+		if err := s.storeTogether(ctx, l, pipe, []*fileLoad{f}); err == nil || f.known {
+			continue
+		} else if ctx.Err() != nil || isConflict(err) {
+			return err
+		} else {
+			wrong := translate(err)
+			f.fail(&loadError{number: wrong.Number, message: wrong.Message})
+		}
+		if err := s.storeTogether(ctx, l, pipe, []*fileLoad{f}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) storeTogether(ctx context.Context, l *loader, pipe *object, loads []*fileLoad) error {
+	return s.engine.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		now := time.Now()
+		var notices []int64
+		for _, f := range loads {
+			notices = append(notices, f.queued...)
+			if f.known {
+				continue
+			}
+			if err := l.store(ctx, conn, f); err != nil {
+				return err
+			}
+			if err := writeHistory(ctx, conn, l, pipe, f, now); err != nil {
+				return err
+			}
+		}
+		_, err := conn.ExecContext(ctx, `DELETE FROM "warehouse"."queue" WHERE id IN (SELECT unnest($1::BIGINT[]))`, notices)
+		return err
+	})
+}
+
+func (x *execution) createPipe(st *dialect.CreatePipe) (*result, error) {
+	for _, refused := range []struct {
+		name string
+		set  bool
+	}{{"FORCE", st.Copy.Force}, {"PURGE", st.Copy.Purge}, {"FILES", len(st.Copy.Files) > 0}, {"SIZE_LIMIT", st.Copy.SizeLimit > 0},
+		{"VALIDATION_MODE", st.Copy.ValidationMode != ""}} {
+		if refused.set {
+			return nil, refuse(2, "0A000", "SQL compilation error:\nCopy option %s is not allowed in a pipe.", refused.name)
+		}
+	}
+	if _, err := pipePolicy(st.Copy); err != nil {
+		return nil, err
+	}
+	copying := *st.Copy
+	if copying.OnError == "" {
+		copying.OnError = "SKIP_FILE"
+	}
+	if _, err := x.server.newLoader(&copying); err != nil {
+		return nil, err
+	}
+	o := &object{Kind: "PIPE", Name: st.Name, Comment: st.Comment, Body: body{AutoIngest: st.AutoIngest, Copy: &copying, Text: st.Definition, Options: st.Options}}
+	return x.create(o, st.OrReplace, st.IfNotExists)
+}
+
+func (x *execution) alterPipe(st *dialect.AlterPipe) (*result, error) {
+	pipe := x.server.engine.catalog.get("PIPE", st.Name)
+	done := message(typeDDL, "Statement executed successfully.")
+	switch {
+	case pipe == nil && st.IfExists:
+		return done, nil
+	case pipe == nil:
+		return nil, notExist("PIPE", plainName(st.Name))
+	case st.Refresh != nil:
+		return x.refresh(pipe, st.Refresh)
+	}
+	err := x.changePipe(st.Name, func(b *object) {
+		if st.Paused != nil {
+			b.Body.Paused = *st.Paused
+		}
+		if st.Comment != nil {
+			b.Comment = *st.Comment
+		}
+	})
+	return done, err
+}
+
+func (x *execution) changePipe(name dialect.Name, change func(*object)) error {
+	err := x.server.engine.define(x.ctx, func(d *draft) error {
+		old := d.cat.get("PIPE", name)
+		if old == nil {
+			return notExist("PIPE", plainName(name))
+		}
+		changed := *old
+		change(&changed)
+		return d.put(&changed)
+	})
+	if err == nil {
+		x.server.pipes.wake()
+	}
+	return err
+}
+
+// refresh queues files that are there already: of the last 7 days or since MODIFIED_AFTER, without those that the pipe
+// remembers or that COPY has loaded into the same table.
+func (x *execution) refresh(pipe *object, st *dialect.Refresh) (*result, error) {
+	since := time.Now().Add(-refreshReach)
+	if st.ModifiedAfter != "" {
+		after, err := parseTime(st.ModifiedAfter, "AUTO", "TIMESTAMP_TZ")
+		if err != nil {
+			return nil, refuse(1008, "22023", "SQL compilation error:\ninvalid value [%s] for parameter 'MODIFIED_AFTER'", st.ModifiedAfter)
+		}
+		if after.After(since) {
+			since = after
+		}
+	}
+	l, err := x.server.newLoader(pipe.Body.Copy)
+	if err != nil {
+		return nil, err
+	}
+	listed, err := x.server.listFiles(x.ctx, place{bucket: l.place.bucket, prefix: l.place.prefix + st.Prefix}, l.copy.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	t := newTable(typeDDL, "File", "Status")
+	err = x.server.engine.autocommit(x.ctx, func(ctx context.Context, conn *sql.Conn) error {
+		t = newTable(typeDDL, "File", "Status")
+		keys, err := unknownKeys(ctx, conn, l, pipe, listed, since)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			t.add(l.nameOf(key), "SENT")
+		}
+		return x.server.queue.insert(ctx, conn, pipe.ID, keys, time.Now())
+	})
+	x.server.pipes.wake()
+	return t.res, err
+}
+
+func unknownKeys(ctx context.Context, conn *sql.Conn, l *loader, pipe *object, listed []file, since time.Time) ([]string, error) {
+	var names []string
+	for _, f := range listed {
+		names = append(names, l.nameOf(f.key))
+	}
+	known, err := remembered(ctx, conn, pipe, names)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := copied(ctx, conn, l, listed)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := nameSet(conn.QueryContext(ctx, `SELECT DISTINCT file FROM "warehouse"."queue" WHERE pipe_id = $1`, pipe.ID))
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, f := range listed {
+		name := l.nameOf(f.key)
+		if !known[name] && !loaded[name] && !waiting[f.key] && !f.modified.Before(since) {
+			keys = append(keys, f.key)
+		}
+	}
+	return keys, nil
+}

@@ -1,0 +1,226 @@
+package warehouse
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// announce sends an S3 event for keys to the pipes' queue, as the bucket does.
+func (st *stack) announce(bucket string, keys ...string) {
+	st.t.Helper()
+	var records []string
+	for _, key := range keys {
+		records = append(records, fmt.Sprintf(`{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":%q},"object":{"key":%q,"size":1}}}`, bucket, url.QueryEscape(key)))
+	}
+	if status, body := st.send(`{"Records":[`+strings.Join(records, ",")+`]}`, testKeyID); status != http.StatusOK {
+		st.t.Fatalf("SendMessage: %d %s", status, body)
+	}
+}
+
+func (st *stack) send(message, keyID string) (int, string) {
+	st.t.Helper()
+	body, _ := json.Marshal(map[string]string{"QueueUrl": "http://sqs/000000000000/" + st.server.queueName(), "MessageBody": message})
+	req, _ := http.NewRequest("POST", st.http.URL+"/", strings.NewReader(string(body)))
+	req.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
+	if keyID != "" {
+		req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+keyID+"/20260101/us-east-1/sqs/aws4_request, Signature=00")
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(answer)
+}
+
+const header = "sensorId,currentTemperature,status,_SHARD,_ORDINAL\n"
+
+func TestPipe(t *testing.T) {
+	st := newStack(t)
+	db := st.connect()
+	landing(t, db)
+	count := func(want string) {
+		t.Helper()
+		st.idle()
+		wantLines(t, db, "SELECT COUNT(*) FROM micro", want)
+	}
+	st.bucket.put("kinesiscsv/a b=1.csv", header+"1,64,OK,s,1\n2,65,\"\",s,2\n")
+	st.bucket.put("kinesiscsv/c.csv", header+"3,66,,s,3\n")
+	st.announce(testBucket, "kinesiscsv/a b=1.csv")
+	count("2")
+	// Repeats, changes of order, foreign buckets, other paths and test events change nothing.
+	st.announce(testBucket, "kinesiscsv/c.csv", "kinesiscsv/a b=1.csv", "kinesiscsv/c.csv")
+	st.announce("other", "kinesiscsv/a b=1.csv")
+	st.announce(testBucket, "quarantine/x.csv", "kinesiscsv/folder/")
+	for _, message := range []string{`{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"raw"}`, `no json`, `{"Records":[{"eventVersion":"2.1","eventName":"ObjectRemoved:Delete"}]}`} {
+		if status, body := st.send(message, testKeyID); status != http.StatusOK {
+			t.Errorf("%s: %d %s", message, status, body)
+		}
+	}
+	count("3")
+	// A name is loaded once, whatever it holds later.
+	st.bucket.put("kinesiscsv/c.csv", header+"9,99,NEW,s,9\n")
+	st.announce(testBucket, "kinesiscsv/c.csv")
+	count("3")
+	wantLines(t, db, "SELECT sensorid, status FROM micro ORDER BY 1", "1|OK", "2|", "3|<nil>")
+	if status, _ := st.send(`{}`, ""); status != http.StatusForbidden {
+		t.Errorf("unsigned message: status %d", status)
+	}
+}
+
+func TestPipeFailures(t *testing.T) {
+	st := newStack(t)
+	db := st.connect()
+	landing(t, db)
+	st.bucket.put("kinesiscsv/bad.csv", header+"1,64,OK,s,1\nx,64,OK,s,2\n")
+	st.bucket.put("kinesiscsv/good.csv", header+"2,64,OK,s,3\n")
+	st.bucket.fail(4)
+	st.announce(testBucket, "kinesiscsv/bad.csv", "kinesiscsv/gone.csv", "kinesiscsv/good.csv")
+	st.idle()
+	wantLines(t, db, "SELECT sensorid FROM micro", "2")
+	history := `SELECT FILE_NAME, STATUS, ROW_COUNT, ROW_PARSED, FIRST_ERROR_MESSAGE, FIRST_ERROR_LINE_NUMBER, FIRST_ERROR_COLUMN_NAME, PIPE_NAME
+		FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => 'MICRO', START_TIME => DATEADD(hour, -1, CURRENT_TIMESTAMP()))) ORDER BY 1`
+	wantLines(t, db, history,
+		`bad.csv|Load failed|0|2|Numeric value 'x' is not recognized|3|"MICRO"["SENSORID":1]|SNOWSTREAM_PIPE`,
+		`gone.csv|Load failed|0|0|Remote file 'gone.csv' was not found.|<nil>|<nil>|SNOWSTREAM_PIPE`,
+		`good.csv|Loaded|1|1|<nil>|<nil>|<nil>|SNOWSTREAM_PIPE`)
+	status := lines(t, db, "SELECT SYSTEM$PIPE_STATUS('DB.S.SNOWSTREAM_PIPE')")[0]
+	for _, want := range []string{`"executionState":"RUNNING"`, `"pendingFileCount":0`, `"lastIngestedFilePath":"good.csv"`, `"notificationChannelName":"arn:aws:sqs:`} {
+		if !strings.Contains(status, want) {
+			t.Errorf("status lacks %s: %s", want, status)
+		}
+	}
+}
+
+func TestPipeLife(t *testing.T) {
+	st := newStack(t)
+	db := st.connect()
+	landing(t, db)
+	exec(t, db, "ALTER PIPE snowstream_pipe SET PIPE_EXECUTION_PAUSED = TRUE")
+	st.bucket.put("kinesiscsv/1.csv", header+"1,64,OK,s,1\n")
+	st.announce(testBucket, "kinesiscsv/1.csv")
+	st.idle()
+	wantLines(t, db, "SELECT COUNT(*) FROM micro", "0")
+	if status := lines(t, db, "SELECT SYSTEM$PIPE_STATUS('snowstream_pipe')")[0]; !strings.Contains(status, `"PAUSED"`) || !strings.Contains(status, `"pendingFileCount":1`) {
+		t.Errorf("status %s", status)
+	}
+	exec(t, db, "SELECT SYSTEM$PIPE_FORCE_RESUME('snowstream_pipe')")
+	st.idle()
+	wantLines(t, db, "SELECT COUNT(*) FROM micro", "1")
+	// REFRESH sends what neither the pipe nor COPY knows.
+	st.bucket.put("kinesiscsv/2.csv", header+"2,64,OK,s,2\n")
+	st.bucket.put("kinesiscsv/3.csv", header+"3,64,OK,s,3\n")
+	exec(t, db, "COPY INTO micro FROM @snowstream_stage MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE FILES = ('2.csv')")
+	wantLines(t, db, "ALTER PIPE snowstream_pipe REFRESH", "3.csv|SENT")
+	st.idle()
+	wantLines(t, db, "SELECT COUNT(*) FROM micro", "3")
+	wantLines(t, db, "ALTER PIPE snowstream_pipe REFRESH MODIFIED_AFTER = '2020-01-01T00:00:00Z'")
+	// A replaced pipe has forgotten: what COPY has not loaded comes again.
+	exec(t, db, "CREATE OR REPLACE PIPE DB.S.SNOWSTREAM_PIPE AUTO_INGEST = TRUE AS COPY INTO DB.S.MICRO FROM @DB.S.SNOWSTREAM_STAGE MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE")
+	st.announce(testBucket, "kinesiscsv/1.csv")
+	st.idle()
+	wantLines(t, db, "SELECT COUNT(*) FROM micro", "4")
+	wantError(t, db, 2, "CREATE PIPE p AS COPY INTO micro FROM @snowstream_stage MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT")
+	wantError(t, db, 2003, "CREATE PIPE p AS COPY INTO nowhere FROM @snowstream_stage")
+}
+
+// A copy of the folder taken while the server runs is what a kill leaves behind.
+func TestReopen(t *testing.T) {
+	st := newStack(t)
+	db := st.connect()
+	landing(t, db)
+	exec(t, db, "ALTER PIPE snowstream_pipe SET PIPE_EXECUTION_PAUSED = TRUE")
+	for i := range 20 {
+		exec(t, db, "INSERT INTO micro (sensorid) VALUES (?)", i)
+	}
+	st.bucket.put("kinesiscsv/1.csv", header+"100,64,OK,s,1\n")
+	st.announce(testBucket, "kinesiscsv/1.csv")
+	tx, err := db.BeginTx(ctx(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "INSERT INTO micro (sensorid) VALUES (1000)")
+	killed := t.TempDir()
+	files, err := filepath.Glob(filepath.Join(st.config.Dir, databaseFile+"*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(killed, filepath.Base(name)), body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	second := newStack(t, func(c *Config) { c.Dir, c.S3Endpoint = killed, st.bucket.http.URL })
+	db = second.connect()
+	wantLines(t, db, "SELECT COUNT(*) FROM micro", "20")
+	exec(t, db, "ALTER PIPE snowstream_pipe SET PIPE_EXECUTION_PAUSED = FALSE")
+	second.idle()
+	wantLines(t, db, "SELECT MAX(sensorid), COUNT(*) FROM micro", "100|21")
+	second.announce(testBucket, "kinesiscsv/1.csv")
+	second.idle()
+	wantLines(t, db, "SELECT COUNT(*) FROM micro", "21")
+	second.http.CloseClientConnections()
+	second.server.Close()
+	second.http.Close()
+	second.open()
+	wantLines(t, second.connect(), "SELECT COUNT(*) FROM micro", "21")
+}
+
+func TestParseEvent(t *testing.T) {
+	record := func(version, name, key string) string {
+		return fmt.Sprintf(`{"eventVersion":%q,"eventName":%q,"s3":{"bucket":{"name":"b"},"object":{"key":%q}}}`, version, name, key)
+	}
+	tests := []struct {
+		records string
+		want    []created
+	}{
+		{record("2.1", "ObjectCreated:Put", "a+b%3D1/%C3%A9%2B"), []created{{"b", "a b=1/é+"}}},
+		{record("2.3", "s3:ObjectCreated:CompleteMultipartUpload", "k"), []created{{"b", "k"}}},
+		{record("3.0", "ObjectCreated:Put", "k"), nil},
+		{record("2.1", "ObjectRemoved:Delete", "k"), nil},
+		{record("2.1", "ObjectCreated:Put", "folder/"), nil},
+		{record("2.1", "ObjectCreated:Put", "bad%zz"), nil},
+	}
+	for _, test := range tests {
+		got, err := parseEvent([]byte(`{"Records":[` + test.records + `]}`))
+		if err != nil {
+			t.Errorf("%s: %v", test.records, err)
+		}
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(created{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.records, diff)
+		}
+	}
+}
+
+func FuzzParseEvent(f *testing.F) {
+	f.Add([]byte(`{"Records":[{"eventVersion":"2.1","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"a+b"}}}]}`))
+	f.Add([]byte(`{"Event":"s3:TestEvent"}`))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		objects, err := parseEvent(message)
+		if err != nil && objects != nil {
+			t.Error("objects beside an error")
+		}
+		for _, o := range objects {
+			if o.bucket == "" || o.key == "" || strings.HasSuffix(o.key, "/") {
+				t.Errorf("object %+v", o)
+			}
+		}
+	})
+}

@@ -1,0 +1,136 @@
+package warehouse
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// maxBody is the largest request in bytes, after decompression: an array bind of a large batch fits.
+const maxBody = 256 << 20
+
+// envelope is the frame of every answer. Code is digits, or null when all went well.
+type envelope struct {
+	Data    any     `json:"data"`
+	Message *string `json:"message"`
+	Code    *string `json:"code"`
+	Success bool    `json:"success"`
+}
+
+// errorData is the data of a failed statement.
+type errorData struct {
+	QueryID   string `json:"queryId,omitempty"`
+	SQLState  string `json:"sqlState,omitempty"`
+	ErrorCode string `json:"errorCode,omitempty"`
+}
+
+// queryRequest is the body of a query-request.
+type queryRequest struct {
+	SQLText      string             `json:"sqlText"`
+	AsyncExec    bool               `json:"asyncExec"`
+	DescribeOnly bool               `json:"describeOnly"`
+	Parameters   map[string]any     `json:"parameters"`
+	Bindings     map[string]binding `json:"bindings"`
+	BindStage    string             `json:"bindStage"`
+}
+
+// binding is one bind: a text, null, or a list of them.
+type binding struct {
+	Type  string          `json:"type"`
+	Value json.RawMessage `json:"value"`
+}
+
+// queryData is the data of a statement's answer.
+type queryData struct {
+	Parameters         []parameter       `json:"parameters"`
+	RowType            []column          `json:"rowtype"`
+	RowSet             [][]*string       `json:"rowset"`
+	Total              int64             `json:"total"`
+	Returned           int64             `json:"returned"`
+	QueryID            string            `json:"queryId"`
+	SQLState           string            `json:"sqlState,omitempty"`
+	DatabaseProvider   *string           `json:"databaseProvider"`
+	FinalDatabaseName  string            `json:"finalDatabaseName,omitempty"`
+	FinalSchemaName    string            `json:"finalSchemaName,omitempty"`
+	FinalWarehouseName string            `json:"finalWarehouseName,omitempty"`
+	FinalRoleName      string            `json:"finalRoleName,omitempty"`
+	NumberOfBinds      int               `json:"numberOfBinds"`
+	StatementTypeID    int64             `json:"statementTypeId"`
+	Version            int               `json:"version"`
+	Chunks             []chunk           `json:"chunks,omitempty"`
+	ChunkHeaders       map[string]string `json:"chunkHeaders,omitempty"`
+	ResultIDs          string            `json:"resultIds,omitempty"`
+	ResultTypes        string            `json:"resultTypes,omitempty"`
+	QueryResultFormat  string            `json:"queryResultFormat"`
+}
+
+// parameter is a session parameter told to the client.
+type parameter struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"`
+}
+
+// column describes one column of an answer.
+type column struct {
+	Name       string `json:"name"`
+	Type       string `json:"type"`
+	Precision  *int64 `json:"precision"`
+	Scale      *int64 `json:"scale"`
+	Length     *int64 `json:"length"`
+	ByteLength *int64 `json:"byteLength"`
+	Nullable   bool   `json:"nullable"`
+}
+
+// chunk is a part of a large answer, fetched on its own.
+type chunk struct {
+	URL              string `json:"url"`
+	RowCount         int    `json:"rowCount"`
+	UncompressedSize int64  `json:"uncompressedSize"`
+	CompressedSize   int64  `json:"compressedSize"`
+}
+
+// readBody decodes a JSON body, gzip or plain, of at most maxBody bytes.
+func readBody(r *http.Request, into any) error {
+	var body io.Reader = http.MaxBytesReader(nil, r.Body, maxBody)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		unzipped, err := gzip.NewReader(body)
+		if err != nil {
+			return fmt.Errorf("read request body: %w", err)
+		}
+		body = io.LimitReader(unzipped, maxBody)
+	}
+	if err := json.NewDecoder(body).Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read request body: %w", err)
+	}
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, body any) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, "cannot encode the answer", http.StatusInternalServerError)
+		return
+	}
+	writeBytes(w, encoded)
+}
+
+// writeBytes sends an encoded answer. A client that has gone away asks again with the same request id.
+func writeBytes(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body)
+}
+
+func success(data any) envelope { return envelope{Data: data, Success: true} }
+
+// failed is the answer of a failed request: still HTTP 200, as the service does it.
+func failed(f *failure, queryID string) envelope {
+	code := fmt.Sprintf("%06d", f.Number)
+	message := f.Message
+	return envelope{
+		Data: errorData{QueryID: queryID, SQLState: f.SQLState, ErrorCode: code},
+		Code: &code, Message: &message,
+	}
+}

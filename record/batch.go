@@ -39,7 +39,7 @@ func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 		if i == 0 || records[i].Sequence != records[i-1].Sequence {
 			b.Records++
 		}
-		row, reason := d.Decode(records[i].Data)
+		row, reason := d.decide(&records[i])
 		if reason != nil {
 			b.Rejected = append(b.Rejected, Rejected{Record: records[i], Ordinal: ordinal, Reason: *reason})
 		} else {
@@ -50,6 +50,14 @@ func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 	}
 	b.LastOrdinal = ordinal - 1
 	return b
+}
+
+// decide decodes a record unless unpacking has refused it already.
+func (d *Decoder) decide(r *Record) ([]Value, *Reason) {
+	if r.Refused != OK {
+		return nil, &Reason{Code: r.Refused}
+	}
+	return d.Decode(r.Data)
 }
 
 // appendRow appends a row's line, lineage last. Shard ids and sequence numbers need no quotes.

@@ -1,10 +1,5 @@
 package record
 
-import (
-	"bytes"
-	"time"
-)
-
 // Value is one field of a row: the text that stands for it in the CSV and in the tables, or NULL. The empty string
 // and NULL are different values.
 type Value struct {
@@ -15,79 +10,183 @@ type Value struct {
 // Decoder turns payloads into rows of one schema. It is made once and used for many records, by one goroutine.
 type Decoder struct {
 	schema Schema
-	fields map[string]int
+	root   *node
 	scan   scanner
 	row    []Value
 	found  []bool
-	text   []byte
+	// text receives converted values, rest the unknown fields as a JSON object; values of the row point into them.
+	text, rest []byte
+	// at is the column that is being converted, for the reason of a refusal.
+	at *Column
+}
+
+// node is a place in the payload that the schema names: a column, or an object with columns in it.
+type node struct {
+	fields map[string]*node
+	// column is the index of the column, for an inner node that of the first one below it.
+	column int
 }
 
 // NewDecoder returns a decoder for a schema that has passed Check.
 func NewDecoder(schema Schema) *Decoder {
 	d := &Decoder{
 		schema: schema,
-		fields: make(map[string]int, len(schema.Columns)),
-		row:    make([]Value, len(schema.Columns)),
+		root:   &node{fields: map[string]*node{}},
+		row:    make([]Value, len(schema.DataColumns())),
 		found:  make([]bool, len(schema.Columns)),
 	}
 	for i, c := range schema.Columns {
-		d.fields[c.Field] = i
+		n := d.root
+		for depth, name := range c.Path {
+			next := n.fields[name]
+			if next == nil {
+				next = &node{column: i}
+				n.fields[name] = next
+			}
+			if depth < len(c.Path)-1 && next.fields == nil {
+				next.fields = map[string]*node{}
+			}
+			n = next
+		}
 	}
 	return d
 }
 
-// Decode reads one payload in a single pass and returns its row in schema order, or the reason why it has none. The
-// row and what it points to are valid until the next call. The rules, the same for both tables:
-//
-//   - the payload is one JSON object in UTF-8, white space around it allowed, nothing after it;
-//   - a number fits an integer or number column if its exact value does, however it is written (64.0 and 1e2 are
-//     integers, 64.7 is not); a string never becomes a number, nor a number a string;
-//   - a missing field and null are NULL, or refuse the record where the field is required; "" is the empty string;
-//   - fields that the schema does not name are checked as JSON and otherwise left out.
+// Decode reads one payload in a single pass and returns its row, a value for each of the schema's DataColumns, or the
+// reason why it has none. The row and what it points to are valid until the next call. docs/values.md has the rules;
+// they are the same for both tables, because both are filled from this row.
 func (d *Decoder) Decode(payload []byte) ([]Value, *Reason) {
-	d.scan.data, d.scan.at, d.scan.text, d.text = payload, 0, d.scan.text[:0], d.text[:0]
+	d.scan.data, d.scan.at, d.scan.text = payload, 0, d.scan.text[:0]
+	d.text, d.rest, d.at = d.text[:0], d.rest[:0], nil
 	clear(d.row)
 	clear(d.found)
+	if len(payload) > MaxPayload {
+		return nil, d.reason(TooLarge)
+	}
 	d.scan.space()
 	if d.scan.at == len(payload) {
-		return nil, d.reason(Empty, nil)
+		return nil, d.reason(Empty)
 	}
 	if payload[d.scan.at] != '{' {
 		return nil, d.notObject()
 	}
-	var at *Column
-	code := d.scan.object(0, func(name []byte) Code {
-		i, known := d.fields[string(name)]
-		value, code := d.scan.value(1)
-		if code != OK || !known {
-			return code
-		}
-		at, d.found[i] = &d.schema.Columns[i], true
-		d.row[i], code = d.convert(*at, value)
-		if code == OK {
-			at = nil
-		}
-		return code
-	})
-	if code != OK {
-		return nil, d.reason(code, at)
+	if code := d.object(d.root, 0); code != OK {
+		return nil, d.reason(code)
 	}
 	if d.scan.space(); d.scan.at != len(payload) {
-		return nil, d.reason(NotJSON, nil)
+		d.at = nil
+		return nil, d.reason(NotJSON)
 	}
 	return d.complete()
 }
 
-// complete fills in NULL for the fields that were not there.
+// MaxPayload is the largest payload that is read, in bytes: no Snowflake text column can hold more.
+const MaxPayload = 16 << 20
+
+// object reads the object at a node. Of its members, those that lead to columns are taken, the others follow the
+// schema's policy.
+func (d *Decoder) object(n *node, depth int) Code {
+	var m members
+	opened := len(d.rest)
+	for {
+		name, more, code := d.scan.member(&m, depth)
+		if code != OK || !more {
+			if len(d.rest) > opened {
+				d.rest = append(d.rest, '}')
+			}
+			return code
+		}
+		child := n.fields[string(name)]
+		switch {
+		case child == nil:
+			code = d.unknown(m.raw, opened, depth)
+		case child.fields != nil:
+			code = d.inner(child, m.raw, opened, depth)
+		default:
+			code = d.column(child.column, depth)
+		}
+		if code != OK {
+			return code
+		}
+	}
+}
+
+// column takes a value.
+func (d *Decoder) column(i, depth int) Code {
+	value, code := d.scan.value(depth + 1)
+	if code != OK {
+		return code
+	}
+	d.at, d.found[i] = &d.schema.Columns[i], true
+	if d.row[i], code = d.convert(*d.at, value); code == OK {
+		d.at = nil
+	}
+	return code
+}
+
+// inner goes into an object with columns in it. null stands for an object without any of its fields.
+func (d *Decoder) inner(n *node, name []byte, opened, depth int) Code {
+	d.scan.space()
+	if d.scan.at < len(d.scan.data) && d.scan.data[d.scan.at] == '{' {
+		before := len(d.rest)
+		d.restName(name, opened)
+		inside := len(d.rest)
+		code := d.object(n, depth+1)
+		if len(d.rest) == inside {
+			d.rest = d.rest[:before] // nothing unknown in there
+		}
+		return code
+	}
+	value, code := d.scan.value(depth + 1)
+	if code == OK && value.kind != kindNull {
+		d.at = &d.schema.Columns[n.column]
+		code = WrongType
+	}
+	return code
+}
+
+// unknown reads a member that no column wants.
+func (d *Decoder) unknown(name []byte, opened, depth int) Code {
+	value, code := d.scan.value(depth + 1)
+	switch {
+	case code != OK:
+		return code
+	case d.schema.Unknown == Refuse:
+		return UnknownField
+	case d.schema.Unknown == Keep:
+		d.restName(name, opened)
+		d.rest = append(d.rest, value.raw...)
+	}
+	return OK
+}
+
+// restName appends a member's name to the object of unknown fields that was opened at that length.
+func (d *Decoder) restName(name []byte, opened int) {
+	if d.schema.Unknown != Keep {
+		return
+	}
+	if len(d.rest) == opened {
+		d.rest = append(d.rest, '{')
+	} else {
+		d.rest = append(d.rest, ',')
+	}
+	d.rest = append(append(d.rest, name...), ':')
+}
+
+// complete fills in NULL for the fields that were not there, and the rest.
 func (d *Decoder) complete() ([]Value, *Reason) {
-	for i := range d.row {
-		if d.found[i] {
+	for i, found := range d.found {
+		if found {
 			continue
 		}
 		if d.schema.Columns[i].Required {
-			return nil, d.reason(MissingField, &d.schema.Columns[i])
+			d.at = &d.schema.Columns[i]
+			return nil, d.reason(MissingField)
 		}
 		d.row[i].Null = true
+	}
+	if d.schema.Unknown == Keep {
+		d.row[len(d.row)-1] = Value{Text: d.rest, Null: len(d.rest) == 0}
 	}
 	return d.row, nil
 }
@@ -101,77 +200,15 @@ func (d *Decoder) notObject() *Reason {
 			code = NotJSON
 		}
 	}
-	return d.reason(code, nil)
+	return d.reason(code)
 }
 
-func (d *Decoder) reason(code Code, column *Column) *Reason {
+func (d *Decoder) reason(code Code) *Reason {
 	r := &Reason{Code: code, Offset: d.scan.at}
-	if column != nil {
-		r.Field, r.Expected = column.Field, column.expected()
+	if d.at != nil {
+		r.Field, r.Expected = d.at.Field(), d.at.expected()
 	}
 	return r
-}
-
-// convert turns a checked JSON value into the column's text.
-func (d *Decoder) convert(c Column, t token) (Value, Code) {
-	if t.kind == kindNull {
-		if c.Required {
-			return Value{}, NullField
-		}
-		return Value{Null: true}, OK
-	}
-	if c.Type == Variant {
-		return Value{Text: t.raw}, OK
-	}
-	if t.kind != c.Type.kind() {
-		return Value{}, WrongType
-	}
-	from := len(d.text)
-	code := OK
-	switch c.Type {
-	case Integer:
-		d.text, code = decimal(d.text, t.raw, MaxDigits, 0)
-	case Number:
-		d.text, code = decimal(d.text, t.raw, c.Precision, c.Scale)
-	case Timestamp:
-		d.text, code = timestamp(d.text, t.text)
-	case String:
-		return Value{Text: t.text}, OK
-	default:
-		return Value{Text: t.raw}, OK
-	}
-	return Value{Text: d.text[from:len(d.text):len(d.text)]}, code
-}
-
-// kind is the JSON kind that a type is written in.
-func (t Type) kind() kind {
-	switch t {
-	case Integer, Number:
-		return kindNumber
-	case Boolean:
-		return kindBool
-	}
-	return kindString
-}
-
-// TimestampLayout is how points in time are written in the CSV and bound in SQL: UTC, which Snowflake reads as
-// TIMESTAMP_NTZ without a format.
-const TimestampLayout = "2006-01-02 15:04:05.999999999"
-
-func timestamp(dst, text []byte) ([]byte, Code) {
-	t, err := time.Parse(time.RFC3339Nano, string(text))
-	if err != nil || bytes.IndexByte(text, ',') >= 0 {
-		return dst, WrongType
-	}
-	// time.Parse cuts what stands behind the nanoseconds.
-	if point := bytes.IndexByte(text, '.'); point >= 0 && bytes.IndexAny(text[point:], "Zz+-") > len(".999999999") {
-		return dst, NotExact
-	}
-	t = t.UTC()
-	if t.Year() < 1 || t.Year() > 9999 {
-		return dst, OutOfRange
-	}
-	return t.AppendFormat(dst, TimestampLayout), OK
 }
 
 // FolderValue is the text of a payload's top-level field for naming the object that the record opens, or false
@@ -183,16 +220,23 @@ func FolderValue(payload []byte, field string) (string, bool) {
 	if s.at == len(payload) || payload[s.at] != '{' {
 		return "", false
 	}
-	var found *token
-	code := s.object(0, func(name []byte) Code {
-		t, code := s.value(1)
-		if code == OK && string(name) == field {
-			found = &t
+	var found token
+	var m members
+	for {
+		name, more, code := s.member(&m, 0)
+		if code != OK {
+			return "", false
 		}
-		return code
-	})
-	if code != OK || found == nil {
-		return "", false
+		if !more {
+			break
+		}
+		t, code := s.value(1)
+		if code != OK {
+			return "", false
+		}
+		if string(name) == field {
+			found = t
+		}
 	}
 	switch found.kind {
 	case kindString:

@@ -13,12 +13,12 @@ import (
 // everything has one column of each type, all optional.
 func everything() Schema {
 	return Schema{Columns: []Column{
-		{Field: "i", Name: "I", Type: Integer},
-		{Field: "n", Name: "N", Type: Number, Precision: 10, Scale: 2},
-		{Field: "s", Name: "S", Type: String},
-		{Field: "b", Name: "B", Type: Boolean},
-		{Field: "t", Name: "T", Type: Timestamp},
-		{Field: "v", Name: "V", Type: Variant},
+		{Path: []string{"i"}, Name: "I", Type: Integer},
+		{Path: []string{"n"}, Name: "N", Type: Number, Precision: 10, Scale: 2},
+		{Path: []string{"s"}, Name: "S", Type: String},
+		{Path: []string{"b"}, Name: "B", Type: Boolean},
+		{Path: []string{"t"}, Name: "T", Type: Timestamp},
+		{Path: []string{"v"}, Name: "V", Type: Variant},
 	}}
 }
 
@@ -126,6 +126,100 @@ func TestDecodeTypes(t *testing.T) {
 		if got := show(row); got != tt.row || code != tt.code {
 			t.Errorf("%s:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
 		}
+	}
+}
+
+func TestDecodeMoments(t *testing.T) {
+	d := NewDecoder(Schema{Columns: []Column{
+		{Path: []string{"s"}, Name: "S", Type: Timestamp, Moment: Seconds},
+		{Path: []string{"m"}, Name: "M", Type: Timestamp, Moment: Milliseconds},
+	}})
+	tests := []struct{ payload, row, code string }{
+		{`{"s":0,"m":0}`, "<1970-01-01 00:00:00> <1970-01-01 00:00:00>", ""},
+		{`{"s":1767323045.678,"m":1767323045678}`, "<2026-01-02 03:04:05.678> <2026-01-02 03:04:05.678>", ""},
+		{`{"s":1767323045.123456789,"m":1767323045123.456789}`, "<2026-01-02 03:04:05.123456789> <2026-01-02 03:04:05.123456789>", ""},
+		{`{"s":-0.5,"m":-1}`, "<1969-12-31 23:59:59.5> <1969-12-31 23:59:59.999>", ""},
+		{`{"s":-1.5e0}`, "<1969-12-31 23:59:58.5> NULL", ""},
+		{`{"s":253402300799,"m":-62135596800000}`, "<9999-12-31 23:59:59> <0001-01-01 00:00:00>", ""},
+		{`{"s":253402300800}`, "", "out_of_range"},
+		{`{"m":-62135596800001}`, "", "out_of_range"},
+		{`{"m":1e15}`, "", "out_of_range"},
+		{`{"s":0.0000000001}`, "", "not_exact"},
+		{`{"s":"0"}`, "", "wrong_type"},
+	}
+	for _, tt := range tests {
+		row, reason := d.Decode([]byte(tt.payload))
+		var code string
+		if reason != nil {
+			code = string(reason.Code)
+		}
+		if got := show(row); got != tt.row || code != tt.code {
+			t.Errorf("%s:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
+		}
+	}
+}
+
+// TestDecodePaths covers nested fields and the policies for unknown ones.
+func TestDecodePaths(t *testing.T) {
+	schema := Schema{Rest: "REST", Columns: []Column{
+		{Path: []string{"device", "id"}, Name: "ID", Type: Integer, Required: true},
+		{Path: []string{"device", "place", "room"}, Name: "ROOM", Type: String},
+		{Path: []string{"v"}, Name: "V", Type: Variant},
+	}}
+	tests := []struct{ payload, ignore, keep, refuse string }{
+		{`{"device":{"id":1}}`, "<1> NULL NULL", "<1> NULL NULL NULL", "<1> NULL NULL"},
+		{`{"device":{"id":1,"place":{"room":"a"}},"v":{"x":1}}`, `<1> <a> <{"x":1}>`, `<1> <a> <{"x":1}> NULL`, `<1> <a> <{"x":1}>`},
+		{`{"device":{"id":1,"place":null},"v":null}`, "<1> NULL NULL", "<1> NULL NULL NULL", "<1> NULL NULL"},
+		{`{"device":null}`, "missing_field device.id", "missing_field device.id", "missing_field device.id"},
+		{`{}`, "missing_field device.id", "missing_field device.id", "missing_field device.id"},
+		{`{"device":[]}`, "wrong_type device.id", "wrong_type device.id", "wrong_type device.id"},
+		{`{"device":{"id":1,"place":"home"}}`, "wrong_type device.place.room", "wrong_type device.place.room", "wrong_type device.place.room"},
+		{`{"a":1,"device":{"x":[2],"id":1,"place":{"y":"\u0041","room":"a"},"z":null},"b":{}}`, "<1> <a> NULL",
+			`<1> <a> NULL <{"a":1,"device":{"x":[2],"place":{"y":"\u0041"},"z":null},"b":{}}>`, "unknown_field "},
+		{`{"device":{"place":{},"id":1}}`, "<1> NULL NULL", "<1> NULL NULL NULL", "<1> NULL NULL"},
+		{`{"device":{"id":1,"id":2}}`, "duplicate_field ", "duplicate_field ", "duplicate_field "},
+	}
+	for _, tt := range tests {
+		for policy, want := range map[Policy]string{Ignore: tt.ignore, Keep: tt.keep, Refuse: tt.refuse} {
+			schema.Unknown = policy
+			if err := schema.Check(); err != nil {
+				t.Fatal(err)
+			}
+			row, reason := NewDecoder(schema).Decode([]byte(tt.payload))
+			got := show(row)
+			if reason != nil {
+				got = string(reason.Code) + " " + reason.Field
+			}
+			if got != want {
+				t.Errorf("%s, %s:\n got %s\nwant %s", tt.payload, policy, got, want)
+			}
+		}
+	}
+}
+
+func TestSchemaCheck(t *testing.T) {
+	column := func(name string, path ...string) Column { return Column{Path: path, Name: name, Type: String} }
+	for name, s := range map[string]Schema{
+		"no columns":     {},
+		"no path":        {Columns: []Column{column("A")}},
+		"no name":        {Columns: []Column{column("", "a")}},
+		"NUL in name":    {Columns: []Column{column("A\x00", "a")}},
+		"long name":      {Columns: []Column{column(strings.Repeat("x", 256), "a")}},
+		"same name":      {Columns: []Column{column("A", "a"), column("A", "b")}},
+		"lineage name":   {Columns: []Column{column("_SHARD", "a")}},
+		"rest name":      {Columns: []Column{column("A", "a")}, Unknown: Keep, Rest: "A"},
+		"no rest name":   {Columns: []Column{column("A", "a")}, Unknown: Keep},
+		"same field":     {Columns: []Column{column("A", "a"), column("B", "a")}},
+		"field in field": {Columns: []Column{column("A", "a", "b"), column("B", "a")}},
+		"precision":      {Columns: []Column{{Path: []string{"a"}, Name: "A", Type: Number, Precision: 39}}},
+		"scale":          {Columns: []Column{{Path: []string{"a"}, Name: "A", Type: Number, Precision: 38, Scale: 38}}},
+	} {
+		if s.Check() == nil {
+			t.Errorf("%s: the schema was taken", name)
+		}
+	}
+	if err := Sensor().Check(); err != nil {
+		t.Error(err)
 	}
 }
 

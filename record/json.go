@@ -75,7 +75,7 @@ func (s *scanner) value(depth int) (token, Code) {
 		t.text, code = s.str()
 	case c == '{':
 		t.kind = kindObject
-		code = s.object(depth, func(name []byte) Code { _, code := s.value(depth + 1); return code })
+		code = s.object(depth)
 	case c == '[':
 		t.kind = kindArray
 		code = s.array(depth)
@@ -126,42 +126,62 @@ func (s *scanner) array(depth int) Code {
 	}
 }
 
-// object reads an object; member is called with each name, the scanner standing before the value. A name that comes
-// twice makes the value ambiguous (readers disagree on which one counts), so it is refused.
-func (s *scanner) object(depth int, member func(name []byte) Code) Code {
-	if depth >= maxDepth {
-		return TooDeep
-	}
-	s.at++
-	if s.take('}') {
-		return OK
-	}
-	var seen names
+// object checks an object that nothing inside is wanted of.
+func (s *scanner) object(depth int) Code {
+	var m members
 	for {
-		s.space()
-		if s.at >= len(s.data) || s.data[s.at] != '"' {
-			return NotJSON
-		}
-		name, code := s.str()
-		if code != OK {
+		if _, more, code := s.member(&m, depth); code != OK || !more {
 			return code
 		}
-		if !seen.add(name) {
-			return DuplicateField
-		}
-		if !s.take(':') {
-			return NotJSON
-		}
-		if code := member(name); code != OK {
+		if _, code := s.value(depth + 1); code != OK {
 			return code
-		}
-		if s.take('}') {
-			return OK
-		}
-		if !s.take(',') {
-			return NotJSON
 		}
 	}
+}
+
+// members is the state of walking through one object.
+type members struct {
+	seen    names
+	started bool
+	// raw is the last name's own text, quotes included.
+	raw []byte
+}
+
+// member reads the next name of the object that the scanner stands before (at first) or in, and leaves the scanner
+// before the name's value. A name that comes twice makes the value ambiguous (readers disagree on which one counts),
+// so it is refused.
+func (s *scanner) member(m *members, depth int) (name []byte, more bool, code Code) {
+	switch {
+	case !m.started:
+		if depth >= maxDepth {
+			return nil, false, TooDeep
+		}
+		s.at++
+		m.started = true
+		if s.take('}') {
+			return nil, false, OK
+		}
+	case s.take('}'):
+		return nil, false, OK
+	case !s.take(','):
+		return nil, false, NotJSON
+	}
+	s.space()
+	if s.at >= len(s.data) || s.data[s.at] != '"' {
+		return nil, false, NotJSON
+	}
+	start := s.at
+	if name, code = s.str(); code != OK {
+		return nil, false, code
+	}
+	m.raw = s.data[start:s.at]
+	if !m.seen.add(name) {
+		return nil, false, DuplicateField
+	}
+	if !s.take(':') {
+		return nil, false, NotJSON
+	}
+	return name, true, OK
 }
 
 // names remembers an object's names: a short list, then a set, so that small objects allocate nothing and large

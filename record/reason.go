@@ -18,6 +18,10 @@ const (
 	WrongType      Code = "wrong_type"      // a value of another kind
 	NotExact       Code = "not_exact"       // a number with more decimal places than the column has
 	OutOfRange     Code = "out_of_range"    // more digits than the column holds, or a time outside years 1 to 9999
+	UnknownField   Code = "unknown_field"   // a field that the schema does not name, where it asks to refuse those
+	BadAggregate   Code = "bad_aggregate"   // an aggregated record with a wrong checksum or structure; it is kept whole
+	BadCompression Code = "bad_compression" // gzip or zstd that does not unpack; it is kept whole
+	TooLarge       Code = "too_large"       // more than 16 MiB, the most that a Snowflake text can hold, once unpacked
 )
 
 // Reason says what was wrong with a record and where. It never holds a piece of the payload: reasons are logged,

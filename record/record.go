@@ -24,4 +24,6 @@ type Record struct {
 	ArrivedAt time.Time
 	// Data is the payload.
 	Data []byte
+	// Refused says why the record could not even be unpacked; Data is then what Kinesis held.
+	Refused Code
 }

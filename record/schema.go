@@ -1,8 +1,11 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Type is what a column holds. A payload's value either fits it exactly or its record goes to quarantine.
@@ -26,25 +29,68 @@ func (t Type) String() string { return typeNames[t] }
 // MaxDigits is the most digits a number can have in Snowflake.
 const MaxDigits = 38
 
+// Moment is how a timestamp is written in the payload.
+type Moment uint8
+
+// The ways to write a timestamp.
+const (
+	RFC3339      Moment = iota // a string such as 2026-01-02T03:04:05.678+01:00
+	Seconds                    // a number: seconds since 1970-01-01 UTC, with up to 9 decimal places
+	Milliseconds               // a number: milliseconds since 1970-01-01 UTC, with up to 6 decimal places
+)
+
+var momentNames = [...]string{"rfc3339", "seconds", "milliseconds"}
+
+// String is the moment's name in a schema file.
+func (m Moment) String() string { return momentNames[m] }
+
 // Column says which field of the payload goes into which column of both tables, and what it must be.
 type Column struct {
-	// Field is the JSON field's name in the payload, matched exactly.
-	Field string
+	// Path leads to the JSON field in the payload, one name for each level, matched exactly. A level that is there and
+	// is no object is a value of the wrong type.
+	Path []string
 	// Name is the SQL column as Snowflake stores it, which for a plain identifier is upper case.
 	Name string
 	// Type decides which JSON values fit.
 	Type Type
 	// Precision and Scale belong to Number: at most Precision digits, Scale of them behind the point.
 	Precision, Scale int
+	// Moment belongs to Timestamp.
+	Moment Moment
 	// Required columns refuse a missing field and null; others store NULL for both.
 	Required bool
 }
+
+// Field is the column's path as people write it.
+func (c Column) Field() string { return strings.Join(c.Path, ".") }
+
+// Policy says what becomes of fields that the schema does not name.
+type Policy uint8
+
+// The policies.
+const (
+	Ignore Policy = iota // they are checked as JSON and left out
+	Keep                 // they go into one VARIANT column as an object, NULL if there are none
+	Refuse               // their record goes to quarantine
+)
+
+var policyNames = [...]string{"ignore", "variant", "quarantine"}
+
+// String is the policy's name in a schema file.
+func (p Policy) String() string { return policyNames[p] }
 
 // Schema is the shape of the records of one stream, the same for both tables.
 type Schema struct {
 	// Columns in table order; the lineage columns follow them.
 	Columns []Column
-	// Folder names the raw zone's folders: Folder.Label-<value of Folder.Field>, such as sensor-6.
+	// Unknown is the policy for top-level and nested fields that no column's path names. A field below a path that is
+	// itself a column belongs to that column.
+	Unknown Policy
+	// Rest is the VARIANT column that Keep fills; it stands behind Columns.
+	Rest string
+	// Lines takes a payload as several JSON documents, one a line, each a record with its own sub-sequence number.
+	Lines bool
+	// Folder names the raw zone's folders: Folder.Label-<value of the top-level field Folder.Field>, such as sensor-6.
 	Folder Folder
 }
 
@@ -55,9 +101,9 @@ type Folder struct{ Label, Field string }
 func Sensor() Schema {
 	return Schema{
 		Columns: []Column{
-			{Field: "sensorId", Name: "SENSORID", Type: Integer, Required: true},
-			{Field: "currentTemperature", Name: "CURRENTTEMPERATURE", Type: Integer, Required: true},
-			{Field: "status", Name: "STATUS", Type: String, Required: true},
+			{Path: []string{"sensorId"}, Name: "SENSORID", Type: Integer, Required: true},
+			{Path: []string{"currentTemperature"}, Name: "CURRENTTEMPERATURE", Type: Integer, Required: true},
+			{Path: []string{"status"}, Name: "STATUS", Type: String, Required: true},
 		},
 		Folder: Folder{Label: "sensor", Field: "sensorId"},
 	}
@@ -77,34 +123,57 @@ func Lineage() []Column {
 	}
 }
 
-// TableColumns are all columns of both tables, in order.
-func (s Schema) TableColumns() []Column {
-	return append(append(make([]Column, 0, len(s.Columns)+5), s.Columns...), Lineage()...)
+// DataColumns are the user's columns: the schema's, and the one that takes the rest if there is one.
+func (s Schema) DataColumns() []Column {
+	columns := slices.Clone(s.Columns)
+	if s.Unknown == Keep {
+		columns = append(columns, Column{Name: s.Rest, Type: Variant})
+	}
+	return columns
 }
+
+// TableColumns are all columns of both tables, in order.
+func (s Schema) TableColumns() []Column { return append(s.DataColumns(), Lineage()...) }
+
+// maxName is Snowflake's limit for an identifier.
+const maxName = 255
 
 // Check reports the first thing that keeps the schema from working.
 func (s Schema) Check() error {
 	if len(s.Columns) == 0 {
-		return fmt.Errorf("schema has no columns: name at least one field")
+		return errors.New("the schema has no columns: name at least one field")
 	}
-	fields, names := map[string]bool{}, map[string]bool{}
-	for _, l := range Lineage() {
-		names[l.Name] = true
-	}
-	for _, c := range s.Columns {
-		switch {
-		case c.Field == "":
-			return fmt.Errorf("column %q has no field", c.Name)
-		case c.Name == "" || len(c.Name) > 255 || strings.ContainsRune(c.Name, 0):
-			return fmt.Errorf("field %q has no usable column name: 1 to 255 characters", c.Field)
-		case fields[c.Field]:
-			return fmt.Errorf("field %q stands in two columns", c.Field)
-		case names[strings.ToUpper(c.Name)]:
-			return fmt.Errorf("column %q is there twice, or is one of the lineage columns", c.Name)
-		case c.Type == Number && (c.Precision < 1 || c.Precision > MaxDigits || c.Scale < 0 || c.Scale > c.Precision):
-			return fmt.Errorf("column %q: number(%d,%d) is not a Snowflake number: precision 1 to %d, scale 0 to precision", c.Name, c.Precision, c.Scale, MaxDigits)
+	names := map[string]bool{}
+	for _, c := range append(Lineage(), s.DataColumns()...) {
+		if c.Name == "" || utf8.RuneCountInString(c.Name) > maxName || strings.ContainsRune(c.Name, 0) {
+			return fmt.Errorf("field %q has no usable column name: 1 to %d characters", c.Field(), maxName)
 		}
-		fields[c.Field], names[strings.ToUpper(c.Name)] = true, true
+		if names[c.Name] {
+			return fmt.Errorf("column %q is there twice, or is one of the lineage columns", c.Name)
+		}
+		names[c.Name] = true
+	}
+	for i, c := range s.Columns {
+		if err := s.checkColumn(i, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Schema) checkColumn(i int, c Column) error {
+	if len(c.Path) == 0 || len(c.Path) >= maxDepth {
+		return fmt.Errorf("column %q needs a field, at most %d levels deep", c.Name, maxDepth-1)
+	}
+	for _, other := range s.Columns[:i] {
+		n := min(len(c.Path), len(other.Path))
+		if slices.Equal(c.Path[:n], other.Path[:n]) {
+			return fmt.Errorf("fields %q and %q overlap: one value cannot go into two columns", other.Field(), c.Field())
+		}
+	}
+	if c.Type == Number && (c.Precision < 1 || c.Precision > MaxDigits || c.Scale < 0 || c.Scale > min(c.Precision, MaxDigits-1)) {
+		return fmt.Errorf("column %q: number(%d,%d) is not a Snowflake number: precision 1 to %d, scale 0 to precision and at most %d",
+			c.Name, c.Precision, c.Scale, MaxDigits, MaxDigits-1)
 	}
 	return nil
 }
@@ -122,7 +191,7 @@ func (c Column) expected() string {
 	case Boolean:
 		text = "true or false"
 	case Timestamp:
-		text = "an RFC 3339 timestamp"
+		text = [...]string{"an RFC 3339 timestamp", "seconds since 1970", "milliseconds since 1970"}[c.Moment]
 	case Variant:
 		text = "a JSON value"
 	}

@@ -87,7 +87,6 @@ func (st *stack) driverConfig() sf.Config {
 	number, _ := strconv.Atoi(port)
 	return sf.Config{
 		Account: testAccount, User: "tester", Password: "right", Host: host, Port: number, Protocol: "http", DisableOCSPChecks: true,
-		LoginTimeout: 5 * time.Second, Params: map[string]*string{},
 	}
 }
 

@@ -1,0 +1,111 @@
+package record
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+)
+
+// convert turns a checked JSON value into the column's text.
+func (d *Decoder) convert(c Column, t token) (Value, Code) {
+	if t.kind == kindNull {
+		if c.Required {
+			return Value{}, NullField
+		}
+		return Value{Null: true}, OK
+	}
+	if c.Type == Variant {
+		return Value{Text: t.raw}, OK
+	}
+	if t.kind != c.kind() {
+		return Value{}, WrongType
+	}
+	from := len(d.text)
+	code := OK
+	switch c.Type {
+	case Integer:
+		d.text, code = decimal(d.text, t.raw, MaxDigits, 0)
+	case Number:
+		d.text, code = decimal(d.text, t.raw, c.Precision, c.Scale)
+	case Timestamp:
+		d.text, code = timestamp(d.text, t, c.Moment)
+	case String:
+		return Value{Text: t.text}, OK
+	default:
+		return Value{Text: t.raw}, OK
+	}
+	return Value{Text: d.text[from:len(d.text):len(d.text)]}, code
+}
+
+// kind is the JSON kind that the column's values are written in.
+func (c Column) kind() kind {
+	switch {
+	case c.Type == Integer, c.Type == Number, c.Type == Timestamp && c.Moment != RFC3339:
+		return kindNumber
+	case c.Type == Boolean:
+		return kindBool
+	}
+	return kindString
+}
+
+// TimestampLayout is how points in time are written in the CSV and bound in SQL: UTC, which Snowflake reads as
+// TIMESTAMP_NTZ without a format.
+const TimestampLayout = "2006-01-02 15:04:05.999999999"
+
+func timestamp(dst []byte, t token, m Moment) ([]byte, Code) {
+	at, code := rfc3339(t.text)
+	if m != RFC3339 {
+		at, code = epoch(t.raw, m)
+	}
+	if code == OK && (at.Year() < 1 || at.Year() > 9999) {
+		code = OutOfRange
+	}
+	if code != OK {
+		return dst, code
+	}
+	return at.AppendFormat(dst, TimestampLayout), OK
+}
+
+// nanoDigits is how many decimal places of a second Snowflake keeps.
+const nanoDigits = 9
+
+func rfc3339(text []byte) (time.Time, Code) {
+	t, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil || bytes.IndexByte(text, ',') >= 0 {
+		return t, WrongType
+	}
+	// time.Parse cuts what stands behind the nanoseconds.
+	if point := bytes.IndexByte(text, '.'); point >= 0 && bytes.IndexAny(text[point:], "Zz+-") > 1+nanoDigits {
+		return t, NotExact
+	}
+	return t.UTC(), OK
+}
+
+// epochDigits is enough for milliseconds in the year 9999.
+const epochDigits = 15
+
+// epoch reads seconds or milliseconds since 1970, exactly: as a decimal number of nanoseconds' precision.
+func epoch(raw []byte, m Moment) (time.Time, Code) {
+	scale, unit := nanoDigits, int64(1)
+	if m == Milliseconds {
+		scale, unit = nanoDigits-3, 1000
+	}
+	var buf [2 + epochDigits + 1 + nanoDigits]byte
+	text, code := decimal(buf[:0], raw, epochDigits+scale, scale)
+	if code != OK {
+		return time.Time{}, code
+	}
+	point := len(text) - 1 - scale
+	whole, err := strconv.ParseInt(string(text[:point]), 10, 64)
+	if err != nil {
+		return time.Time{}, OutOfRange
+	}
+	fraction, err := strconv.ParseInt(string(text[point+1:]), 10, 64)
+	if err != nil {
+		return time.Time{}, OutOfRange
+	}
+	if text[0] == '-' {
+		fraction = -fraction
+	}
+	return time.Unix(whole/unit, whole%unit*(int64(time.Second)/unit)+fraction).UTC(), OK
+}

@@ -185,7 +185,16 @@ func newWorld(t *testing.T) *world {
 // orchestrator returns a function that reaches S3 through transport.
 func (w *world) orchestrator(transport http.RoundTripper) *orchestrator.Orchestrator {
 	lake := datalake.New(s3Client(w.endpoint, transport), contractBucket)
-	return orchestrator.New(record.Sensor(), lake, w.table, slog.New(slog.DiscardHandler))
+	return newOrchestrator(w.t, lake, w.table)
+}
+
+func newOrchestrator(t *testing.T, lake *datalake.Lake, upsert orchestrator.Upserter) *orchestrator.Orchestrator {
+	t.Helper()
+	o, err := orchestrator.New(record.Sensor(), lake, upsert, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 // deliver hands the records from first to last over in batches of the given sizes, each until it succeeds, as an
@@ -367,11 +376,15 @@ func TestTwoOrchestrators(t *testing.T) {
 		w := newWorld(t)
 		var guard sync.Mutex
 		inner := *w.table
+		var orchestrators []*orchestrator.Orchestrator
+		for range 3 {
+			orchestrators = append(orchestrators, newOrchestrator(t, w.table.lake, locked{&guard, &inner}))
+		}
 		var group sync.WaitGroup
 		for k := range uint64(3) {
 			group.Go(func() {
 				r := rand.New(rand.NewPCG(seed, k))
-				o := orchestrator.New(record.Sensor(), w.table.lake, locked{&guard, &inner}, slog.New(slog.DiscardHandler))
+				o := orchestrators[k]
 				for first := 0; first < 60; {
 					end := min(first+1+r.IntN(20), 60)
 					if err := o.Handle(t.Context(), eventOf(first, end)); err == nil {

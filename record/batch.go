@@ -39,11 +39,10 @@ func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 		if i == 0 || records[i].Sequence != records[i-1].Sequence {
 			b.Records++
 		}
-		row, reason := d.decide(&records[i])
-		if reason != nil {
+		var reason *Reason
+		if b.CSV, reason = d.AppendRow(b.CSV, &records[i], ordinal); reason != nil {
 			b.Rejected = append(b.Rejected, Rejected{Record: records[i], Ordinal: ordinal, Reason: *reason})
 		} else {
-			b.CSV = appendRow(b.CSV, row, &records[i], ordinal)
 			b.Rows++
 		}
 		ordinal++
@@ -52,12 +51,19 @@ func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 	return b
 }
 
-// decide decodes a record unless unpacking has refused it already.
-func (d *Decoder) decide(r *Record) ([]Value, *Reason) {
+// Header is the header line of the schema's CSV.
+func (d *Decoder) Header() []byte { return AppendCSVHeader(nil, d.schema.TableColumns()) }
+
+// AppendRow decides one record: it appends the record's line of CSV to dst, or returns the reason why there is none.
+func (d *Decoder) AppendRow(dst []byte, r *Record, ordinal int64) ([]byte, *Reason) {
 	if r.Refused != OK {
-		return nil, &Reason{Code: r.Refused}
+		return dst, &Reason{Code: r.Refused}
 	}
-	return d.Decode(r.Data)
+	row, reason := d.Decode(r.Data)
+	if reason != nil {
+		return dst, reason
+	}
+	return appendRow(dst, row, r, ordinal), nil
 }
 
 // appendRow appends a row's line, lineage last. Shard ids and sequence numbers need no quotes.

@@ -15,7 +15,7 @@ func (d *Decoder) convert(c Column, t token) (Value, Code) {
 		return Value{Null: true}, OK
 	}
 	if c.Type == Variant {
-		return Value{Text: t.raw}, OK
+		return Value{Text: t.raw}, exactNumbers(t.raw)
 	}
 	if t.kind != c.kind() {
 		return Value{}, WrongType

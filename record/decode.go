@@ -156,6 +156,7 @@ func (d *Decoder) unknown(name []byte, opened, depth int) Code {
 	case d.schema.Unknown == Keep:
 		d.restName(name, opened)
 		d.rest = append(d.rest, value.raw...)
+		return exactNumbers(value.raw)
 	}
 	return OK
 }

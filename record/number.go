@@ -12,16 +12,7 @@ func decimal(dst, raw []byte, precision, scale int) ([]byte, Code) {
 	if scale == 0 && len(raw) <= precision && allDigits(raw) {
 		return append(dst, raw...), OK
 	}
-	negative, digits, point := split(raw)
-	for len(digits) > 0 && digits[0] == '0' {
-		digits, point = digits[1:], point-1
-	}
-	for len(digits) > 0 && digits[len(digits)-1] == '0' {
-		digits = digits[:len(digits)-1]
-	}
-	if len(digits) == 0 {
-		negative, point = false, 0
-	}
+	negative, digits, point := significant(raw)
 	switch {
 	case len(digits)-point > scale:
 		return dst, NotExact
@@ -44,6 +35,60 @@ func decimal(dst, raw []byte, precision, scale int) ([]byte, Code) {
 		}
 	}
 	return dst, OK
+}
+
+// exactNumbers reports whether all numbers in a JSON value, which has been checked, are kept exactly in a VARIANT: as
+// fixed-point numbers of 38 digits. Others would become floating-point numbers there, or be refused by Snowflake when
+// the whole batch is loaded.
+func exactNumbers(raw []byte) Code {
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '"':
+			for i++; raw[i] != '"'; i++ {
+				if raw[i] == '\\' {
+					i++
+				}
+			}
+		case c == '-' || c >= '0' && c <= '9':
+			s := scanner{data: raw, at: i}
+			s.number()
+			if code := fixedPoint(raw[i:s.at]); code != OK {
+				return code
+			}
+			i = s.at - 1
+		}
+	}
+	return OK
+}
+
+// fixedPoint reports whether a number fits 38 digits, at most 37 of them behind the point.
+func fixedPoint(raw []byte) Code {
+	if len(raw) <= MaxDigits && allDigits(raw) {
+		return OK
+	}
+	_, digits, point := significant(raw)
+	switch whole, places := max(point, 0), max(len(digits)-point, 0); {
+	case places >= MaxDigits:
+		return NotExact
+	case whole+places > MaxDigits:
+		return OutOfRange
+	}
+	return OK
+}
+
+// significant is split without the zeros at both ends; zero has no digits.
+func significant(raw []byte) (negative bool, digits []byte, point int) {
+	negative, digits, point = split(raw)
+	for len(digits) > 0 && digits[0] == '0' {
+		digits, point = digits[1:], point-1
+	}
+	for len(digits) > 0 && digits[len(digits)-1] == '0' {
+		digits = digits[:len(digits)-1]
+	}
+	if len(digits) == 0 {
+		return false, nil, 0
+	}
+	return negative, digits, point
 }
 
 func allDigits(raw []byte) bool {

@@ -18,6 +18,7 @@ type localOptions struct {
 	duration  time.Duration
 	records   int64
 	file      string
+	schema    string
 	seed      uint64
 	shards    int
 	batchSize int
@@ -61,6 +62,7 @@ While it runs, other programs can use it: it prints the endpoints.`,
 	f.DurationVar(&o.duration, "for", 0, "stop generating after this time, such as 30s")
 	f.Int64Var(&o.records, "records", 0, "stop generating after this many records")
 	f.StringVar(&o.file, "template", "", "file with a Kinesis Data Generator template (default: the sensor example)")
+	f.StringVar(&o.schema, "schema", "", "schema file (default: that of the folder's last run, or the sensor example)")
 	f.Uint64Var(&o.seed, "seed", 0, "make the same records again; 0 makes other ones each time")
 	f.IntVar(&o.shards, "shards", 0, "shards of a new stream (default 1)")
 	f.IntVar(&o.batchSize, "batch-size", 100, "most records that the orchestrator gets at once, 1 to 10000")

@@ -21,10 +21,15 @@ import (
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/schemafile"
 )
 
 // runLocal starts the stack, generates, drains, audits and reports.
 func runLocal(ctx context.Context, o localOptions, config producer.Config, stdout, stderr io.Writer) (err error) {
+	schema, err := readSchema(o.schema)
+	if err != nil {
+		return err
+	}
 	// The first signal stops the generator, the second one the draining.
 	generate, stopGenerating := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stopGenerating()
@@ -34,7 +39,7 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 	s, err := stack.Start(generate, stack.Config{
-		Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window, Log: log,
+		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window, Log: log,
 	})
 	if err != nil {
 		return err
@@ -55,6 +60,21 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 		return errSaid
 	}
 	return err
+}
+
+// readSchema reads the schema file, if one was named, and refuses a bad one before anything is started.
+func readSchema(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("read the schema: %w", err)}
+	}
+	if _, err := schemafile.Parse(text); err != nil {
+		return nil, usageError{fmt.Errorf("schema %s: %w", file, err)}
+	}
+	return text, nil
 }
 
 // openLog opens the stack's log file in the data folder: the terminal belongs to the progress and the result.

@@ -29,14 +29,11 @@ It changes nothing.`,
   snowstream status --data /tmp/try --json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := stack.Load(dir)
-			if err != nil {
-				return err
-			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), statusTimeout)
 			defer cancel()
-			if !s.Running(ctx) {
-				return fmt.Errorf("the local stack in %s is not running: start it with `snowstream local --data %s`", dir, dir)
+			s, err := running(ctx, dir)
+			if err != nil {
+				return err
 			}
 			st, err := readStatus(ctx, s)
 			if err != nil {
@@ -90,7 +87,7 @@ type pipeStatus struct {
 
 func readStatus(ctx context.Context, s stack.Settings) (status, error) {
 	st := status{Stream: s.Stream}
-	ledgers, err := s.Ledgers(ctx)
+	expected, err := s.Landed(ctx)
 	if err != nil {
 		return st, err
 	}
@@ -103,16 +100,14 @@ func readStatus(ctx context.Context, s stack.Settings) (status, error) {
 	for _, shard := range shards {
 		open[shard.ID] = shard.Open
 	}
-	expected := map[string]audit.Expected{}
-	for _, id := range slices.Sorted(maps.Keys(ledgers)) {
-		l := ledgers[id].Ledger
+	for _, id := range slices.Sorted(maps.Keys(expected)) {
+		l := expected[id].Ledger
 		lag, err := reader.Lag(ctx, id, l.Sequence)
 		if err != nil {
 			return st, err
 		}
-		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Ordinal, st.Quarantined+l.Quarantined, st.Objects+l.Objects
+		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Ordinal, st.Quarantined+l.Quarantined-expected[id].Replayed, st.Objects+l.Objects
 		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Ordinal, Lag: lag.Behind.Seconds(), Waiting: lag.Waiting})
-		expected[id] = audit.Expected{Ledger: l, Stream: -1}
 	}
 	return st, st.readWarehouse(ctx, s, expected)
 }

@@ -99,6 +99,8 @@ func (r Report) sum(of func(Shard) int64) (total int64) {
 // Expected is what a shard should hold.
 type Expected struct {
 	Ledger rawzone.Ledger
+	// Replayed is how many of the quarantined records have become rows since.
+	Replayed int64
 	// Stream is how many Kinesis records the stream itself says it has accepted, -1 if it cannot say: then the
 	// ledger's word is all there is.
 	Stream int64
@@ -108,7 +110,7 @@ type Expected struct {
 func Run(ctx context.Context, session Session, names schema.Names, shards map[string]Expected) (Report, error) {
 	r := Report{Shards: map[string]Shard{}}
 	for id, e := range shards {
-		r.Shards[id] = Shard{Accepted: e.accepted(), Quarantined: e.Ledger.Quarantined}
+		r.Shards[id] = Shard{Accepted: e.accepted(), Quarantined: e.Ledger.Quarantined - e.Replayed}
 	}
 	streaming, err := count(ctx, session, names.In(names.Streaming))
 	if err != nil {

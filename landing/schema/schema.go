@@ -91,11 +91,12 @@ func sqlType(c record.Column) string {
 }
 
 // format reads back exactly what record's CSV says: nothing is NULL, "" is the empty string, \N is two characters.
-// The header is read by name, so a new column changes the tables and neither format nor pipe.
+// The header is read by name, so a new column changes the tables and neither format nor pipe; an object from before
+// the change then has fewer columns than the table, which must not count as an error.
 func format(n Names) string {
 	return "CREATE FILE FORMAT IF NOT EXISTS " + n.In(n.Format) + ` TYPE = CSV PARSE_HEADER = TRUE
   FIELD_OPTIONALLY_ENCLOSED_BY = '"' ESCAPE = NONE ESCAPE_UNENCLOSED_FIELD = NONE
-  NULL_IF = () EMPTY_FIELD_AS_NULL = TRUE ENCODING = 'UTF8'`
+  NULL_IF = () EMPTY_FIELD_AS_NULL = TRUE ERROR_ON_COLUMN_COUNT_MISMATCH = FALSE ENCODING = 'UTF8'`
 }
 
 // Integration lets Snowflake take on a role in the AWS account. The role need not exist yet: its trust policy needs

@@ -49,16 +49,9 @@ func (l *Lake) Bucket() string { return l.bucket }
 // Land writes the object o with its rows. Where the object is there already, written by an earlier attempt or by
 // another writer, its own range is returned with adopted true: that one counts, and nothing was written.
 func (l *Lake) Land(ctx context.Context, o rawzone.Object, csv []byte) (landed rawzone.Object, adopted bool, err error) {
-	_, err = l.api.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &l.bucket, Key: &o.Key, Body: bytes.NewReader(csv),
-		ContentType: aws.String("text/csv; charset=utf-8; header=present"),
-		IfNoneMatch: aws.String("*"), Metadata: o.Metadata(),
-	})
-	switch {
-	case err == nil:
-		return o, false, nil
-	case !is(err, "PreconditionFailed"):
-		return o, false, fmt.Errorf("write object %s to bucket %s: %w", o.Key, l.bucket, err)
+	created, err := l.Create(ctx, o.Key, csv, o.Metadata())
+	if err != nil || created {
+		return o, false, err
 	}
 	landed, err = l.Object(ctx, o.Key)
 	if err == nil && (landed.First != o.First || landed.FirstOrdinal != o.FirstOrdinal) {
@@ -68,13 +61,55 @@ func (l *Lake) Land(ctx context.Context, o rawzone.Object, csv []byte) (landed r
 	return landed, true, err
 }
 
+// Create writes an object of rows unless one of that name is there.
+func (l *Lake) Create(ctx context.Context, key string, csv []byte, metadata map[string]string) (created bool, err error) {
+	_, err = l.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(csv),
+		ContentType: aws.String("text/csv; charset=utf-8; header=present"),
+		IfNoneMatch: aws.String("*"), Metadata: metadata,
+	})
+	if is(err, "PreconditionFailed") {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("write object %s to bucket %s: %w", key, l.bucket, err)
+	}
+	return true, nil
+}
+
 // Object reads the range of an object of rows from its metadata.
 func (l *Lake) Object(ctx context.Context, key string) (rawzone.Object, error) {
+	metadata, err := l.Metadata(ctx, key)
+	if err != nil {
+		return rawzone.Object{}, err
+	}
+	return rawzone.ParseObject(key, metadata)
+}
+
+// Metadata returns an object's user metadata.
+func (l *Lake) Metadata(ctx context.Context, key string) (map[string]string, error) {
 	out, err := l.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &l.bucket, Key: &key})
 	if err != nil {
-		return rawzone.Object{}, fmt.Errorf("look at object %s in bucket %s: %w", key, l.bucket, err)
+		return nil, fmt.Errorf("look at object %s in bucket %s: %w", key, l.bucket, err)
 	}
-	return rawzone.ParseObject(key, out.Metadata)
+	return out.Metadata, nil
+}
+
+// List calls yield with each key under a prefix, in order.
+func (l *Lake) List(ctx context.Context, prefix string, yield func(key string) error) error {
+	pages := s3.NewListObjectsV2Paginator(l.api, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list %s in bucket %s: %w", prefix, l.bucket, err)
+		}
+		for _, o := range page.Contents {
+			if err := yield(aws.ToString(o.Key)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Read returns an object's bytes.
@@ -91,15 +126,35 @@ func (l *Lake) Read(ctx context.Context, key string) ([]byte, error) {
 	return text, nil
 }
 
-// Quarantine writes rejected records. It may be repeated: the key is fixed by the records, and so are the bytes.
-func (l *Lake) Quarantine(ctx context.Context, key string, ndjson []byte) error {
+// Quarantine writes rejected records, of which the object of rows will say that they belong to it; without one, object
+// is empty. It may be repeated: the key is fixed by the records.
+func (l *Lake) Quarantine(ctx context.Context, key, object string, ndjson []byte) error {
 	_, err := l.api.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(ndjson), ContentType: aws.String("application/x-ndjson"),
+		Metadata: map[string]string{"object": object},
 	})
 	if err != nil {
 		return fmt.Errorf("write quarantine object %s to bucket %s: %w", key, l.bucket, err)
 	}
 	return nil
+}
+
+// Counts reports whether a quarantine object counts: one that no object of rows names was left behind by a writer that
+// was cut off, and its records are decided elsewhere.
+func (l *Lake) Counts(ctx context.Context, key string) (bool, error) {
+	metadata, err := l.Metadata(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	object := metadata["object"]
+	if object == "" {
+		return true, nil
+	}
+	rows, err := l.Metadata(ctx, object)
+	if is(err, "NotFound") {
+		return false, nil
+	}
+	return rows["quarantine"] == key, err
 }
 
 func is(err error, code string) bool {

@@ -65,24 +65,20 @@ func (l *Lake) rebuild(ctx context.Context, stream, shard string) (Head, error) 
 func (l *Lake) lastButOne(ctx context.Context, stream, shard string) (string, error) {
 	var last, before string
 	var lastOrdinal, beforeOrdinal int64
-	pages := s3.NewListObjectsV2Paginator(l.api, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: aws.String(rawzone.Rows)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return "", fmt.Errorf("list %s in bucket %s to rebuild the ledger of %s/%s: %w", rawzone.Rows, l.bucket, stream, shard, err)
+	err := l.List(ctx, rawzone.Rows, func(key string) error {
+		ordinal, ok := rawzone.OfShard(key, stream, shard)
+		switch {
+		case !ok:
+		case ordinal > lastOrdinal:
+			before, beforeOrdinal = last, lastOrdinal
+			last, lastOrdinal = key, ordinal
+		case ordinal > beforeOrdinal:
+			before, beforeOrdinal = key, ordinal
 		}
-		for _, o := range page.Contents {
-			key := aws.ToString(o.Key)
-			ordinal, ok := rawzone.OfShard(key, stream, shard)
-			switch {
-			case !ok:
-			case ordinal > lastOrdinal:
-				before, beforeOrdinal = last, lastOrdinal
-				last, lastOrdinal = key, ordinal
-			case ordinal > beforeOrdinal:
-				before, beforeOrdinal = key, ordinal
-			}
-		}
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("rebuild the ledger of %s/%s: %w", stream, shard, err)
 	}
 	return before, nil
 }

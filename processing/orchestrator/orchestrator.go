@@ -4,7 +4,7 @@
 // The steps, and what a crash after each leaves behind:
 //
 //  1. read the ledger and drop what it covers. Nothing has changed.
-//  2. decide every record: a row or a rejection, with the next ordinals. Nothing has changed.
+//  2. unpack and decide every record: a row or a rejection, with the next ordinals. Nothing has changed.
 //  3. write the rejected records to quarantine. They count only once the object of rows names them.
 //  4. write the object of rows, If-None-Match: *. From here on the range is fixed: a retry, whatever its boundaries,
 //     opens with the same record, meets the object and adopts its range.
@@ -25,6 +25,7 @@ import (
 	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
+	"github.com/snowstream/snowstream/record/unpack"
 )
 
 // Upserter brings rows into the streaming table. It returns when they are there, durably; repeating a message changes
@@ -38,13 +39,18 @@ type Orchestrator struct {
 	lake    *datalake.Lake
 	upsert  Upserter
 	schema  record.Schema
+	unpack  *unpack.Unpacker
 	decoder *record.Decoder
 	log     *slog.Logger
 }
 
 // New returns an orchestrator for a schema that has passed Check.
-func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, log *slog.Logger) *Orchestrator {
-	return &Orchestrator{lake: lake, upsert: upsert, schema: schema, decoder: record.NewDecoder(schema), log: log}
+func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, log *slog.Logger) (*Orchestrator, error) {
+	u, err := unpack.New(schema.Lines)
+	if err != nil {
+		return nil, err
+	}
+	return &Orchestrator{lake: lake, upsert: upsert, schema: schema, unpack: u, decoder: record.NewDecoder(schema), log: log}, nil
 }
 
 // Handle takes one Kinesis event. It returns nil once all of its records are in the raw zone or in quarantine, in the
@@ -62,14 +68,22 @@ func (o *Orchestrator) Handle(ctx context.Context, event []byte) error {
 	return nil
 }
 
-// land brings the records of one shard through all steps. It loops because an adopted object may end before the
-// batch does.
+// maxObject is the size of unpacked payloads at which an object is closed: a batch of 6 MB may unpack to a thousand
+// times as much. An object always ends where a Kinesis record ends.
+const maxObject = 32 << 20
+
+// land brings the records of one shard through all steps. It loops because a batch may unpack to more than one object,
+// and because an adopted object may end before the batch does.
 func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 	head, err := o.lake.Ledger(ctx, b.stream, b.shard)
 	if err != nil {
 		return err
 	}
-	for fresh := after(b.records, head.Last()); len(fresh) > 0; fresh = after(fresh, head.Last()) {
+	for {
+		fresh := o.fresh(b.records, head.Last())
+		if len(fresh) == 0 {
+			return nil
+		}
 		object, err := o.object(ctx, head, fresh)
 		if err != nil {
 			return err
@@ -80,7 +94,25 @@ func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 		o.log.Info("landed", "stream", b.stream, "shard", b.shard, "object", object.Key, "rows", object.Rows,
 			"quarantined", object.Quarantined, "last_ordinal", object.LastOrdinal)
 	}
-	return nil
+}
+
+// fresh unpacks the Kinesis records behind a position, which are in the shard's order, up to the size of an object.
+func (o *Orchestrator) fresh(records []record.Record, last record.Position) (out []record.Record) {
+	size := 0
+	for _, r := range records {
+		if record.CompareSequence(r.Sequence, last.Sequence) <= 0 {
+			continue
+		}
+		from := len(out)
+		out = o.unpack.Append(out, r)
+		for _, one := range out[from:] {
+			size += len(one.Data)
+		}
+		if size >= maxObject {
+			break
+		}
+	}
+	return out
 }
 
 // object does steps 2 to 5 for the object that opens with the first of the fresh records.
@@ -116,15 +148,5 @@ func (o *Orchestrator) quarantine(ctx context.Context, stream string, object raw
 	if err != nil {
 		return err
 	}
-	return o.lake.Quarantine(ctx, object.Quarantine, text)
-}
-
-// after is the part of the records, which are in the shard's order, that lies behind a position.
-func after(records []record.Record, last record.Position) []record.Record {
-	for i := range records {
-		if records[i].Compare(last) > 0 {
-			return records[i:]
-		}
-	}
-	return nil
+	return o.lake.Quarantine(ctx, object.Quarantine, object.Key, text)
 }

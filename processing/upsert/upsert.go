@@ -27,7 +27,7 @@ type Table interface {
 // Lake holds the objects that hand-overs point to, and takes what cannot become a row.
 type Lake interface {
 	Read(ctx context.Context, key string) ([]byte, error)
-	Quarantine(ctx context.Context, key string, ndjson []byte) error
+	Quarantine(ctx context.Context, key, object string, ndjson []byte) error
 }
 
 // Upsert handles hand-overs, one at a time.
@@ -102,7 +102,7 @@ func (u *Upsert) content(ctx context.Context, requestID string, content []json.R
 		if err != nil {
 			return handoff.Answer{}, err
 		}
-		if err := u.lake.Quarantine(ctx, rawzone.QuarantineKey("invoke", batch.First, batch.Last, 1), text); err != nil {
+		if err := u.lake.Quarantine(ctx, rawzone.QuarantineKey("invoke", batch.First, batch.Last, 1), "", text); err != nil {
 			return handoff.Answer{}, err
 		}
 	}

@@ -4,7 +4,8 @@
 //
 //	kinesiscsv/sensor-6/<stream>/<shard>/<ordinal>-<sequence>-<subsequence>.csv   rows, one object a batch
 //	ledger/<stream>/<shard>.json                                                  how far the shard has landed
-//	quarantine/<stream>/<shard>/<ordinal>-<sequence>-<subsequence>.ndjson         records that cannot become rows
+//	quarantine/<stream>/<shard>/<ordinal>-<sequence>-….ndjson                     records that cannot become rows
+//	kinesiscsv/replayed/<stream>/<shard>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
 //
 // Only the first lies where the stage looks, because ALTER PIPE ... REFRESH loads whatever it finds there. The
 // package is pure: the functions that write the bucket, the audit that reads it and the stack that grants access
@@ -40,6 +41,21 @@ func QuarantineKey(stream string, first, last record.Position, ordinal int64) st
 	return Quarantine + place(stream, first.Shard) + name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + ".ndjson"
 }
 
+// Replayed is the prefix of the rows that were replayed from quarantine. It cannot be a folder of rows: those have a
+// hyphen behind their label.
+const Replayed = Rows + "replayed/"
+
+// ReplayKey is the name of the n-th object of rows, from 0, that was made from a quarantine object. As each attempt has
+// to take the next number, and only one can create it, no record is replayed by two attempts.
+func ReplayKey(quarantine string, n int) string {
+	return ReplayPrefix(quarantine) + fmt.Sprintf("%06d.csv", n)
+}
+
+// ReplayPrefix holds all objects that were made from a quarantine object.
+func ReplayPrefix(quarantine string) string {
+	return Replayed + strings.TrimSuffix(strings.TrimPrefix(quarantine, Quarantine), ".ndjson") + "/"
+}
+
 // LedgerKey is the name of a shard's ledger.
 func LedgerKey(stream, shard string) string {
 	return strings.TrimSuffix(Ledgers+place(stream, shard), "/") + ".json"
@@ -52,7 +68,7 @@ func OfShard(key, stream, shard string) (ordinal int64, ok bool) {
 		return 0, false
 	}
 	base, ok := strings.CutPrefix(rest, place(stream, shard))
-	if !ok {
+	if !ok || strings.Contains(base, "/") {
 		return 0, false
 	}
 	if _, err := fmt.Sscanf(base, "%d-", &ordinal); err != nil {

@@ -35,6 +35,18 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestReplayKeys: what was replayed must not be taken for a batch when a ledger is rebuilt.
+func TestReplayKeys(t *testing.T) {
+	quarantine := QuarantineKey("kdEntry", first, first, 41)
+	key := ReplayKey(quarantine, 3)
+	if want := "kinesiscsv/replayed/kdEntry/shardId-000000000000/000000000041-" + first.Sequence + "-0-to-" + first.Sequence + "-0/000003.csv"; key != want {
+		t.Errorf("%s, want %s", key, want)
+	}
+	if ordinal, ok := OfShard(key, "kdEntry", first.Shard); ok {
+		t.Errorf("%s is taken for the batch that starts at %d", key, ordinal)
+	}
+}
+
 // TestKeysAreSafe: whatever a record holds, its object stays in its folder, under S3's and Snowpipe's limit of 1,024
 // bytes, and is found again.
 func TestKeysAreSafe(t *testing.T) {

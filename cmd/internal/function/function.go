@@ -12,12 +12,19 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/schemafile"
 )
 
 // The environment of both functions.
 const (
 	// Bucket is the raw zone's bucket.
 	Bucket = "SNOWSTREAM_BUCKET"
+	// SchemaText is the schema file's text, SchemaFile its path where the text is too long for an environment (4 KB for
+	// all of a function's variables together); neither means the sensor example.
+	SchemaText = "SNOWSTREAM_SCHEMA"
+	SchemaFile = "SNOWSTREAM_SCHEMA_FILE"
 	// UpsertFunction is the name or ARN that the orchestrator invokes.
 	UpsertFunction = "SNOWSTREAM_UPSERT_FUNCTION"
 	// Account, User, PrivateKey (PEM), Role and Warehouse are Upsert's login; Endpoint replaces the account's host.
@@ -27,10 +34,10 @@ const (
 	Role       = "SNOWSTREAM_SNOWFLAKE_ROLE"
 	Warehouse  = "SNOWSTREAM_SNOWFLAKE_WAREHOUSE"
 	Endpoint   = "SNOWSTREAM_SNOWFLAKE_ENDPOINT"
-	// Database, Schema and Table name the streaming table; empty takes the sensor example's names.
-	Database = "SNOWSTREAM_SNOWFLAKE_DATABASE"
-	Schema   = "SNOWSTREAM_SNOWFLAKE_SCHEMA"
-	Table    = "SNOWSTREAM_STREAMING_TABLE"
+	// Database, Namespace (the Snowflake schema) and Table name the streaming table; empty takes the sensor example's names.
+	Database  = "SNOWSTREAM_SNOWFLAKE_DATABASE"
+	Namespace = "SNOWSTREAM_SNOWFLAKE_SCHEMA"
+	Table     = "SNOWSTREAM_STREAMING_TABLE"
 )
 
 // Handler is a function's handler: one payload in, one answer out.
@@ -51,4 +58,24 @@ func Required(variable string) (string, error) {
 		return "", fmt.Errorf("the function's environment has no %s", variable)
 	}
 	return value, nil
+}
+
+// Schema is the records' schema.
+func Schema() (record.Schema, error) {
+	text, name := []byte(os.Getenv(SchemaText)), SchemaText
+	if file := os.Getenv(SchemaFile); file != "" {
+		var err error
+		if text, err = os.ReadFile(file); err != nil {
+			return record.Schema{}, fmt.Errorf("read the schema that %s names: %w", SchemaFile, err)
+		}
+		name = file
+	}
+	if len(text) == 0 {
+		return record.Sensor(), nil
+	}
+	schema, err := schemafile.Parse(text)
+	if err != nil {
+		return record.Schema{}, fmt.Errorf("schema in %s: %w", name, err)
+	}
+	return schema, nil
 }

@@ -9,10 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/invoke"
+	"github.com/snowstream/snowstream/processing/quarantine"
 )
 
 // awsConfig sends every request, body checksum included, to the local services.
@@ -68,17 +71,28 @@ func (s Settings) Session() (*snowflake.DB, error) {
 	})
 }
 
-// Ledgers reads how far each of the stream's shards has landed.
-func (s Settings) Ledgers(ctx context.Context) (map[string]datalake.Head, error) {
+// Landed is how far each of the stream's shards has come, less what was replayed from quarantine since: what the
+// tables should hold.
+func (s Settings) Landed(ctx context.Context) (map[string]audit.Expected, error) {
 	shards, err := s.Reader().Shards(ctx)
 	if err != nil {
 		return nil, err
 	}
-	lake, out := s.Lake(), map[string]datalake.Head{}
+	lake := s.Lake()
+	replayed, err := quarantine.Replayed(ctx, lake, s.Stream)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]audit.Expected{}
 	for _, shard := range shards {
-		if out[shard.ID], err = lake.Ledger(ctx, s.Stream, shard.ID); err != nil {
+		head, err := lake.Ledger(ctx, s.Stream, shard.ID)
+		if err != nil {
 			return nil, err
 		}
+		out[shard.ID] = audit.Expected{Ledger: head.Ledger, Replayed: replayed[shard.ID], Stream: -1}
 	}
 	return out, nil
 }
+
+// Upserter is the function SnowflakeUpsert.
+func (s Settings) Upserter() *invoke.Function { return invoke.New(s.LambdaClient(), Upsert) }

@@ -24,6 +24,8 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/schemafile"
 )
 
 // What is the same for every local stack.
@@ -106,6 +108,33 @@ func (s Settings) save(dir string) error {
 		return err
 	}
 	return writeSecret(filepath.Join(dir, settingsFile), append(text, '\n'))
+}
+
+// schemaFile is the schema of the last run, in the data folder. The sensor example has none.
+const schemaFile = "schema.yaml"
+
+// LoadSchema reads the schema of the stack that uses the data folder.
+func LoadSchema(dir string) (record.Schema, error) {
+	text, err := readSchemaText(dir)
+	if err != nil {
+		return record.Schema{}, err
+	}
+	return parseSchema(text)
+}
+
+func readSchemaText(dir string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(dir, schemaFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the schema of the last run: %w", err)
+	}
+	return text, nil
+}
+
+func parseSchema(text []byte) (record.Schema, error) {
+	if len(text) == 0 {
+		return record.Sensor(), nil
+	}
+	return schemafile.Parse(text)
 }
 
 // writeSecret replaces a file in one step; only its owner may read it.

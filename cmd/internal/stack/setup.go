@@ -17,7 +17,6 @@ import (
 	"github.com/snowstream/snowstream/landing/microbatch"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/listener"
-	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -50,11 +49,33 @@ func (s *Stack) setUpBucket(ctx context.Context) error {
 
 func (s *Stack) setUpWarehouse(ctx context.Context) error {
 	n := s.Names()
-	statements := append(schema.Tables(n, record.Sensor()),
+	statements := append(schema.Tables(n, s.schema),
 		schema.Integration(n, s.Bucket, roleARN), schema.Stage(n, s.Bucket), schema.Pipe(n))
 	for _, statement := range statements {
 		if _, err := s.Admin.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("set the warehouse up: %.60s…: %w", statement, err)
+		}
+	}
+	return errors.Join(s.evolve(ctx, n.In(n.Streaming)), s.evolve(ctx, n.In(n.Microbatch)))
+}
+
+// evolve brings a table of an earlier run to this run's schema.
+func (s *Stack) evolve(ctx context.Context, table string) error {
+	rows, err := s.Admin.Show(ctx, "DESC TABLE "+table)
+	if err != nil {
+		return fmt.Errorf("look at table %s: %w", table, err)
+	}
+	var have []schema.Have
+	for _, r := range rows {
+		have = append(have, schema.Have{Name: r["name"], Type: r["type"], Nullable: r["null?"] == "Y"})
+	}
+	statements, err := schema.Evolve(table, s.schema, have)
+	if err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		if _, err := s.Admin.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/snowstream/snowstream/local/lambda"
 	"github.com/snowstream/snowstream/local/s3"
 	"github.com/snowstream/snowstream/local/warehouse"
+	"github.com/snowstream/snowstream/record"
 )
 
 // Config says what to start.
@@ -33,7 +34,9 @@ type Config struct {
 	// BatchSize and BatchWindow are the event source mapping's.
 	BatchSize   int
 	BatchWindow time.Duration
-	Log         *slog.Logger
+	// Schema is the text of a schema file; empty takes the one of the last run, or the sensor example.
+	Schema []byte
+	Log    *slog.Logger
 }
 
 // Stack is the running drawing.
@@ -43,6 +46,9 @@ type Stack struct {
 	s3        *s3.Server
 	lambda    *lambda.Server
 	warehouse *warehouse.Server
+	// schema of both tables, and its text if it is not the sensor example's.
+	schema     record.Schema
+	schemaText []byte
 	// Admin is the session that set the stack up; audits use it, too.
 	Admin *snowflake.DB
 	// stop undoes what Start did, in reverse order.
@@ -58,6 +64,9 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 		}
 	}()
 	if err := s.lock(c.Dir); err != nil {
+		return nil, err
+	}
+	if s.schema, err = s.loadSchema(c); err != nil {
 		return nil, err
 	}
 	known, err := loadSecrets(c.Dir)
@@ -80,6 +89,11 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 	if err := s.setUp(ctx, c); err != nil {
 		return nil, err
 	}
+	if len(s.schemaText) > 0 {
+		if err := writeSecret(filepath.Join(c.Dir, schemaFile), s.schemaText); err != nil {
+			return nil, err
+		}
+	}
 	return s, s.save(c.Dir)
 }
 
@@ -98,6 +112,16 @@ func (s *Stack) lock(dir string) error {
 	}
 	s.stop = append(s.stop, lock.Close)
 	return nil
+}
+
+// loadSchema takes the schema of this run, or that of the last one. It is remembered once the tables fit it.
+func (s *Stack) loadSchema(c Config) (schema record.Schema, err error) {
+	if s.schemaText = c.Schema; len(s.schemaText) == 0 {
+		if s.schemaText, err = readSchemaText(c.Dir); err != nil {
+			return schema, err
+		}
+	}
+	return parseSchema(s.schemaText)
 }
 
 func settings(p ports, known secrets) Settings {
@@ -186,7 +210,7 @@ func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 			function.Bucket: s.Bucket, "AWS_ENDPOINT_URL_S3": s.S3, "AWS_ENDPOINT_URL_LAMBDA": s.Lambda,
 			// The user's own AWS profiles and this machine's metadata must not reach into the stack.
 			"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-			"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true", "SF_DISABLE_MINICORE": "true",
+			function.SchemaText: string(s.schemaText), "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true", "SF_DISABLE_MINICORE": "true",
 		}
 		for name, value := range more {
 			all[name] = value
@@ -200,7 +224,7 @@ func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 	upsert.Name, upsert.Command = Upsert, []string{program, "function", "upsert"}
 	upsert.Environment = environment(map[string]string{
 		function.Account: s.Account, function.User: Loader, function.PrivateKey: known.pem, function.Role: s.Role,
-		function.Warehouse: s.Warehouse, function.Endpoint: s.Snowflake, function.Database: s.Database, function.Schema: s.Schema,
+		function.Warehouse: s.Warehouse, function.Endpoint: s.Snowflake, function.Database: s.Database, function.Namespace: s.Schema,
 	})
 	return []lambda.Function{orchestrator, upsert}, nil
 }

@@ -64,7 +64,7 @@ func (s *Stack) Drain(ctx context.Context) error {
 
 // Audit compares both tables with the ledgers and with the stream's own count.
 func (s *Stack) Audit(ctx context.Context) (audit.Report, error) {
-	ledgers, err := s.Ledgers(ctx)
+	expected, err := s.Landed(ctx)
 	if err != nil {
 		return audit.Report{}, err
 	}
@@ -72,9 +72,9 @@ func (s *Stack) Audit(ctx context.Context) (audit.Report, error) {
 	if err != nil {
 		return audit.Report{}, err
 	}
-	expected := map[string]audit.Expected{}
-	for id, head := range ledgers {
-		expected[id] = audit.Expected{Ledger: head.Ledger, Stream: accepted[id]}
+	for id, e := range expected {
+		e.Stream = accepted[id]
+		expected[id] = e
 	}
 	return audit.Run(ctx, s.Admin, s.Names(), expected)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/invoke"
 	"github.com/snowstream/snowstream/processing/orchestrator"
-	"github.com/snowstream/snowstream/record"
 )
 
 // answered is what an event source mapping with ReportBatchItemFailures takes for "all done". A batch that failed is
@@ -38,7 +37,14 @@ func Run(ctx context.Context, log io.Writer) error {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	lake := datalake.New(s3.NewFromConfig(aws), bucket)
-	o := orchestrator.New(record.Sensor(), lake, invoke.New(lambda.NewFromConfig(aws), name), logger)
+	schema, err := function.Schema()
+	if err != nil {
+		return err
+	}
+	o, err := orchestrator.New(schema, lake, invoke.New(lambda.NewFromConfig(aws), name), logger)
+	if err != nil {
+		return err
+	}
 	function.Start(ctx, func(ctx context.Context, event []byte) ([]byte, error) {
 		return answered, o.Handle(ctx, event)
 	})

@@ -18,7 +18,6 @@ import (
 	"github.com/snowstream/snowstream/landing/streaming"
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/upsert"
-	"github.com/snowstream/snowstream/record"
 )
 
 // Run is SnowflakeUpsert until the runtime ends the process.
@@ -37,8 +36,12 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
-	table := streaming.New(db, names, record.Sensor())
-	u := upsert.New(record.Sensor(), table, datalake.New(s3.NewFromConfig(aws), bucket), logger)
+	schema, err := function.Schema()
+	if err != nil {
+		return err
+	}
+	table := streaming.New(db, names, schema)
+	u := upsert.New(schema, table, datalake.New(s3.NewFromConfig(aws), bucket), logger)
 	function.Start(ctx, func(ctx context.Context, payload []byte) ([]byte, error) {
 		var id string
 		if c, ok := lambdacontext.FromContext(ctx); ok {
@@ -51,7 +54,7 @@ func Run(ctx context.Context, log io.Writer) error {
 
 func tableNames() schema.Names {
 	names := schema.Defaults()
-	for variable, name := range map[string]*string{function.Database: &names.Database, function.Schema: &names.Schema, function.Table: &names.Streaming} {
+	for variable, name := range map[string]*string{function.Database: &names.Database, function.Namespace: &names.Schema, function.Table: &names.Streaming} {
 		if value := os.Getenv(variable); value != "" {
 			*name = value
 		}

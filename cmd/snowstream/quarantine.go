@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/processing/quarantine"
+	"github.com/snowstream/snowstream/record"
+)
+
+func newQuarantine() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "quarantine",
+		Short: "Look at records that could not become rows, and replay them",
+		Long: `A record that does not fit the schema lands in quarantine with its bytes, its position
+and the reason. It keeps its ordinal, so the audit accounts for it. Once the schema
+was changed, replay brings it into both tables, exactly once.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentFlags().StringVar(&dir, "data", dataFolder, "data folder of the local stack")
+	cmd.AddCommand(newQuarantineList(&dir), newQuarantineShow(&dir), newQuarantineReplay(&dir))
+	return cmd
+}
+
+// running loads the settings of a stack that answers.
+func running(ctx context.Context, dir string) (stack.Settings, error) {
+	s, err := stack.Load(dir)
+	if err == nil && !s.Running(ctx) {
+		err = fmt.Errorf("the local stack in %s is not running: start it with `snowstream local --data %s`", dir, dir)
+	}
+	return s, err
+}
+
+// quarantined is an entry for machines. The payload is left out: `quarantine show` gives it.
+type quarantined struct {
+	Shard       string        `json:"shard"`
+	Ordinal     int64         `json:"ordinal"`
+	Sequence    string        `json:"sequence"`
+	Subsequence int64         `json:"subsequence"`
+	ArrivedAt   string        `json:"arrived_at"`
+	Bytes       int           `json:"bytes"`
+	Reason      record.Reason `json:"reason"`
+	Replayed    bool          `json:"replayed"`
+}
+
+func newQuarantineList(dir *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "ls",
+		Short:   "List the records, without their payloads",
+		Example: `  snowstream quarantine ls --json | jq -r .reason.code | sort | uniq -c`,
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := running(cmd.Context(), *dir)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			return quarantine.List(cmd.Context(), s.Lake(), s.Stream, func(e quarantine.Entry) error {
+				at := e.ArrivedAt.UTC().Format("2006-01-02T15:04:05.000Z")
+				if asJSON {
+					return json.NewEncoder(out).Encode(quarantined{e.Shard, e.Ordinal, e.Sequence, e.Subsequence, at, len(e.Data), e.Reason, e.Replayed})
+				}
+				state := ""
+				if e.Replayed {
+					state = "  (replayed)"
+				}
+				_, err := fmt.Fprintf(out, "%s %8d  %s  %-16s %s%s\n", e.Shard, e.Ordinal, at, e.Reason.Code, where(e.Reason), state)
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	return cmd
+}
+
+// where says which field was wrong and what it should have been.
+func where(r record.Reason) string {
+	if r.Field == "" {
+		return fmt.Sprintf("at byte %d", r.Offset)
+	}
+	return fmt.Sprintf("%s: expected %s", r.Field, r.Expected)
+}
+
+func newQuarantineShow(dir *string) *cobra.Command {
+	var shard string
+	var ordinal int64
+	cmd := &cobra.Command{
+		Use:     "show",
+		Short:   "Print one record's payload as it came; the reason goes to stderr",
+		Example: `  snowstream quarantine show --shard shardId-000000000000 --ordinal 4711 > bad.json`,
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := running(cmd.Context(), *dir)
+			if err != nil {
+				return err
+			}
+			found := errors.New("found")
+			err = quarantine.List(cmd.Context(), s.Lake(), s.Stream, func(e quarantine.Entry) error {
+				if e.Shard != shard || e.Ordinal != ordinal {
+					return nil
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s, %s\n", e.Reason.Code, where(e.Reason))
+				if _, err := cmd.OutOrStdout().Write(e.Data); err != nil {
+					return err
+				}
+				return found
+			})
+			if errors.Is(err, found) {
+				return nil
+			}
+			if err == nil {
+				err = fmt.Errorf("shard %s has no ordinal %d in quarantine: see `snowstream quarantine ls`", shard, ordinal)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&shard, "shard", "shardId-000000000000", "the record's shard")
+	cmd.Flags().Int64Var(&ordinal, "ordinal", 0, "the record's ordinal")
+	return cmd
+}
+
+func newQuarantineReplay(dir *string) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "replay",
+		Short: "Bring the records that fit the schema now into both tables",
+		Long: `Decides each quarantined record again, with the schema of the running stack. Those that
+fit become rows in both tables, under the ordinals that they have. Running it twice
+changes nothing.`,
+		Example: `  snowstream local --schema fixed.yaml      # in one terminal
+  snowstream quarantine replay              # in another`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := running(cmd.Context(), *dir)
+			if err != nil {
+				return err
+			}
+			schema, err := stack.LoadSchema(*dir)
+			if err != nil {
+				return err
+			}
+			r, err := quarantine.NewReplayer(schema, s.Lake(), s.Upserter())
+			if err != nil {
+				return err
+			}
+			summary, err := r.Replay(cmd.Context(), s.Stream)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(summary)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), summary)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}

@@ -1,0 +1,241 @@
+// Package quarantine looks at the records that could not become rows, and makes rows of those that now can, after the
+// schema was changed.
+//
+// Replaying keeps the contract. A record keeps its ordinal, so the audit holds before and after. Its row goes into a new
+// object of rows under a number that only one attempt can take, so it is in one object only; Snowpipe loads it, and
+// Upsert merges it. Every replay hands all replayed objects over again, so one that was cut off is completed by the
+// next, and running it twice changes nothing.
+package quarantine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/handoff"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+	"github.com/snowstream/snowstream/record/unpack"
+)
+
+// Entry is one record in quarantine.
+type Entry struct {
+	record.Rejected
+	// Key is the quarantine object that holds it.
+	Key string
+	// Replayed says that it has become a row since.
+	Replayed bool
+}
+
+// List calls yield with each record of a stream that is or was in quarantine, in order of shard and ordinal.
+func List(ctx context.Context, lake *datalake.Lake, stream string, yield func(Entry) error) error {
+	return each(ctx, lake, stream, func(o object) error {
+		for _, r := range o.records {
+			if err := yield(Entry{Rejected: r, Key: o.key, Replayed: o.replayed[r.Ordinal]}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Replayed counts a stream's replayed rows by shard.
+func Replayed(ctx context.Context, lake *datalake.Lake, stream string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := lake.List(ctx, rawzone.Replayed+rawzone.Escape(stream)+"/", func(key string) error {
+		metadata, err := lake.Metadata(ctx, key)
+		if err != nil {
+			return err
+		}
+		rows, err := strconv.ParseInt(metadata["rows"], 10, 64)
+		if err != nil {
+			return fmt.Errorf("object %s does not say how many rows it has: it was not written by snowstream, or was changed since", key)
+		}
+		out[metadata["shard"]] += rows
+		return nil
+	})
+	return out, err
+}
+
+// object is one quarantine object and what became of its records.
+type object struct {
+	key     string
+	records []record.Rejected
+	// made are the objects of rows made from it so far, with the number of their rows.
+	made []made
+	// replayed are the ordinals in them.
+	replayed map[int64]bool
+}
+
+type made struct {
+	key  string
+	rows int
+}
+
+// each calls yield with each quarantine object that counts.
+func each(ctx context.Context, lake *datalake.Lake, stream string, yield func(object) error) error {
+	return lake.List(ctx, rawzone.Quarantine+rawzone.Escape(stream)+"/", func(key string) error {
+		counts, err := lake.Counts(ctx, key)
+		if err != nil || !counts {
+			return err
+		}
+		text, err := lake.Read(ctx, key)
+		if err != nil {
+			return err
+		}
+		o := object{key: key}
+		if o.records, err = rawzone.DecodeQuarantine(text); err != nil {
+			return fmt.Errorf("object %s: %w", key, err)
+		}
+		if err := o.look(ctx, lake); err != nil {
+			return err
+		}
+		return yield(o)
+	})
+}
+
+// look reads which of the object's records have been replayed.
+func (o *object) look(ctx context.Context, lake *datalake.Lake) error {
+	o.made, o.replayed = nil, map[int64]bool{}
+	return lake.List(ctx, rawzone.ReplayPrefix(o.key), func(key string) error {
+		csv, err := lake.Read(ctx, key)
+		if err != nil {
+			return err
+		}
+		ordinals, err := ordinals(csv)
+		if err != nil {
+			return fmt.Errorf("object %s: %w", key, err)
+		}
+		for _, n := range ordinals {
+			o.replayed[n] = true
+		}
+		o.made = append(o.made, made{key, len(ordinals)})
+		return nil
+	})
+}
+
+func ordinals(csv []byte) (out []int64, err error) {
+	r, err := record.NewCSVReader(csv)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.Index(r.Header(), "_ORDINAL")
+	for {
+		row, err := r.Next()
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at < 0 {
+			return nil, fmt.Errorf("it has no column _ORDINAL")
+		}
+		n, err := strconv.ParseInt(string(row[at].Text), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("its column _ORDINAL holds no number")
+		}
+		out = append(out, n)
+	}
+}
+
+// Upserter brings rows into the streaming table; see processing/orchestrator.
+type Upserter interface {
+	Upsert(ctx context.Context, m handoff.Message) (handoff.Answer, error)
+}
+
+// Replayer makes rows of quarantined records. It is used by one goroutine.
+type Replayer struct {
+	lake    *datalake.Lake
+	upsert  Upserter
+	unpack  *unpack.Unpacker
+	decoder *record.Decoder
+}
+
+// NewReplayer returns a replayer for a schema that has passed Check, which must be the tables'.
+func NewReplayer(schema record.Schema, lake *datalake.Lake, upsert Upserter) (*Replayer, error) {
+	u, err := unpack.New(schema.Lines)
+	if err != nil {
+		return nil, err
+	}
+	return &Replayer{lake: lake, upsert: upsert, unpack: u, decoder: record.NewDecoder(schema)}, nil
+}
+
+// Summary is what a replay has done.
+type Summary struct {
+	// Replayed records became rows now, Before had become rows earlier, Still cannot become rows.
+	Replayed int64 `json:"replayed"`
+	Before   int64 `json:"replayed_before"`
+	Still    int64 `json:"still_quarantined"`
+}
+
+// Replay makes rows of all records in a stream's quarantine that fit the schema.
+func (r *Replayer) Replay(ctx context.Context, stream string) (s Summary, err error) {
+	err = each(ctx, r.lake, stream, func(o object) error {
+		before := int64(len(o.replayed))
+		if err := r.object(ctx, &o); err != nil {
+			return err
+		}
+		s.Before += before
+		s.Replayed += int64(len(o.replayed)) - before
+		s.Still += int64(len(o.records) - len(o.replayed))
+		return nil
+	})
+	return s, err
+}
+
+// object makes the next object of rows, until there is nothing left to put into one, and hands all of them over.
+func (r *Replayer) object(ctx context.Context, o *object) error {
+	for {
+		csv, rows := r.rows(o)
+		if rows == 0 {
+			break
+		}
+		_, err := r.lake.Create(ctx, rawzone.ReplayKey(o.key, len(o.made)), csv, map[string]string{
+			"shard": o.records[0].Shard, "rows": strconv.Itoa(rows), "quarantine": o.key,
+		})
+		if err == nil {
+			err = o.look(ctx, r.lake) // ours, or that of another replay that was faster
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, m := range o.made {
+		answer, err := r.upsert.Upsert(ctx, handoff.Message{Object: m.key, Rows: m.rows})
+		if err == nil && answer.Rows != m.rows {
+			err = fmt.Errorf("upsert of %s looked at %d of %d rows", m.key, answer.Rows, m.rows)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows is the CSV of the records that were not replayed yet and now fit.
+func (r *Replayer) rows(o *object) (csv []byte, n int) {
+	csv = r.decoder.Header()
+	for _, rejected := range o.records {
+		if o.replayed[rejected.Ordinal] {
+			continue
+		}
+		inside := r.unpack.Append(nil, rejected.Record)
+		if len(inside) != 1 {
+			continue // several records cannot share one ordinal
+		}
+		var reason *record.Reason
+		if csv, reason = r.decoder.AppendRow(csv, &inside[0], rejected.Ordinal); reason == nil {
+			n++
+		}
+	}
+	return csv, n
+}
+
+// String is the summary for people.
+func (s Summary) String() string {
+	return fmt.Sprintf("%d replayed, %d were replayed before, %d still do not fit the schema", s.Replayed, s.Before, s.Still)
+}

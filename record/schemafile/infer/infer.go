@@ -1,0 +1,194 @@
+// Package infer proposes a schema from sample records, with comments on what it saw.
+//
+// It reads records one by one and keeps counts for each field, not records, so its memory is bounded whatever it
+// reads: at most maxFields fields, maxWidth in one object, maxLevels deep. An object beyond that is proposed as one
+// variant column. The proposal takes every record that it was made from; whether it fits the next one is for its
+// reader to judge, and the comments say what to judge by.
+package infer
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/snowstream/snowstream/record"
+)
+
+const (
+	maxFields  = 1000
+	maxWidth   = 250
+	maxLevels  = 8
+	maxName    = 250 // bytes of a field's name
+	maxRefused = 10  // refused lines that are named
+)
+
+// Observer sees records and proposes a schema for them. One goroutine uses it.
+type Observer struct {
+	records int64
+	root    *node
+	fields  int
+	// left says that the top level has more fields than are proposed.
+	left    bool
+	refused map[record.Code]int64
+	named   []refusal
+	// checks refuses what does not even fit variants; times knows what a timestamp is.
+	checks, times *record.Decoder
+}
+
+// refusal is a line that is no record.
+type refusal struct {
+	line int64
+	code record.Code
+}
+
+// node is what was seen of one field.
+type node struct {
+	path                                                        []string
+	present, nulls, booleans, numbers, strings, arrays, objects int64
+	number                                                      numbers
+	text                                                        texts
+	// children are the fields of the objects seen here, in the order of their first appearance; none if closed.
+	children []*node
+	byName   map[string]*node
+	// closed objects are too wide or too deep to be columns.
+	closed bool
+}
+
+// texts is what was seen of a field's strings.
+type texts struct {
+	longest int // characters
+	empty   int64
+	// other counts the strings that are no RFC 3339 timestamps.
+	other int64
+}
+
+// New returns an Observer that has seen nothing.
+func New() *Observer {
+	return &Observer{
+		root:    &node{},
+		refused: map[record.Code]int64{},
+		checks: record.NewDecoder(record.Schema{
+			Columns: []record.Column{{Path: []string{"\x00"}, Name: "NONE", Type: record.Variant}}, Unknown: record.Keep, Rest: "ALL",
+		}),
+		times: record.NewDecoder(record.Schema{Columns: []record.Column{{Path: []string{"t"}, Name: "T", Type: record.Timestamp}}}),
+	}
+}
+
+// Add looks at the record in a line of the sample. One that would be quarantined even if all of it went into a variant
+// column is counted and does not shape the proposal.
+func (o *Observer) Add(line int64, payload []byte) {
+	if _, reason := o.checks.Decode(payload); reason != nil {
+		o.Refuse(line, reason.Code)
+		return
+	}
+	o.records++
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.UseNumber()
+	o.value(d, o.root, 0)
+}
+
+// Refuse counts a line that cannot be a record.
+func (o *Observer) Refuse(line int64, code record.Code) {
+	o.refused[code]++
+	if len(o.named) < maxRefused {
+		o.named = append(o.named, refusal{line, code})
+	}
+}
+
+// Records is how many records were seen, without the refused ones.
+func (o *Observer) Records() int64 { return o.records }
+
+// value reads the next value, which is checked already, and notes it at n. A nil n is a place that is not watched.
+func (o *Observer) value(d *json.Decoder, n *node, depth int) {
+	if n == nil {
+		var skipped json.RawMessage
+		_ = d.Decode(&skipped)
+		return
+	}
+	token, _ := d.Token()
+	n.present++
+	switch token := token.(type) {
+	case nil:
+		n.nulls++
+	case bool:
+		n.booleans++
+	case json.Number:
+		n.numbers++
+		n.number.see(token.String())
+	case string:
+		n.strings++
+		o.seeText(&n.text, token)
+	case json.Delim:
+		if token == '[' {
+			n.arrays++
+			for d.More() {
+				o.value(d, nil, depth+1)
+			}
+		} else {
+			n.objects++
+			o.object(d, n, depth)
+		}
+		_, _ = d.Token()
+	}
+}
+
+func (o *Observer) object(d *json.Decoder, n *node, depth int) {
+	for d.More() {
+		name, _ := d.Token()
+		o.value(d, o.child(n, name.(string), depth), depth+1)
+	}
+}
+
+// child is the field with that name, nil if it is not watched.
+func (o *Observer) child(n *node, name string, depth int) *node {
+	if n.closed {
+		return nil
+	}
+	if c := n.byName[name]; c != nil {
+		return c
+	}
+	if len(n.children) < maxWidth && o.fields < maxFields && len(name) <= maxName && depth < maxLevels {
+		if n.byName == nil {
+			n.byName = map[string]*node{}
+		}
+		c := &node{path: append(n.path[:len(n.path):len(n.path)], strings.Clone(name))}
+		n.byName[c.path[len(c.path)-1]] = c
+		n.children = append(n.children, c)
+		o.fields++
+		return c
+	}
+	if n == o.root {
+		o.left = true // a record is no column: what has no place is left to the policy for unknown fields
+		return nil
+	}
+	o.fields -= n.below()
+	n.closed, n.children, n.byName = true, nil, nil
+	return nil
+}
+
+// below counts the fields under n.
+func (n *node) below() int {
+	total := len(n.children)
+	for _, c := range n.children {
+		total += c.below()
+	}
+	return total
+}
+
+// longestTime is longer than any RFC 3339 timestamp that record takes.
+const longestTime = 40
+
+func (o *Observer) seeText(t *texts, text string) {
+	t.longest = max(t.longest, len([]rune(text)))
+	if text == "" {
+		t.empty++
+	}
+	if t.other > 0 || len(text) > longestTime {
+		t.other++
+		return
+	}
+	quoted, _ := json.Marshal(text)
+	if _, reason := o.times.Decode([]byte(`{"t":` + string(quoted) + `}`)); reason != nil {
+		t.other++
+	}
+}

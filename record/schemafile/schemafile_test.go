@@ -1,0 +1,341 @@
+package schemafile
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/snowstream/snowstream/record"
+)
+
+func TestSensor(t *testing.T) {
+	golden, err := os.ReadFile("testdata/sensor.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Parse(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(record.Sensor(), s); diff != "" {
+		t.Errorf("the file is not the built-in schema (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(string(golden), string(Format(record.Sensor()))); diff != "" {
+		t.Errorf("Format (-want +got):\n%s", diff)
+	}
+}
+
+// full has every part of the format.
+var full = record.Schema{
+	Columns: []record.Column{
+		{Path: []string{"id"}, Name: "ID", Type: record.Integer, Required: true},
+		{Path: []string{"device", "firmware.version"}, Name: "DEVICE_FIRMWARE_VERSION", Type: record.String},
+		{Path: []string{"device", "größe"}, Name: "size of device", Type: record.Number, Precision: 10, Scale: 2},
+		{Path: []string{"on"}, Name: "ON", Type: record.Boolean},
+		{Path: []string{"at"}, Name: "AT", Type: record.Timestamp},
+		{Path: []string{"seen"}, Name: "SEEN", Type: record.Timestamp, Moment: record.Seconds},
+		{Path: []string{"1st"}, Name: "_1ST", Type: record.Timestamp, Moment: record.Milliseconds},
+		{Path: []string{"tags"}, Name: "TAGS", Type: record.Variant},
+		{Path: []string{""}, Name: "_", Type: record.Variant},
+	},
+	Unknown: record.Keep, Rest: "EXTRA", Lines: true, Folder: record.Folder{Label: "device", Field: "device id"},
+}
+
+func TestParse(t *testing.T) {
+	yaml := `
+# A comment.
+columns:
+  - {field: id, type: integer, required: true}
+  - field: [device, firmware.version]
+    type: string
+    required: false
+  - field: device.größe
+    column: size of device
+    type: number(10, 2)
+  - {field: on, type: boolean}
+  - {type: timestamp, field: at}
+  - {field: seen, type: timestamp(seconds)}
+  - {field: 1st, type: timestamp(milliseconds)}
+  - {field: tags, type: variant}
+  - {field: [""], type: variant}
+unknown: {variant: EXTRA}
+payload: lines
+folder:
+  label: device
+  field: device id
+`
+	json := `{"folder": {"label": "device", "field": "device id"}, "unknown": {"variant": "EXTRA"}, "payload":"lines", "columns": [
+	{"field":"id","type":"integer","required":true},
+	{"field":["device","firmware.version"],"type":"string"},
+	{"field":"device.gr\u00f6\u00dfe","column":"size of device","type":"number(10,2)"},
+	{"field":"on","type":"boolean"},
+	{"field":"at","type":"timestamp(rfc3339)","required":false},
+	{"field":"seen","type":"timestamp(seconds)"},
+	{"field":"1st","type":"timestamp(milliseconds)"},
+	{"field":"tags","type":"variant"},
+	{"field":[""],"type":"variant"}]}`
+	for name, text := range map[string]string{"yaml": yaml, "crlf": strings.ReplaceAll(yaml, "\n", "\r\n"), "byte order mark": "\ufeff" + yaml, "json": json} {
+		s, err := Parse([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(full, s); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestJSONEscapes: JSON may write a name in ways that YAML does not have.
+func TestJSONEscapes(t *testing.T) {
+	s, err := Parse([]byte(`{"columns":[{"field":"a\/b\ud83d\ude00","column":"x","type":"string"}]}`))
+	if err != nil || s.Columns[0].Path[0] != "a/b😀" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestScalars: names are text as written, whatever YAML would make of them.
+func TestScalars(t *testing.T) {
+	for _, name := range []string{"007", "0x10", "1e3", "true", "no", "2026-01-02", "<<", "=", "-1", ".inf"} {
+		field := "[" + name + "]"
+		s, err := Parse([]byte("columns: [{field: " + field + ", column: x, type: string}]"))
+		if err != nil || s.Columns[0].Path[0] != name {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	column := func(rest string) string { return "columns:\n  - field: a\n    type: " + rest + "\n" }
+	for _, c := range []struct{ name, text, want string }{
+		{"empty", "", "1:1: the file is empty: a schema begins with `columns:`"},
+		{"only comments", "# hello\n", "1:1: the file is empty: a schema begins with `columns:`"},
+		{"null", "~", "1:1: the file is empty: a schema begins with `columns:`"},
+		{"scalar", "hello", `1:1: a schema is a mapping with the keys columns, unknown, payload, folder, not "hello"`},
+		{"list", "- a", `1:1: a schema is a mapping with the keys columns, unknown, payload, folder, not a list`},
+		{"not UTF-8", "columns:\n  - field: a\xff", "2:13: this byte is not text: a schema file is UTF-8 without control characters"},
+		{"NUL", "columns:\x00", "1:9: this byte is not text: a schema file is UTF-8 without control characters"},
+		{"no columns", "unknown: ignore", "1:1: the schema has no columns: name at least one field under `columns:`"},
+		{"empty list", "columns: []", "1:10: columns is a list with a `- field: ...` for each column, not an empty list"},
+		{"mapping", "columns:\n  a: integer", "2:3: columns is a list with a `- field: ...` for each column, not a mapping"},
+		{"nothing", "columns:", "1:9: columns is a list with a `- field: ...` for each column, not nothing"},
+		{"column that is no mapping", "columns:\n- a", `2:3: a column is a mapping with the keys field, column, type, required, not "a"`},
+		{"unknown key", "colums: []\n" + column("string"), `1:1: a schema has no key "colums": did you mean columns?`},
+		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, payload or folder`},
+		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, payload or folder`},
+		{"duplicate key", column("string") + "payload: lines\npayload: lines", `5:1: payload is here twice, first in line 4`},
+		{"no type", "columns:\n  - field: a", "2:5: the column has no type: integer, number(p,s), string, boolean, timestamp or variant"},
+		{"no field", "columns:\n  - type: string", "2:5: the column has no field: say which JSON field goes into it"},
+		{"type", column("integr"), `3:11: there is no type "integr": did you mean integer?`},
+		{"type in capitals", column("INTEGER"), `3:11: there is no type "INTEGER": did you mean integer?`},
+		{"type of others", column("varchar(20)"), `3:11: there is no type "varchar(20)": did you mean string?`},
+		{"type that is nothing", column("zzzzzz"), `3:11: there is no type "zzzzzz": it may be integer, number, string, boolean, timestamp or variant`},
+		{"bare number", column("number"), "3:11: number needs its digits: number(p,s) has at most p digits, s of them behind the point; for whole numbers there is integer"},
+		{"number(10)", column("number(10)"), "3:11: number(10) is not number(p,s) with two whole numbers, such as number(10,2)"},
+		{"number(39,2)", column("number(39,2)"), "3:11: number(39,2) is not a Snowflake number: p is 1 to 38, s is 0 to p and at most 37"},
+		{"number(38,38)", column("number(38,38)"), "3:11: number(38,38) is not a Snowflake number: p is 1 to 38, s is 0 to p and at most 37"},
+		{"open bracket", column("number(1"), `3:11: type "number(1" has no closing bracket`},
+		{"timestamp", column("timestamp(ms)"), `3:11: a timestamp is not written in "ms": it may be rfc3339, seconds or milliseconds`},
+		{"timestamp, nearly", column("timestamp(second)"), `3:11: a timestamp is not written in "second": did you mean seconds?`},
+		{"string(5)", column("string(5)"), "3:11: string takes nothing in brackets"},
+		{"required", column("string") + "    required: yes", `4:15: required is true or false, not "yes": it may be true or false`},
+		{"empty field", "columns:\n- {field: '', type: string}", `2:11: field "" has an empty name in it: if that is meant, write it as a list of names`},
+		{"a..b", "columns:\n- {field: a..b, type: string}", `2:11: field "a..b" has an empty name in it: if that is meant, write it as a list of names`},
+		{"empty path", "columns:\n- {field: [], type: string}", `2:11: field is an empty list: it needs a name for each level`},
+		{"null field", "columns:\n- {field: null, type: string}", `2:11: field is a name, not nothing: a name that looks like something else needs quotes`},
+		{"null in path", "columns:\n- {field: [a, ~], type: string}", `2:15: an item of field is a name, not nothing: a name that looks like something else needs quotes`},
+		{"same column", "columns:\n- {field: a-b, type: string}\n- {field: a_b, type: string}", "3:11: column A_B is here twice, first in line 2: give one of them another name with `column:`"},
+		{"lineage", "columns:\n- {field: _shard, type: string}", "2:11: column _SHARD would collide with the column of that name that every table has: give it another name with `column:`"},
+		{"rest", "columns:\n- {field: _rest, type: string}\nunknown: variant", "3:10: column _REST is here twice, first in line 2: give one of them another name with `column:`"},
+		{"empty column", "columns:\n- {field: a, column: '', type: string}", "2:22: \"\" is not a column name: give it one of 1 to 255 characters with `column:`"},
+		{"same field", "columns:\n- {field: a, type: string}\n- {field: a, column: B, type: string}", `3:11: field "a" overlaps with the one in line 2: a value goes into one column`},
+		{"field inside", "columns:\n- {field: a, type: string}\n- {field: a.b, type: string}", `3:11: field "a.b" overlaps with the one in line 2: a value goes into one column`},
+		{"field around", "columns:\n- {field: a.b, type: string}\n- {field: a, type: string}", `3:11: field "a" overlaps with the one in line 2: a value goes into one column`},
+		{"too deep", "columns:\n- {field: a" + strings.Repeat(".a", 63) + ", column: A, type: string}", `2:11: the field is 64 levels deep: at most 63 are read`},
+		{"policy", column("string") + "unknown: refuse", `4:10: unknown is ignore, variant or quarantine, not "refuse": it may be ignore, variant or quarantine`},
+		{"policy mapping", column("string") + "unknown: {varient: X}", "4:10: unknown as a mapping is {variant: COLUMN}\n4:11: unknown has no key \"varient\": did you mean variant?"},
+		{"payload", column("string") + "payload: ndjson", `4:10: payload is document or lines, not "ndjson": it may be document or lines`},
+		{"folder", column("string") + "folder: {label: ''}", "4:9: folder has no field: it needs both, as in {label: sensor, field: sensorId}\n4:17: label is empty"},
+		{"anchor", "columns: &a\n  - {field: a, type: string}", "1:10: anchors (&a) are not part of this format"},
+		{"alias", "columns:\n  - &x {field: a, type: string}\n  - *x", "2:5: anchors (&x) are not part of this format\n3:5: aliases (*x) are not part of this format: write the value again"},
+		{"merge", "columns:\n  - {<<: {field: a}, type: string}", "2:5: the column has no field: say which JSON field goes into it\n2:6: a column has no key \"<<\": it may be field, column, type or required"},
+		{"tag", "columns:\n  - {field: !!str a, type: string}", "2:13: tags (!!str) are not part of this format"},
+		{"two documents", column("string") + "---\n" + column("string"), "4:1: a second document begins here: a schema file has one"},
+		{"several", "columns:\n  - {feild: a, type: int}\n  - {field: b, type: strng, requird: true}\nunknown: 1", `2:5: the column has no field: say which JSON field goes into it
+2:6: a column has no key "feild": did you mean field?
+2:22: there is no type "int": did you mean integer?
+3:22: there is no type "strng": did you mean string?
+3:29: a column has no key "requird": did you mean required?
+4:10: unknown is ignore, variant or quarantine, not "1": it may be ignore, variant or quarantine`},
+		{"json position", "{\n\t\"columns\": [\n\t\t{\"field\": \"é\", \"type\": \"int\"}\n\t]\n}", `3:26: there is no type "int": did you mean integer?`},
+		// What is not YAML at all. The text is the library's, the place is ours.
+		{"indentation", "columns:\n  - field: a\n    type: integer\n   required: true\n", "4:4: this is not YAML: did not find expected '-' indicator"},
+		{"less indentation", "columns:\n    - field: a\n  - field: b\n", "3:3: this is not YAML: did not find expected key"},
+		{"tab", "columns:\n  - field: a\n\ttype: integer\n", "3:2: this is not YAML: found a tab character that violates indentation"},
+		{"no colon", column("string") + "unknown ignore\npayload: document\n", "4:1: this is not YAML: could not find expected ':'"},
+		{"open quote", "columns:\n  - field: \"a\n    type: integer\n", "2:3: this is not YAML: found unexpected end of stream"},
+		{"open bracket", "columns:\n  - field: [a, b\n    type: integer\n", "2:3: this is not YAML: did not find expected ',' or ']'"},
+		{"open brace", "columns:\n  - {field: a, type: integer\n  - {field: b, type: string}\n", "2:3: this is not YAML: did not find expected ',' or '}'"},
+		{"at sign", "columns:\n  - field: @a\n    type: x\n", "2:3: this is not YAML: found character that cannot start any token"},
+		{"unknown alias", "columns:\n  - field: *a\n    type: x\n", "2:3: this is not YAML: unknown anchor 'a' referenced"},
+		{"closing bracket", "a: ]\nb: c\nd: e", "1:1: this is not YAML: did not find expected node content"},
+		{"broken JSON", "{\"columns\": [\n  {\"field\": \"a\" \"type\": 1}\n]}", "2:17: this is not JSON: invalid character '\"' after object key:value pair"},
+		{"cut JSON", "{\"columns\": [", "1:13: this is not JSON: unexpected end of JSON input"},
+	} {
+		_, err := Parse([]byte(c.text))
+		var problems Problems
+		if !errors.As(err, &problems) {
+			t.Errorf("%s: error is %v", c.name, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, err.Error()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	_, err := Parse([]byte(strings.Repeat("#", MaxSize+1)))
+	if err == nil || !strings.Contains(err.Error(), "1048577 bytes") {
+		t.Errorf("a large file: %v", err)
+	}
+	_, err = Parse([]byte("columns:\n" + strings.Repeat("- {field: a, type: string}\n", MaxColumns+1)))
+	if want := "2002:3: this is column 2001: a schema has at most 2000"; err == nil || err.Error() != want {
+		t.Errorf("many columns: %v", err)
+	}
+	_, err = Parse([]byte("columns:\n" + strings.Repeat("- {}\n", MaxColumns)))
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) != maxProblems {
+		t.Errorf("many problems: %d", len(problems))
+	}
+	for name, text := range map[string]string{
+		"nesting":   strings.Repeat("[", MaxSize),
+		"indents":   strings.Repeat("- ", MaxSize/2),
+		"mappings":  strings.Repeat("{a: ", MaxSize/4),
+		"JSON":      `{"a":` + strings.Repeat("[", MaxSize/4) + strings.Repeat("]", MaxSize/4) + "}",
+		"bomb":      "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c]",
+		"late":      strings.Repeat("- a\n", MaxSize/5) + "}",
+		"quote":     strings.Repeat("a\n", MaxSize/4) + `"`,
+		"long line": strings.Repeat("a ", MaxSize/4) + ": \x00",
+	} {
+		if _, err := Parse([]byte(text)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestColumnName(t *testing.T) {
+	for _, c := range []struct {
+		path []string
+		want string
+	}{
+		{[]string{"sensorId"}, "SENSORID"}, {[]string{"device", "id"}, "DEVICE_ID"}, {[]string{"a.b", "c-d"}, "A_B_C_D"},
+		{[]string{"größe"}, "GR__E"}, {[]string{"1st"}, "_1ST"}, {[]string{""}, "_"}, {[]string{"", ""}, "_"}, {[]string{"$x"}, "_X"},
+	} {
+		if got := ColumnName(c.path); got != c.want {
+			t.Errorf("ColumnName(%q) = %q, want %q", c.path, got, c.want)
+		}
+	}
+}
+
+// hostile are the pieces of names that writers and readers of YAML get wrong.
+var hostile = []string{
+	"a", "B", "9", "_", "", ".", "..", "true", "null", "~", "no", "0x1", "1e3", "<<", "- ", "? ", ": ", " #", "#", "'", `"`, `\`, "\n", "\r\n", "\t", " ",
+	"{", "}", "[", "]", ",", "&a", "*a", "!", "|", ">", "%", "@", "`", "\u0085", "\u2028", "\ufeff", "\ufffe", "\ufffd", "é", "😀", "\U0010ffff", "\x01", "\x7f", "---", "...", "=",
+}
+
+func genName(t *rapid.T, label string) string {
+	return strings.Join(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(hostile), rapid.String()), 0, 4).Draw(t, label), "")
+}
+
+func genSchema(t *rapid.T) record.Schema {
+	s := record.Schema{
+		Unknown: record.Policy(rapid.IntRange(0, 2).Draw(t, "unknown")),
+		Lines:   rapid.Bool().Draw(t, "lines"),
+		Folder:  record.Folder{Label: genName(t, "label"), Field: genName(t, "folder field")},
+	}
+	if s.Folder.Label == "" || s.Folder.Field == "" {
+		s.Folder = record.Folder{}
+	}
+	if s.Unknown == record.Keep {
+		s.Rest = rapid.SampledFrom([]string{Rest, "rest", "a b\n"}).Draw(t, "rest")
+	}
+	for range rapid.IntRange(1, 6).Draw(t, "columns") {
+		c := record.Column{Type: record.Type(rapid.IntRange(0, 5).Draw(t, "type")), Required: rapid.Bool().Draw(t, "required")}
+		for range rapid.IntRange(1, 3).Draw(t, "levels") {
+			c.Path = append(c.Path, genName(t, "name"))
+		}
+		if c.Name = ColumnName(c.Path); rapid.Bool().Draw(t, "named") {
+			c.Name = genName(t, "column")
+		}
+		switch c.Type {
+		case record.Number:
+			c.Precision = rapid.IntRange(1, 38).Draw(t, "precision")
+			c.Scale = rapid.IntRange(0, min(c.Precision, 37)).Draw(t, "scale")
+		case record.Timestamp:
+			c.Moment = record.Moment(rapid.IntRange(0, 2).Draw(t, "moment"))
+		}
+		s.Columns = append(s.Columns, c)
+		if s.Check() != nil {
+			s.Columns = s.Columns[:len(s.Columns)-1]
+		}
+	}
+	if s.Check() != nil {
+		s = record.Sensor()
+	}
+	return s
+}
+
+// roundTrip is what Format promises.
+func roundTrip(t interface{ Fatalf(string, ...any) }, s record.Schema, notes Notes) {
+	text := FormatWith(s, notes)
+	again, err := Parse(text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if diff := cmp.Diff(s, again); diff != "" {
+		t.Fatalf("changed (-want +got):\n%s\n%s", diff, text)
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	roundTrip(t, full, Notes{})
+	rapid.Check(t, func(t *rapid.T) {
+		notes := rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(hostile), rapid.String()), 0, 3)
+		roundTrip(t, genSchema(t), Notes{
+			Head: notes.Draw(t, "head"), Columns: [][]string{notes.Draw(t, "first")}, Foot: notes.Draw(t, "foot"),
+		})
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("columns:\n- {field: a.b, type: 'number(10,2)', required: true}\nunknown: {variant: X}\npayload: lines\nfolder: {label: a, field: b}\n"))
+	f.Add([]byte(`{"columns":[{"field":["a","b.c"],"column":"\ud83d\ude00","type":"timestamp(seconds)"}],"unknown":"quarantine"}`))
+	f.Add(Format(full))
+	f.Add([]byte("columns: &a [*a]\n--- \n? {a: b}\n: |\n # x\n  y\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Parse(text)
+		if err == nil {
+			if err := s.Check(); err != nil {
+				t.Fatalf("Check refuses what Parse gave: %v", err)
+			}
+			roundTrip(t, s, Notes{})
+			return
+		}
+		lines := strings.Count(string(text), "\n") + strings.Count(string(text), "\r") + strings.Count(string(text), "\u0085") +
+			strings.Count(string(text), "\u2028") + strings.Count(string(text), "\u2029") + 1
+		var problems Problems
+		if !errors.As(err, &problems) || len(problems) == 0 {
+			t.Fatalf("the error has no problems: %v", err)
+		}
+		for _, p := range problems {
+			if p.Line < 1 || p.Line > lines+1 || p.Column < 1 {
+				t.Fatalf("%v is not in the file", p)
+			}
+		}
+	})
+}

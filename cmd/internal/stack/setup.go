@@ -110,6 +110,9 @@ func (s *Stack) Pipe() *microbatch.Pipe { return microbatch.New(s.Admin, s.Names
 func (s *Stack) setUpMapping(ctx context.Context, c Config) error {
 	api := s.LambdaClient()
 	arn := fmt.Sprintf("arn:aws:kinesis:%s:%s:stream/%s", Region, AccountID, s.Stream)
+	// Batches are tried for ever, so what ends up here is a record of more than about 4.4 MiB, which no invocation can
+	// carry: it must neither hold up its shard nor be dropped.
+	failed := &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:s3:::" + s.Bucket)}}
 	size, window := aws.Int32(int32(c.BatchSize)), aws.Int32(int32(c.BatchWindow/time.Second))
 	there, err := api.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{
 		EventSourceArn: &arn, FunctionName: aws.String(Orchestrator),
@@ -120,10 +123,12 @@ func (s *Stack) setUpMapping(ctx context.Context, c Config) error {
 	if len(there.EventSourceMappings) > 0 {
 		_, err = api.UpdateEventSourceMapping(ctx, &lambda.UpdateEventSourceMappingInput{
 			UUID: there.EventSourceMappings[0].UUID, BatchSize: size, MaximumBatchingWindowInSeconds: window,
+			DestinationConfig: failed,
 		})
 	} else {
 		_, err = api.CreateEventSourceMapping(ctx, &lambda.CreateEventSourceMappingInput{
 			EventSourceArn: &arn, FunctionName: aws.String(Orchestrator), BatchSize: size, MaximumBatchingWindowInSeconds: window,
+			DestinationConfig:     failed,
 			StartingPosition:      lambdatypes.EventSourcePositionTrimHorizon,
 			FunctionResponseTypes: []lambdatypes.FunctionResponseType{lambdatypes.FunctionResponseTypeReportBatchItemFailures},
 		})

@@ -1,0 +1,47 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// peer runs a program of another language against a running stack.
+func peer(t *testing.T, name string, command func(settings string) []string) {
+	t.Helper()
+	dir := t.TempDir()
+	l := start(t, dir, "--rate", "0.001", "--batch-window", "1s")
+	l.ready(t, dir)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	args := command(filepath.Join(dir, "settings.json"))
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), name+" ok") {
+		t.Errorf("%s: %v\n%s", name, err, out)
+	}
+	l.stop(t).complete(t)
+}
+
+// TestPython is the original's Python code: boto3 and the official connector.
+func TestPython(t *testing.T) {
+	python := os.Getenv("SNOWSTREAM_PYTHON")
+	if python == "" {
+		t.Skip("not run: `pip install boto3 snowflake-connector-python` into a virtual environment, and set SNOWSTREAM_PYTHON to its python")
+	}
+	peer(t, "python", func(settings string) []string { return []string{python, "testdata/peer.py", settings} })
+}
+
+// TestJava is the original's Java code: the official JDBC driver.
+func TestJava(t *testing.T) {
+	jar := os.Getenv("SNOWSTREAM_JDBC")
+	if jar == "" {
+		t.Skip("not run: get net.snowflake:snowflake-jdbc:3.24.2 from Maven Central, and set SNOWSTREAM_JDBC to the jar; it needs Java 17")
+	}
+	peer(t, "java", func(settings string) []string {
+		return []string{"java", "-cp", jar, "testdata/Peer.java", settings}
+	})
+}

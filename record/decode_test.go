@@ -35,8 +35,26 @@ func show(row []Value) string {
 	return strings.Join(parts, " ")
 }
 
+// decoded is a payload with the row it becomes, or the reason why it becomes none.
+type decoded struct{ payload, row, code string }
+
+func decodes(t *testing.T, schema Schema, tests []decoded) {
+	t.Helper()
+	d := NewDecoder(schema)
+	for _, tt := range tests {
+		row, reason := d.Decode([]byte(tt.payload))
+		var code string
+		if reason != nil {
+			code = string(reason.Code)
+		}
+		if got := show(row); got != tt.row || code != tt.code {
+			t.Errorf("%.90q:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
+		}
+	}
+}
+
 func TestDecodeSensor(t *testing.T) {
-	tests := []struct{ payload, row, code string }{
+	tests := []decoded{
 		{`{"sensorId": 6, "currentTemperature": 64, "status": "OK"}`, "<6> <64> <OK>", ""},
 		{` {"status":"WARN","currentTemperature":-0,"sensorId":5e1,"more":[1,{"a":null}]} ` + "\n", "<50> <0> <WARN>", ""},
 		{`{"sensorId":64.0,"currentTemperature":1e37,"status":""}`, "<64> <1" + strings.Repeat("0", 37) + "> <>", ""},
@@ -79,21 +97,11 @@ func TestDecodeSensor(t *testing.T) {
 		{`{"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, "", "too_deep"},
 		{strings.Repeat("[", 1e6), "", "too_deep"},
 	}
-	d := NewDecoder(Sensor())
-	for _, tt := range tests {
-		row, reason := d.Decode([]byte(tt.payload))
-		var code string
-		if reason != nil {
-			code = string(reason.Code)
-		}
-		if got := show(row); got != tt.row || code != tt.code {
-			t.Errorf("%.90q:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
-		}
-	}
+	decodes(t, Sensor(), tests)
 }
 
 func TestDecodeTypes(t *testing.T) {
-	tests := []struct{ payload, row, code string }{
+	tests := []decoded{
 		{`{}`, "NULL NULL NULL NULL NULL NULL", ""},
 		{`{"i":null,"n":null,"s":null,"b":null,"t":null,"v":null}`, "NULL NULL NULL NULL NULL NULL", ""},
 		{`{"n":0}`, "NULL <0.00> NULL NULL NULL NULL", ""},
@@ -121,25 +129,15 @@ func TestDecodeTypes(t *testing.T) {
 		{`{"v":12.3456789012345678901234567890123456789}`, "", "out_of_range"},
 		{`{"v":""}`, `NULL NULL NULL NULL NULL <"">`, ""},
 	}
-	d := NewDecoder(everything())
-	for _, tt := range tests {
-		row, reason := d.Decode([]byte(tt.payload))
-		var code string
-		if reason != nil {
-			code = string(reason.Code)
-		}
-		if got := show(row); got != tt.row || code != tt.code {
-			t.Errorf("%s:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
-		}
-	}
+	decodes(t, everything(), tests)
 }
 
 func TestDecodeMoments(t *testing.T) {
-	d := NewDecoder(Schema{Columns: []Column{
+	moments := Schema{Columns: []Column{
 		{Path: []string{"s"}, Name: "S", Type: Timestamp, Moment: Seconds},
 		{Path: []string{"m"}, Name: "M", Type: Timestamp, Moment: Milliseconds},
-	}})
-	tests := []struct{ payload, row, code string }{
+	}}
+	tests := []decoded{
 		{`{"s":0,"m":0}`, "<1970-01-01 00:00:00> <1970-01-01 00:00:00>", ""},
 		{`{"s":1767323045.678,"m":1767323045678}`, "<2026-01-02 03:04:05.678> <2026-01-02 03:04:05.678>", ""},
 		{`{"s":1767323045.123456789,"m":1767323045123.456789}`, "<2026-01-02 03:04:05.123456789> <2026-01-02 03:04:05.123456789>", ""},
@@ -152,16 +150,7 @@ func TestDecodeMoments(t *testing.T) {
 		{`{"s":0.0000000001}`, "", "not_exact"},
 		{`{"s":"0"}`, "", "wrong_type"},
 	}
-	for _, tt := range tests {
-		row, reason := d.Decode([]byte(tt.payload))
-		var code string
-		if reason != nil {
-			code = string(reason.Code)
-		}
-		if got := show(row); got != tt.row || code != tt.code {
-			t.Errorf("%s:\n got %s %q\nwant %s %q", tt.payload, got, code, tt.row, tt.code)
-		}
-	}
+	decodes(t, moments, tests)
 }
 
 // TestDecodePaths covers nested fields and the policies for unknown ones.

@@ -212,6 +212,12 @@ func TestLimits(t *testing.T) {
 	if !errors.As(err, &problems) || len(problems) != maxProblems {
 		t.Errorf("many problems: %d", len(problems))
 	}
+	if s, err := Parse([]byte("columns:\n- {field: a" + strings.Repeat(".a", maxLevels-1) + ", column: A, type: string}")); err != nil || len(s.Columns[0].Path) != maxLevels {
+		t.Errorf("the deepest field: %v", err)
+	}
+	if s, err := Parse([]byte("columns:\n- {field: a, column: " + strings.Repeat("é", maxName) + ", type: string}")); err != nil {
+		t.Errorf("the longest column: %v, %v", s, err)
+	}
 	for name, text := range map[string]string{
 		"nesting":   strings.Repeat("[", MaxSize),
 		"indents":   strings.Repeat("- ", MaxSize/2),
@@ -338,4 +344,33 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDocumentation: the example in the manual is a schema file that uses every key.
+func TestDocumentation(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/schema.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(manual), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	s, err := Parse([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := record.Schema{
+		Columns: []record.Column{
+			{Path: []string{"orderId"}, Name: "ORDERID", Type: record.String, Required: true},
+			{Path: []string{"customer", "address", "zip"}, Name: "CUSTOMER_ADDRESS_ZIP", Type: record.String},
+			{Path: []string{"customer", "v1.id"}, Name: "CUSTOMER_ID", Type: record.Integer},
+			{Path: []string{"total"}, Name: "TOTAL", Type: record.Number, Precision: 12, Scale: 2},
+			{Path: []string{"express"}, Name: "EXPRESS", Type: record.Boolean},
+			{Path: []string{"placedAt"}, Name: "PLACEDAT", Type: record.Timestamp, Moment: record.Milliseconds},
+			{Path: []string{"items"}, Name: "ITEMS", Type: record.Variant},
+		},
+		Unknown: record.Keep, Rest: "OTHER_FIELDS", Folder: record.Folder{Label: "order", Field: "orderId"},
+	}
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
 }

@@ -198,12 +198,12 @@ func (o *Observer) refusals() string {
 // head says what the proposal rests on.
 func (o *Observer) head() []string {
 	head := []string{fmt.Sprintf("Proposed by `snowstream schema infer` from %d records.", o.records)}
-	if total := o.total(); total > 0 {
+	if len(o.refused) > 0 {
 		var codes []string
 		for _, code := range slices.Sorted(maps.Keys(o.refused)) {
 			codes = append(codes, fmt.Sprintf("%s %d", code, o.refused[code]))
 		}
-		head = append(head, fmt.Sprintf("%d other lines would be quarantined under any schema that keeps all fields: %s%s.", total, strings.Join(codes, ", "), o.refusals()))
+		head = append(head, fmt.Sprintf("Lines that would be quarantined under any schema that keeps all fields: %s%s.", strings.Join(codes, ", "), o.refusals()))
 	}
 	return append(head, "required: true stands where a field was in every record and never null: take it away where that was chance.")
 }

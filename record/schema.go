@@ -145,8 +145,8 @@ func (s Schema) Check() error {
 	}
 	names := map[string]bool{}
 	for _, c := range append(Lineage(), s.DataColumns()...) {
-		if c.Name == "" || utf8.RuneCountInString(c.Name) > maxName || strings.ContainsRune(c.Name, 0) {
-			return fmt.Errorf("field %q has no usable column name: 1 to %d characters", c.Field(), maxName)
+		if c.Name == "" || !utf8.ValidString(c.Name+strings.Join(c.Path, "")) || utf8.RuneCountInString(c.Name) > maxName || strings.ContainsRune(c.Name, 0) {
+			return fmt.Errorf("field %q has no usable name: 1 to %d characters of UTF-8", c.Field(), maxName)
 		}
 		if names[c.Name] {
 			return fmt.Errorf("column %q is there twice, or is one of the lineage columns", c.Name)

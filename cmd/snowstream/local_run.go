@@ -72,7 +72,11 @@ func readSchema(file string) ([]byte, error) {
 		return nil, usageError{fmt.Errorf("read the schema: %w", err)}
 	}
 	if _, err := schemafile.Parse(text); err != nil {
-		return nil, usageError{fmt.Errorf("schema %s: %w", file, err)}
+		var problems schemafile.Problems
+		if errors.As(err, &problems) {
+			err = schemaError{file, problems}
+		}
+		return nil, usageError{err}
 	}
 	return text, nil
 }

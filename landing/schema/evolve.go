@@ -36,9 +36,9 @@ func Evolve(table string, s record.Schema, have []Have) ([]string, error) {
 		case !ok && c.Required:
 			errs = append(errs, fmt.Errorf("column %s is new and required, but the rows that are there have no value for it: make it optional", c.Name))
 		case !ok:
-			statements = append(statements, fmt.Sprintf("ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s %s", table, Quote(c.Name), sqlType(c)))
-		case !sameType(h.Type, sqlType(c)):
-			errs = append(errs, fmt.Errorf("column %s is %s in the table and %s in the schema: a type cannot change; take another column name", c.Name, h.Type, sqlType(c)))
+			statements = append(statements, fmt.Sprintf("ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s %s", table, Quote(c.Name), Type(c)))
+		case !sameType(h.Type, Type(c)):
+			errs = append(errs, fmt.Errorf("column %s is %s in the table and %s in the schema: a type cannot change; take another column name", c.Name, h.Type, Type(c)))
 		case !h.Nullable && !c.Required:
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL", table, Quote(c.Name)))
 		}

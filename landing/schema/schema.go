@@ -64,7 +64,7 @@ func table(name string, s record.Schema) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (\n", name)
 	for _, c := range s.TableColumns() {
-		fmt.Fprintf(&b, "  %s %s", Quote(c.Name), sqlType(c))
+		fmt.Fprintf(&b, "  %s %s", Quote(c.Name), Type(c))
 		if c.Required {
 			b.WriteString(" NOT NULL")
 		}
@@ -74,7 +74,8 @@ func table(name string, s record.Schema) string {
 	return b.String()
 }
 
-func sqlType(c record.Column) string {
+// Type is a column's type in both tables.
+func Type(c record.Column) string {
 	switch c.Type {
 	case record.Integer:
 		return "NUMBER(38,0)"
@@ -156,5 +157,5 @@ func cast(c record.Column, text string) string {
 	case record.Timestamp:
 		return text + "::TIMESTAMP_NTZ"
 	}
-	return text + "::" + sqlType(c)
+	return text + "::" + Type(c)
 }

@@ -71,7 +71,7 @@ func TestEvolve(t *testing.T) {
 	have := func(change func(map[string]Have)) (out []Have) {
 		m := map[string]Have{}
 		for _, c := range record.Sensor().TableColumns() {
-			m[c.Name] = Have{c.Name, sqlType(c), !c.Required}
+			m[c.Name] = Have{c.Name, Type(c), !c.Required}
 		}
 		change(m)
 		for _, h := range m {

@@ -32,7 +32,7 @@ const maxFolder = 64
 // RowsKey is the name of the object that opens with this record. It holds nothing that changes when a batch is
 // retried with other boundaries, so a retry meets its own object; no two records share a name.
 func RowsKey(folder record.Folder, value, stream string, first record.Position, ordinal int64) string {
-	return Rows + Escape(folder.Label) + "-" + folderName(value) + "/" + place(stream, first.Shard) + name(first, ordinal) + ".csv"
+	return Rows + folderName(folder.Label, value) + "/" + place(stream, first.Shard) + name(first, ordinal) + ".csv"
 }
 
 // QuarantineKey is the name of the object with the rejected records of one object of rows. last is the end of the
@@ -83,16 +83,20 @@ func name(first record.Position, ordinal int64) string {
 	return fmt.Sprintf("%012d-%s-%d", ordinal, Escape(first.Sequence), first.Subsequence)
 }
 
-// folderName is a folder value as part of a key: "~none" where there is none, cut where it is long. The cut loses
-// nothing, because the rest of the key is unique by itself.
-func folderName(value string) string {
-	if value == "" {
-		return "~none"
+// folderName is the folder of an object: "~none" stands for a missing value, and a long one is cut. The cut loses
+// nothing, because the rest of the key is unique by itself. A schema without a folder has all objects in "records".
+func folderName(label, value string) string {
+	switch {
+	case label == "":
+		return "records"
+	case value == "":
+		value = "~none"
+	case len(value) > maxFolder:
+		value = Escape(value[:maxFolder]) + "~cut"
+	default:
+		value = Escape(value)
 	}
-	if len(value) > maxFolder {
-		return Escape(value[:maxFolder]) + "~cut"
-	}
-	return Escape(value)
+	return Escape(label) + "-" + value
 }
 
 // Escape writes any bytes with letters, digits, '-', '_' and '.' alone; other bytes, and dots in front, become ~

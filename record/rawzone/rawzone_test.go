@@ -25,6 +25,9 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%q: %s\nwant %s", tt.value, got, tt.want)
 		}
 	}
+	if got, want := RowsKey(record.Folder{}, "", "kdEntry", first, 41), "kinesiscsv/records/kdEntry/shardId-000000000000/000000000041-"+first.Sequence+"-0.csv"; got != want {
+		t.Errorf("without a folder: %s, want %s", got, want)
+	}
 	if got, want := LedgerKey("kdEntry", first.Shard), "ledger/kdEntry/shardId-000000000000.json"; got != want {
 		t.Errorf("ledger %s, want %s", got, want)
 	}

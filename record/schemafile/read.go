@@ -107,7 +107,7 @@ var yamlMessage = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
 func syntaxProblem(text []byte, err error) *Problem {
 	message := yamlMessage.FindStringSubmatch(err.Error())
 	line, _ := strconv.Atoi(message[1])
-	if line == 0 || strings.HasPrefix(message[2], "did not find expected") || false {
+	if line == 0 || strings.HasPrefix(message[2], "did not find expected") || strings.HasPrefix(message[2], "found a tab") {
 		line = searchLine(text)
 	}
 	lines := bytes.Split(text, []byte("\n"))

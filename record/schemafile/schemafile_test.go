@@ -374,3 +374,15 @@ func TestDocumentation(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// TestQuote: other readers of YAML must not take a name for anything else either.
+func TestQuote(t *testing.T) {
+	for name, want := range map[string]string{
+		"sensorId": "sensorId", "a.b_1": "a.b_1", "no": `"no"`, "On": `"On"`, "null": `"null"`, "": `""`, "1": `"1"`, ".a": `".a"`, "a b": `"a b"`,
+		`"\`: `"\"\\"`, "\n": `"\u000A"`, "\u0085": `"\u0085"`, "\U000e0001": `"\U000E0001"`, "ö": `"ö"`, "a-b": `"a-b"`, "2026-01-02": `"2026-01-02"`,
+	} {
+		if got := quote(name); got != want {
+			t.Errorf("quote(%q) = %s, want %s", name, got, want)
+		}
+	}
+}

@@ -137,7 +137,7 @@ func (r *localRun) run(generate context.Context, config producer.Config, log *sl
 
 // generateAndDrain returns when all that was generated is where it belongs.
 func (r *localRun) generateAndDrain(generate context.Context, phases chan<- string) (producer.Stats, error) {
-	phases <- "generating"
+	phases <- generating
 	made, err := r.producer.Run(generate)
 	if err != nil && generate.Err() == nil {
 		return made, err

@@ -13,6 +13,9 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
+// generating is the phase in which Ctrl-C stops the generator.
+const generating = "generating"
+
 // view is what the progress display shows: the drawing, with the count at each numbered box.
 type view struct {
 	phase                  string
@@ -52,7 +55,9 @@ func (v view) text() string {
 	line("④ S3 kinesiscsv/", v.objects, "objects", "")
 	line("⑤ KINESIS_SENSORS_STREAMING", v.streaming, "rows", median(v.streamingP50))
 	line("⑤ KINESIS_SENSORS_MICROBATCH", v.microbatch, "rows", median(v.microP50))
-	fmt.Fprintf(&b, "\n  %s\n", faint.Render("Ctrl-C stops the generator and drains"))
+	if v.phase == generating {
+		fmt.Fprintf(&b, "\n  %s\n", faint.Render("Ctrl-C stops the generator and drains"))
+	}
 	return b.String()
 }
 

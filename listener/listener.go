@@ -2,7 +2,7 @@
 // the lag of a reader and creates the stream where there is none. It owns the Kinesis SDK.
 //
 //   - [Writer] turns entries into PutRecords calls, sends again what a call did not take, and says what became of
-//     each entry (writer.go).
+//     each entry (writer.go). It can keep shards apart and pack the records of each into few (route.go).
 //   - [Reader] lists the shards, reads a shard to its present end and tells how far behind a position is (reader.go,
 //     shards.go).
 //   - [EnsureStream] creates a stream, or refuses one of another size (stream.go).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -33,6 +34,12 @@ type WriterConfig struct {
 	// Ordered keeps the order of each partition key: a call then carries at most one record of a key, so that a
 	// refused one is never overtaken within its Put. It costs one call per record for a key on its own.
 	Ordered bool
+	// PerShard sends a Put that takes several calls side by side, each shard's records in calls of their own as far as
+	// calls stay full: a shard that throttles then holds up no other one.
+	PerShard bool
+	// AggregateBytes packs records of the same shard into one, up to that size, as the Kinesis Producer Library does; 0
+	// sends each on its own. A Result counts the records that were packed. It needs the right to list the shards.
+	AggregateBytes int
 	// MaxElapsed is how long a Put goes on without a single accepted entry; 0 is DefaultMaxElapsed.
 	MaxElapsed time.Duration
 	// MinDelay and MaxDelay bound the pauses between retries; 0 is DefaultMinDelay and DefaultMaxDelay.
@@ -46,6 +53,7 @@ type Writer struct {
 	api    *kinesis.Client
 	stream string
 	config WriterConfig
+	routes routes
 }
 
 // NewWriter makes a writer; it does not look whether the stream exists.
@@ -59,6 +67,8 @@ func NewWriter(api *kinesis.Client, stream string, config WriterConfig) *Writer 
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
+	// The key of a packed record counts, too.
+	config.AggregateBytes = min(config.AggregateBytes, config.MaxRecordBytes-4*MaxKeyLength)
 	return &Writer{api: api, stream: stream, config: config}
 }
 
@@ -90,8 +100,45 @@ type Result struct {
 // Put gives up on what is left after MaxElapsed without success. Its error is for what would meet every other Put
 // too: a missing stream, refused credentials, the end of ctx. It does not return before a call under way has ended.
 func (w *Writer) Put(ctx context.Context, entries []record.Entry) (Result, error) {
-	p := put{writer: w, retry: newBackoff(w.config.MinDelay, w.config.MaxDelay, w.config.MaxElapsed)}
-	p.admit(entries)
+	items, result := w.admit(entries)
+	lanes, err := w.lanes(ctx, items)
+	if err != nil {
+		p := put{writer: w, pending: items, result: result}
+		err = p.stop(err)
+		return p.result, err
+	}
+	results, errs := make([]Result, len(lanes)), make([]error, len(lanes))
+	var group sync.WaitGroup
+	for i, lane := range lanes {
+		one := func() { results[i], errs[i] = w.putLane(ctx, lane) }
+		if i == len(lanes)-1 {
+			one() // the last one needs no goroutine of its own
+			break
+		}
+		group.Go(one)
+	}
+	group.Wait()
+	for _, r := range results {
+		result.add(r)
+	}
+	return result, errors.Join(errs...)
+}
+
+// add counts another part of the same Put.
+func (r *Result) add(o Result) {
+	r.Accepted += o.Accepted
+	r.Bytes += o.Bytes
+	r.Throttled += o.Throttled
+	r.Retried += o.Retried
+	r.Failed += o.Failed
+	if r.Reason == nil {
+		r.Reason = o.Reason
+	}
+}
+
+// putLane sends items one call after the other.
+func (w *Writer) putLane(ctx context.Context, items []item) (Result, error) {
+	p := put{writer: w, retry: newBackoff(w.config.MinDelay, w.config.MaxDelay, w.config.MaxElapsed), pending: items}
 	for len(p.pending) > 0 {
 		call := p.next()
 		if err := p.send(ctx, call); err != nil {
@@ -101,26 +148,38 @@ func (w *Writer) Put(ctx context.Context, entries []record.Entry) (Result, error
 	return p.result, nil
 }
 
-// put is the state of one Put.
+// item is what a call sends: a record, or several in one.
+type item struct {
+	types.PutRecordsRequestEntry
+	// records were packed, of that many bytes of data.
+	records int
+	bytes   int64
+}
+
+func (i *item) size() int { return len(i.Data) + len(*i.PartitionKey) }
+
+// put is the state of one lane of a Put.
 type put struct {
 	writer *Writer
 	retry  *backoff
 	result Result
 	// pending is what has no fate yet, in the order of the entries.
-	pending []types.PutRecordsRequestEntry
+	pending []item
 }
 
 // admit takes the entries that Kinesis can take.
-func (p *put) admit(entries []record.Entry) {
-	p.pending = make([]types.PutRecordsRequestEntry, 0, len(entries))
+func (w *Writer) admit(entries []record.Entry) ([]item, Result) {
+	p := put{writer: w, pending: make([]item, 0, len(entries))}
 	for i := range entries {
 		e := &entries[i]
-		if reason := refusal(e, p.writer.config.MaxRecordBytes); reason != "" {
+		if reason := refusal(e, w.config.MaxRecordBytes); reason != "" {
 			p.fail(1, &RefusedError{Index: i, Size: len(e.Data) + len(e.PartitionKey), Reason: reason})
 			continue
 		}
-		p.pending = append(p.pending, types.PutRecordsRequestEntry{Data: e.Data, PartitionKey: &e.PartitionKey})
+		entry := types.PutRecordsRequestEntry{Data: e.Data, PartitionKey: &e.PartitionKey}
+		p.pending = append(p.pending, item{entry, 1, int64(len(e.Data))})
 	}
+	return p.pending, p.result
 }
 
 // RefusedError is an entry that no stream takes.
@@ -149,21 +208,14 @@ func refusal(e *record.Entry, most int) string {
 	}
 }
 
-func (p *put) fail(n int, reason error) {
-	p.result.Failed += n
-	if p.result.Reason == nil {
-		p.result.Reason = reason
-	}
-}
-
-// next takes the entries of the next call from the front of what is pending.
-func (p *put) next() []types.PutRecordsRequestEntry {
+// next takes the items of the next call from the front of what is pending.
+func (p *put) next() []item {
 	if p.writer.config.Ordered {
 		return p.nextOrdered()
 	}
 	size, n := 0, 0
 	for n < len(p.pending) && n < MaxCallRecords {
-		size += entrySize(p.pending[n])
+		size += p.pending[n].size()
 		if n > 0 && size > MaxCallBytes {
 			break
 		}
@@ -174,14 +226,14 @@ func (p *put) next() []types.PutRecordsRequestEntry {
 	return call
 }
 
-// nextOrdered takes the first pending entry of each key. Whether the call accepts it is known before the next one
-// of that key goes out.
-func (p *put) nextOrdered() []types.PutRecordsRequestEntry {
-	var call, rest []types.PutRecordsRequestEntry
+// nextOrdered takes the first pending item of each key. Whether the call accepts it is known before the next one of
+// that key goes out.
+func (p *put) nextOrdered() []item {
+	var call, rest []item
 	size := 0
 	seen := map[string]bool{}
 	for i, e := range p.pending {
-		if len(call) == MaxCallRecords || len(call) > 0 && size+entrySize(e) > MaxCallBytes {
+		if len(call) == MaxCallRecords || len(call) > 0 && size+e.size() > MaxCallBytes {
 			rest = append(rest, p.pending[i:]...)
 			break
 		}
@@ -190,25 +242,32 @@ func (p *put) nextOrdered() []types.PutRecordsRequestEntry {
 			continue
 		}
 		seen[*e.PartitionKey] = true
-		size += entrySize(e)
+		size += e.size()
 		call = append(call, e)
 	}
 	p.pending = rest
 	return call
 }
 
-func entrySize(e types.PutRecordsRequestEntry) int { return len(e.Data) + len(*e.PartitionKey) }
+// count is the number of records in items.
+func count(items []item) int {
+	n := 0
+	for i := range items {
+		n += items[i].records
+	}
+	return n
+}
 
 // send makes one call and, after a pause, puts what was not taken back to the front. After an error, as after giving
 // up, nothing is pending.
-func (p *put) send(ctx context.Context, call []types.PutRecordsRequestEntry) error {
+func (p *put) send(ctx context.Context, call []item) error {
 	reply, err := p.writer.call(ctx, call)
 	again := call
 	switch {
 	case err == nil:
 		again, err = p.sort(call, reply.Records)
 	case isThrottled(err):
-		p.result.Throttled += len(call)
+		p.result.Throttled += count(call)
 	}
 	if len(again) < len(call) {
 		p.retry.succeeded()
@@ -229,22 +288,35 @@ func (p *put) send(ctx context.Context, call []types.PutRecordsRequestEntry) err
 	if err := sleep(ctx, pause); err != nil {
 		return p.stop(err)
 	}
-	p.result.Retried += len(again)
+	p.result.Retried += count(again)
 	return nil
+}
+
+// fail counts records that are given up.
+func (p *put) fail(n int, reason error) {
+	p.result.Failed += n
+	if p.result.Reason == nil {
+		p.result.Reason = reason
+	}
 }
 
 // stop fails everything that is pending.
 func (p *put) stop(reason error) error {
-	err := fmt.Errorf("put records into stream %s, %d of them not accepted: %w", p.writer.stream, len(p.pending), reason)
-	p.fail(len(p.pending), err)
+	n := count(p.pending)
+	err := fmt.Errorf("put records into stream %s, %d of them not accepted: %w", p.writer.stream, n, reason)
+	p.fail(n, err)
 	p.pending = nil
 	return err
 }
 
 // call makes one PutRecords call. A reply that does not answer each entry is an error of unknown outcome.
-func (w *Writer) call(ctx context.Context, entries []types.PutRecordsRequestEntry) (*kinesis.PutRecordsOutput, error) {
+func (w *Writer) call(ctx context.Context, items []item) (*kinesis.PutRecordsOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	entries := make([]types.PutRecordsRequestEntry, len(items))
+	for i := range items {
+		entries[i] = items[i].PutRecordsRequestEntry
+	}
 	reply, err := w.api.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &w.stream, Records: entries}, once)
 	if err != nil {
 		return nil, err
@@ -255,22 +327,27 @@ func (w *Writer) call(ctx context.Context, entries []types.PutRecordsRequestEntr
 	return reply, nil
 }
 
-// sort counts what became of each entry of a call and returns those to send again, with the service's last word on
+// sort counts what became of each item of a call and returns those to send again, with the service's last word on
 // them.
-func (p *put) sort(call []types.PutRecordsRequestEntry, results []types.PutRecordsResultEntry) ([]types.PutRecordsRequestEntry, error) {
-	var again []types.PutRecordsRequestEntry
+func (p *put) sort(call []item, results []types.PutRecordsResultEntry) ([]item, error) {
+	var again []item
 	var last error
+	shard := ""
 	for i, r := range results {
 		code := aws.ToString(r.ErrorCode)
 		switch {
 		case code == "" && r.SequenceNumber != nil:
-			p.result.Accepted++
-			p.result.Bytes += int64(len(call[i].Data))
+			p.result.Accepted += call[i].records
+			p.result.Bytes += call[i].bytes
+			if id := aws.ToString(r.ShardId); id != shard {
+				p.writer.routes.confirm(id)
+				shard = id
+			}
 			continue
 		case isThrottle(code):
-			p.result.Throttled++
+			p.result.Throttled += call[i].records
 		case code != "" && code != "InternalFailure" && code != "ServiceUnavailable":
-			p.fail(1, fmt.Errorf("put a record of %d bytes into stream %s: %s: %s", entrySize(call[i]), p.writer.stream, code, aws.ToString(r.ErrorMessage)))
+			p.fail(call[i].records, fmt.Errorf("put a record of %d bytes into stream %s: %s: %s", call[i].size(), p.writer.stream, code, aws.ToString(r.ErrorMessage)))
 			continue
 		}
 		again = append(again, call[i])

@@ -1,31 +1,34 @@
-// Package producer makes records from a template and hands them to a sink at a chosen rate: the data generator of the
-// drawing.
+// Package producer makes records and hands them to a sink under a load of any shape: the data generator of the drawing.
 //
-// Pacing follows the clock, not the sink (an open model): every [Tick] the producer makes as many records as the rate
+// Pacing follows the clock, not the sink (an open model): every [Tick] the producer makes as many records as the load
 // asks for, so that they are spread evenly inside the second. After a stall it catches up at no more than twice the
-// rate, and only what one second owes; the rest is counted as missed. With a rate of 0 the sink sets the pace.
+// rate, and only what one second owes; the rest is counted as missed. Without a rate the sink sets the pace. The load
+// can be changed while the run goes on: [Producer.SetRate], [Producer.Scale].
 //
 // Record i of a run is decided by the template, the seed and i alone, whatever the pace and the number of workers;
-// only dates differ. Its partition key is a random whole number below 10^10, as the Kinesis Data Generator's.
+// only dates differ. Its partition key is made by a template, too, or is a random whole number below 10^10, as the
+// Kinesis Data Generator's.
 //
-// Life of a record: the run's one loop (pace.go says when) gives a number of records to a worker, the worker makes
-// them in a buffer of its own and calls [Sink.Put], and counts what the sink says became of them (stats.go). A worker
-// does not touch a record again once Put has returned: retrying is the sink's business.
+// Life of a record: the run's one loop (feed.go; pace.go says when, backfill.go and replay.go are other sources) gives
+// a number of records to a worker, the worker makes them in a buffer of its own (batch.go) and calls [Sink.Put], and
+// counts what the sink says became of them (stats.go). A worker does not touch a record again once Put has returned:
+// retrying is the sink's business.
 package producer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
-	"math/rand/v2"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/snowstream/snowstream/producer/shape"
+	"github.com/snowstream/snowstream/producer/spoil"
 	"github.com/snowstream/snowstream/producer/template"
 	"github.com/snowstream/snowstream/record"
 )
@@ -36,7 +39,7 @@ const (
 	DefaultDrain   = 10 * time.Second
 	// MaxRate is the highest rate, in records per second.
 	MaxRate = 10_000_000
-	// MaxBatch is the most records that one Put gets.
+	// MaxBatch is the most records that one Put gets, unless the Config says otherwise: what one call of Kinesis takes.
 	MaxBatch = 500
 
 	// batchBytes is the size at which a batch is put before it is full, so that memory stays bounded by about this
@@ -69,18 +72,31 @@ type Result struct {
 type Config struct {
 	// Template makes the records.
 	Template *template.Template
+	// Key makes the partition keys, compiled with Template as its Options.With; nil makes random numbers.
+	Key *template.Template
 	// Rate is in records per second, at most MaxRate; 0 is as fast as the sink takes them.
 	Rate float64
+	// Shape replaces Rate, if it is not nil.
+	Shape shape.Shape
 	// Records ends the run after that many; each is then either accepted or failed. 0 is no limit.
 	Records int64
 	// Duration ends the run after that time. 0 is no limit.
 	Duration time.Duration
 	// Workers is the number of Puts at the same time; 0 is DefaultWorkers.
 	Workers int
+	// Batch is the most records that one Put gets; 0 is MaxBatch.
+	Batch int
 	// Seed decides all random choices.
 	Seed uint64
-	// Newline ends each record with a line feed.
-	Newline bool
+	// Newline ends each record with a line feed, Gzip packs each one on its own.
+	Newline, Gzip bool
+	// Bad says how many records are spoiled on purpose. OnBad hears of each, from any worker; it may be nil.
+	Bad   spoil.Plan
+	OnBad func(Bad)
+	// Backfill and Replay are other sources of time and of records; both are nil as a rule. With a Replay the template
+	// is only good for keys.
+	Backfill *Backfill
+	Replay   *Replay
 	// Drain is how long the Puts in flight may go on after the run's context has ended; 0 is DefaultDrain.
 	Drain time.Duration
 	// Logger gets the first failure; nil logs nothing.
@@ -92,6 +108,10 @@ type Producer struct {
 	config Config
 	sink   Sink
 	counts counts
+	// load is what the run should do now; whoever changes it puts another one there.
+	load atomic.Pointer[load]
+	// spoils tells that some records are to be bad.
+	spoils bool
 }
 
 // New checks the configuration. It starts nothing.
@@ -103,9 +123,18 @@ func New(config Config, sink Sink) (*Producer, error) {
 		return nil, errors.New("configure the producer: it needs a sink")
 	case !(config.Rate >= 0 && config.Rate <= MaxRate):
 		return nil, fmt.Errorf("configure the producer: the rate is %g records a second, it must be from 0 to %d", config.Rate, MaxRate)
-	case config.Records < 0 || config.Duration < 0 || config.Workers < 0 || config.Drain < 0:
-		return nil, errors.New("configure the producer: records, duration, workers and drain must not be negative")
+	case config.Records < 0 || config.Duration < 0 || config.Workers < 0 || config.Drain < 0 || config.Batch < 0:
+		return nil, errors.New("configure the producer: records, duration, workers, batch and drain must not be negative")
+	case config.Backfill != nil && config.Shape == nil && config.Rate == 0:
+		return nil, errors.New("configure the producer: a backfill needs a rate, in records per simulated second")
+	case config.Replay != nil && (config.Backfill != nil || config.Bad.Any(spoil.Late, spoil.OutOfOrder, spoil.Duplicate)):
+		return nil, errors.New("configure the producer: a replay has its own times and order: it goes with no backfill, and with no late, out-of-order or duplicate records")
+	case config.Replay != nil && config.Replay.timed() && !(config.Replay.Speed > 0):
+		return nil, errors.New("configure the producer: the speed of a replay must be above 0")
 	}
+	p := &Producer{sink: sink, spoils: config.Bad.Any(spoil.Malformed, spoil.Missing, spoil.WrongType, spoil.Late, spoil.OutOfOrder, spoil.Duplicate, spoil.Oversize)}
+	p.load.Store(firstLoad(config))
+	config.Batch = cmp.Or(config.Batch, MaxBatch)
 	if config.Workers == 0 {
 		config.Workers = DefaultWorkers
 	}
@@ -115,8 +144,43 @@ func New(config Config, sink Sink) (*Producer, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Producer{config: config, sink: sink}, nil
+	p.config = config
+	return p, nil
 }
+
+func firstLoad(c Config) *load {
+	l := &load{shape: c.Shape, scale: 1, since: time.Now(), unlimited: c.Shape == nil && c.Rate == 0}
+	if c.Shape == nil {
+		l.shape = shape.Constant(c.Rate)
+	}
+	if c.Backfill != nil {
+		l.since = c.Backfill.From
+	}
+	return l
+}
+
+// SetRate makes the load constant from now on: records per second, 0 is as fast as the sink takes them.
+func (p *Producer) SetRate(rate float64) error {
+	if !(rate >= 0 && rate <= MaxRate) {
+		return fmt.Errorf("change the rate to %g records a second: it must be from 0 to %d", rate, MaxRate)
+	}
+	now := time.Now()
+	p.load.Store(&load{shape: shape.Constant(rate), scale: 1, since: now, from: now, unlimited: rate == 0})
+	return nil
+}
+
+// Scale makes the load that much larger or smaller from now on, and keeps its shape. It does nothing to a run without
+// a rate.
+func (p *Producer) Scale(factor float64) {
+	l := *p.load.Load()
+	if scale := l.scale * factor; scale > 1e-9 && scale < 1e9 {
+		l.scale, l.from = scale, time.Now()
+		p.load.Store(&l)
+	}
+}
+
+// Target is the rate that the load asks for now; 0 is no limit.
+func (p *Producer) Target() float64 { return p.load.Load().rate(time.Now()) }
 
 // Run produces until the configured number or duration is reached, the sink fails or ctx ends, waits for what is in
 // flight, and returns the final counts. The error is nil only if the run reached its configured end; failed records
@@ -133,7 +197,13 @@ func Run(ctx context.Context, config Config, sink Sink) (Stats, error) {
 
 // Run is [Run] for a producer that is watched by Stats meanwhile. Call it once.
 func (p *Producer) Run(ctx context.Context) (Stats, error) {
-	p.counts.start(time.Now())
+	began := time.Now()
+	p.counts.start(began)
+	if p.config.Backfill == nil {
+		l := *p.load.Load()
+		l.since = began
+		p.load.Store(&l)
+	}
 
 	putting, stopPutting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPutting()
@@ -151,11 +221,11 @@ func (p *Producer) Run(ctx context.Context) (Stats, error) {
 		}
 	})
 
-	making, stopMaking := p.untilEnd(ctx)
+	making, stopMaking := p.untilEnd(ctx, began)
 	defer stopMaking()
-	p.hand(making, failed.Done(), jobs)
+	feedErr := p.newFeed(making, ctx, began, failed.Done(), jobs).run()
 	close(jobs)
-	err := workers.Wait()
+	err := errors.Join(workers.Wait(), feedErr)
 	close(done)
 	drain.Wait()
 	p.counts.stop(time.Now())
@@ -177,74 +247,27 @@ func waitFor[E any](event <-chan E, end <-chan struct{}) bool {
 }
 
 // untilEnd is the context in which records are made: it ends with the run's duration.
-func (p *Producer) untilEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+func (p *Producer) untilEnd(ctx context.Context, began time.Time) (context.Context, context.CancelFunc) {
 	if p.config.Duration > 0 {
-		return context.WithTimeout(ctx, p.config.Duration)
+		return context.WithDeadline(ctx, began.Add(p.config.Duration))
 	}
 	return context.WithCancel(ctx)
 }
 
-// complete tells whether all configured records were attempted.
+// complete tells whether all configured records were attempted, or all that there were.
 func (p *Producer) complete() bool {
-	return p.config.Records > 0 && p.counts.attempted.Load() >= p.config.Records
-}
-
-// job is a number of records to make, by the index of the first.
-type job struct {
-	first int64
-	count int
-}
-
-// hand gives the workers their jobs until the run's number is reached, ctx ends or a worker has failed.
-func (p *Producer) hand(ctx context.Context, failed <-chan struct{}, jobs chan<- job) {
-	pace := newPace(p.config.Rate, time.Now())
-	ticker := time.NewTicker(Tick)
-	defer ticker.Stop()
-	next, left := int64(0), p.config.Records
-	if left == 0 {
-		left = math.MaxInt64
-	}
-	for left > 0 {
-		due := int64(MaxBatch)
-		if p.config.Rate > 0 {
-			select {
-			case <-ticker.C:
-			case <-failed:
-				return
-			case <-ctx.Done():
-				return
-			}
-			made, missed := pace.due(time.Now())
-			p.counts.missed.Add(missed)
-			due = made
-		}
-		due = min(due, left)
-		left -= due
-		for due > 0 {
-			j := job{first: next, count: int(min(due, MaxBatch))}
-			select {
-			case jobs <- j:
-			case <-failed:
-				return
-			case <-ctx.Done():
-				return
-			}
-			next += int64(j.count)
-			due -= int64(j.count)
-		}
-	}
+	return p.counts.complete.Load() || p.config.Records > 0 && p.counts.attempted.Load() >= p.config.Records
 }
 
 // work does jobs until there are no more. It stops early if the sink fails.
 func (p *Producer) work(ctx context.Context, jobs <-chan job) error {
-	b := batch{template: p.config.Template, newline: p.config.Newline, seed: p.config.Seed}
-	b.random = rand.New(&b.source)
+	b := p.newBatch()
 	for j := range jobs {
-		for i := range int64(j.count) {
-			if err := b.add(j.first + i); err != nil {
-				return fmt.Errorf("produce records: %w", err)
+		for k := range j.count {
+			if err := b.add(&j, k); err != nil {
+				return fmt.Errorf("produce record %d: %w", j.first+int64(k), err)
 			}
-			if len(b.data) < batchBytes && i+1 < int64(j.count) {
+			if len(b.data) < batchBytes && k+1 < j.count {
 				continue
 			}
 			if err := p.put(ctx, b.entries()); err != nil {
@@ -259,7 +282,9 @@ func (p *Producer) work(ctx context.Context, jobs <-chan job) error {
 // put hands one batch over and counts what became of it.
 func (p *Producer) put(ctx context.Context, entries []record.Entry) error {
 	p.counts.attempted.Add(int64(len(entries)))
+	began := time.Now()
 	result, err := p.sink.Put(ctx, entries)
+	p.counts.puts.add(time.Since(began))
 	if first := p.counts.add(result); first {
 		p.config.Logger.Warn("records failed", "count", result.Failed, "reason", result.Reason)
 	}
@@ -267,59 +292,4 @@ func (p *Producer) put(ctx context.Context, entries []record.Entry) error {
 		return fmt.Errorf("produce records: %w", err)
 	}
 	return nil
-}
-
-// batch makes the records of one Put in buffers that it uses again.
-type batch struct {
-	template *template.Template
-	newline  bool
-	seed     uint64
-	source   rand.PCG
-	random   *rand.Rand
-
-	data, keys       []byte
-	dataEnd, keysEnd []int
-	made             []record.Entry
-}
-
-// add makes record i.
-func (b *batch) add(i int64) error {
-	// Neighbouring indexes start far apart in the generator's sequence.
-	b.source.Seed(b.seed, mix(uint64(i)))
-	data, err := b.template.Append(b.data, b.random)
-	if err != nil {
-		return err
-	}
-	if b.newline {
-		data = append(data, '\n')
-	}
-	b.data = data
-	b.keys = strconv.AppendUint(b.keys, b.random.Uint64N(1e10), 10)
-	b.dataEnd = append(b.dataEnd, len(b.data))
-	b.keysEnd = append(b.keysEnd, len(b.keys))
-	return nil
-}
-
-// entries are the records made since the last reset. They are valid until the next one.
-func (b *batch) entries() []record.Entry {
-	keys := string(b.keys)
-	data, key := 0, 0
-	for i, end := range b.dataEnd {
-		b.made = append(b.made, record.Entry{PartitionKey: keys[key:b.keysEnd[i]], Data: b.data[data:end:end]})
-		data, key = end, b.keysEnd[i]
-	}
-	return b.made
-}
-
-func (b *batch) reset() {
-	b.data, b.keys, b.made = b.data[:0], b.keys[:0], b.made[:0]
-	b.dataEnd, b.keysEnd = b.dataEnd[:0], b.keysEnd[:0]
-}
-
-// mix spreads an index over 64 bits (the finalizer of SplitMix64).
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -120,7 +120,7 @@ func TestEvenPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &memory{}
 		start := time.Now()
-		stats, err := Run(t.Context(), Config{Template: sensor(t), Rate: 1000, Duration: 10*time.Second + time.Millisecond}, sink)
+		stats, err := Run(t.Context(), Config{Template: sensor(t), Rate: 1000, Duration: 10 * time.Second}, sink)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestFailedRecordsAreCounted(t *testing.T) {
 }
 
 func TestNewlineAndLargeRecords(t *testing.T) {
-	tpl, err := template.Compile("{{random.alphaNumeric(1000000)}}")
+	tpl, err := template.Compile("{{internet.password(1000000)}}")
 	if err != nil {
 		t.Fatal(err)
 	}

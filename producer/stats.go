@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/snowstream/snowstream/producer/spoil"
 )
 
 // Stats are the counts of a run, so far or at its end. In flight is Attempted - Accepted - Failed.
@@ -21,6 +23,12 @@ type Stats struct {
 	Failure error `json:"-"`
 	// Missed records were never made: the rate asked for them while the sink was too slow.
 	Missed int64 `json:"missed"`
+	// Bad counts the records that were spoiled on purpose, by kind.
+	Bad map[string]int64 `json:"bad,omitempty"`
+	// PutP50 and PutP99 are quantiles of the time from handing a batch over until the fate of each of its records is
+	// known, retries included; exact to 1/16.
+	PutP50 time.Duration `json:"put_p50_ns"`
+	PutP99 time.Duration `json:"put_p99_ns"`
 	// Elapsed is the time since the start, until the end if there was one.
 	Elapsed time.Duration `json:"elapsed_ns"`
 }
@@ -47,6 +55,16 @@ func (p *Producer) Stats() Stats {
 		// Read last, so that what is in flight never comes out negative.
 		Attempted: c.attempted.Load(),
 	}
+	for kind := range c.bad {
+		if n := c.bad[kind].Load(); n > 0 {
+			if s.Bad == nil {
+				s.Bad = map[string]int64{}
+			}
+			s.Bad[spoil.Kind(kind).String()] = n
+		}
+	}
+	q := c.puts.quantiles(0.5, 0.99)
+	s.PutP50, s.PutP99 = q[0], q[1]
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.Failure = c.failure
@@ -63,6 +81,11 @@ func (p *Producer) Stats() Stats {
 // counts are written by the workers and read by anyone.
 type counts struct {
 	attempted, accepted, bytes, throttled, retried, failed, missed atomic.Int64
+
+	bad  [spoil.Kinds]atomic.Int64
+	puts histogram
+	// complete is set when the source had no more records.
+	complete atomic.Bool
 
 	mu             sync.Mutex
 	failure        error

@@ -3,38 +3,57 @@ package template
 import (
 	"errors"
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 )
 
-func addressMethods() map[string]maker {
+func addressMethods() map[string]prepare {
 	space := literal(" ")
 	first, last := pick(firstNames()), pick(lastNames())
+	prefix := pick(strings.Fields("North East West South New Lake Port"))
+	suffix := pick(strings.Fields("bridge bury field ford ham haven port side ton town view ville"))
+	secondary := oneOf(pattern("Apt. ###", false), pattern("Suite ###", false))
 	street := sequence(oneOf(first, last), space, pick(streetSuffixes()))
-	return map[string]maker{
+	return map[string]prepare{
 		"zipCode": func(arg value) (emit, error) {
 			if arg.kind == kindUndefined {
 				return oneOf(pattern("#####", true), pattern("#####-####", true)), nil
 			}
-			return pattern(format(arg), true), nil
+			return patternMethod(arg, true)
 		},
-		"city":             plain(pick(cities())),
-		"cityPrefix":       plain(pick(strings.Fields("North East West South New Lake Port"))),
-		"citySuffix":       plain(pick(strings.Fields("bridge bury field ford ham haven port side ton town view ville"))),
-		"streetName":       plain(street),
-		"streetAddress":    plain(oneOf(sequence(pattern("##### ", false), street), sequence(pattern("#### ", false), street), sequence(pattern("### ", false), street))),
+		"city": choose([]emit{
+			sequence(prefix, space, first, suffix), sequence(prefix, space, first), sequence(first, suffix), sequence(last, suffix),
+		}),
+		"cityPrefix": plain(prefix),
+		"citySuffix": plain(suffix),
+		"streetName": plain(street),
+		"streetAddress": func(arg value) (emit, error) {
+			address := sequence(oneOf(pattern("##### ", false), pattern("#### ", false), pattern("### ", false)), street)
+			if arg.truthy() {
+				return sequence(address, space, secondary), nil
+			}
+			return address, nil
+		},
+		"streetPrefix":     plain(pick([]string{"a", "b", "c"})), // English has none, so this is arrayElement's default
 		"streetSuffix":     plain(pick(streetSuffixes())),
-		"secondaryAddress": plain(oneOf(pattern("Apt. ###", false), pattern("Suite ###", false))),
+		"secondaryAddress": plain(secondary),
 		"county":           plain(pick(counties())),
 		"country":          plain(pick(countries())),
 		"countryCode":      plain(pick(countryCodes())),
 		"state":            plain(pick(states())),
 		"stateAbbr":        plain(pick(stateCodes())),
-		"latitude":         plain(fixed(-90, 90, 4)),
-		"longitude":        plain(fixed(-180, 180, 4)),
+		"latitude":         plain(degrees(90)),
+		"longitude":        plain(degrees(180)),
 
 		"nearbyGPSCoordinate": nearby,
+	}
+}
+
+// degrees gives an angle from -most to most with four decimals.
+func degrees(most int) emit {
+	return func(dst []byte, r *source) []byte {
+		n := between(r, -most*10000, most*10000)
+		return strconv.AppendFloat(dst, float64(n)/10000, 'f', 4, 64)
 	}
 }
 
@@ -52,7 +71,7 @@ func nearby(arg value) (emit, error) {
 	angle := distance / earthRadius
 	latitude := centre.items[0].toNumber() * math.Pi / 180
 	longitude := centre.items[1].toNumber() * math.Pi / 180
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		bearing := r.Float64() * 2 * math.Pi
 		lat := math.Asin(math.Sin(latitude)*math.Cos(angle) + math.Cos(latitude)*math.Sin(angle)*math.Cos(bearing))
 		long := longitude + math.Atan2(math.Sin(bearing)*math.Sin(angle)*math.Cos(latitude),

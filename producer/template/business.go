@@ -2,12 +2,11 @@ package template
 
 import (
 	"math"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 )
 
-func companyMethods() map[string]maker {
+func companyMethods() map[string]prepare {
 	space, last := literal(" "), pick(lastNames())
 	suffixes := []string{"Inc", "and Sons", "LLC", "Group"}
 	forms := []emit{
@@ -17,12 +16,12 @@ func companyMethods() map[string]maker {
 	}
 	descriptor, noun := pick(descriptors()), pick(nouns())
 	adjective, buzz := pick(adjectives()), pick(verbs())
-	return map[string]maker{
+	return map[string]prepare{
 		"suffixes":              plain(literal(strings.Join(suffixes, ","))),
 		"companyName":           choose(forms),
 		"companySuffix":         plain(pick(suffixes)),
 		"catchPhrase":           plain(sequence(adjective, space, descriptor, space, noun)),
-		"bs":                    plain(sequence(buzz, space, adjective, space, noun)),
+		"bs":                    plain(sequence(adjective, space, buzz, space, noun)),
 		"catchPhraseAdjective":  plain(adjective),
 		"catchPhraseDescriptor": plain(descriptor),
 		"catchPhraseNoun":       plain(noun),
@@ -32,23 +31,28 @@ func companyMethods() map[string]maker {
 	}
 }
 
-// choose is a method whose argument is the index of a form; without one, any form is taken.
-func choose(forms []emit) maker {
+// choose is a method whose argument is the index of a form; without a number, any form is taken.
+func choose(forms []emit) prepare {
 	return func(arg value) (emit, error) {
-		if arg.kind == kindUndefined {
+		if arg.kind != kindNumber {
 			return oneOf(forms...), nil
 		}
-		if n := arg.toNumber(); n >= 0 && n < float64(len(forms)) && n == math.Trunc(n) {
+		if n := arg.num; n >= 0 && n < float64(len(forms)) && n == math.Trunc(n) {
 			return forms[int(n)], nil
 		}
-		return literal("string parameter is required!"), nil
+		return literal(emptyRecord), nil // as of any empty text
 	}
 }
 
-func financeMethods() map[string]maker {
-	return map[string]maker{
-		"account":         digitsMethod(8),
-		"mask":            digitsMethod(4),
+func financeMethods() map[string]prepare {
+	return map[string]prepare{
+		"account": digitsMethod(8),
+		"mask": func(arg value) (emit, error) {
+			if arg.toNumber() == 0 {
+				arg = value{}
+			}
+			return digitsMethod(4)(arg)
+		},
 		"accountName":     plain(pick(strings.Split("Checking Account,Savings Account,Home Loan Account,Credit Card Account,Investment Account", ","))),
 		"amount":          amount,
 		"transactionType": plain(pick([]string{"deposit", "withdrawal", "payment", "invoice"})),
@@ -61,29 +65,37 @@ func financeMethods() map[string]maker {
 }
 
 // digitsMethod gives as many digits as the argument says.
-func digitsMethod(otherwise int) maker {
+func digitsMethod(otherwise int) prepare {
 	return func(arg value) (emit, error) {
-		n, err := count(arg, otherwise)
+		n, err := countOr(arg, otherwise)
 		return runes(digits, n), err
 	}
 }
 
 // amount is a whole number up to 1000 with two zero decimals; its one argument is the least, not the greatest.
 func amount(arg value) (emit, error) {
-	low := arg.orElse(0).toNumber()
-	return func(dst []byte, r *rand.Rand) []byte {
+	low := 0.0
+	if arg.truthy() {
+		low = arg.toNumber()
+	}
+	return func(dst []byte, r *source) []byte {
 		return strconv.AppendFloat(dst, math.Floor(r.Float64()*(1001-low)+low), 'f', 2, 64)
 	}, nil
 }
 
-func commerceMethods() map[string]maker {
+func commerceMethods() map[string]prepare {
 	space := literal(" ")
 	adjective, product := pick(capitalised(adjectives())), pick(capitalised(nouns()))
 	material := pick(strings.Fields("Cotton Steel Granite Rubber Metal Wooden Plastic Glass"))
-	return map[string]maker{
-		"color":            plain(pick(strings.Fields("amber black blue bronze brown cyan gold gray green indigo ivory lime magenta olive orange pink red silver teal violet white yellow"))),
-		"department":       plain(pick(strings.Fields("Books Electronics Garden Grocery Health Music Outdoors Shoes Sports Tools Toys"))),
-		"price":            amount,
+	return map[string]prepare{
+		"color":      plain(pick(strings.Fields("amber black blue bronze brown cyan gold gray green indigo ivory lime magenta olive orange pink red silver teal violet white yellow"))),
+		"department": plain(pick(strings.Fields("Books Electronics Garden Grocery Health Music Outdoors Shoes Sports Tools Toys"))),
+		"price": func(arg value) (emit, error) {
+			if arg.toNumber() < 0 {
+				return literal("0"), nil
+			}
+			return amount(arg)
+		},
 		"productName":      plain(sequence(adjective, space, material, space, product)),
 		"productAdjective": plain(adjective),
 		"productMaterial":  plain(material),
@@ -91,36 +103,63 @@ func commerceMethods() map[string]maker {
 	}
 }
 
-func hackerMethods() map[string]maker {
+func hackerMethods() map[string]prepare {
 	abbreviation := pick(strings.Fields("TCP HTTP SQL RAM GB CSS AI SSD SSL JSON XML API"))
 	adjective, noun, verb := pick(adjectives()), pick(nouns()), pick(verbs())
-	return map[string]maker{
+	ingverb := pick(strings.Fields("backing booting deploying detecting filtering indexing launching locking mapping parsing packing sorting"))
+	return map[string]prepare{
 		"abbreviation": plain(abbreviation),
 		"adjective":    plain(adjective),
 		"noun":         plain(noun),
 		"verb":         plain(verb),
-		"ingverb":      plain(sequence(verb, literal("ing"))),
-		"phrase": plain(sequence(literal("We "), verb, literal(" the "), adjective, literal(" "), abbreviation, literal(" "), noun,
-			literal(", then "), verb, literal(" its "), noun, literal("!"))),
+		"ingverb":      plain(ingverb),
+		"phrase": plain(oneOf(
+			sequence(literal("We "), verb, literal(" the "), adjective, literal(" "), abbreviation, literal(" "), noun,
+				literal(", then "), verb, literal(" its "), noun, literal("!")),
+			sequence(ingverb, literal(" the "), noun, literal(" is not enough, try to "), verb, literal(" the "), abbreviation,
+				literal(" "), noun, literal("!")),
+		)),
 	}
 }
 
-func phoneMethods() map[string]maker {
-	formats := strings.Split("###-###-####,(###) ###-####,1-###-###-####,###.###.####,###-###-#### x###,(###) ###-#### x###", ",")
-	var forms []emit
-	for _, f := range formats {
-		forms = append(forms, pattern(f, false))
+func phoneMethods() map[string]prepare {
+	formats := phoneFormats()
+	anyNumber := make([]emit, len(formats))
+	for i, f := range formats {
+		anyNumber[i] = pattern(f, false)
 	}
-	return map[string]maker{
+	return map[string]prepare{
 		"phoneNumber": func(arg value) (emit, error) {
-			if arg.kind == kindUndefined {
-				return oneOf(forms...), nil
+			if !arg.truthy() {
+				return oneOf(anyNumber...), nil
 			}
-			return pattern(format(arg), false), nil
+			return patternMethod(arg, false)
 		},
-		"phoneNumberFormat": func(arg value) (emit, error) { return choose(forms)(arg.orElse(0)) },
-		"phoneFormats":      plain(pick(formats)),
+		"phoneNumberFormat": func(arg value) (emit, error) {
+			if !arg.truthy() {
+				return anyNumber[0], nil
+			}
+			for i := range formats {
+				if arg.text() == strconv.Itoa(i) {
+					return anyNumber[i], nil
+				}
+			}
+			return literal(""), nil
+		},
+		"phoneFormats": plain(pick(formats)),
 	}
+}
+
+// phoneFormats are the four American ways to write a number, twice, and then with extensions of three to five digits.
+// Templates name them by index.
+func phoneFormats() []string {
+	var formats []string
+	for _, extension := range []string{"", "", " x###", " x####", " x#####"} {
+		for _, form := range []string{"###-###-####", "(###) ###-####", "1-###-###-####", "###.###.####"} {
+			formats = append(formats, form+extension)
+		}
+	}
+	return formats
 }
 
 // capitalised gives each word a capital first letter.

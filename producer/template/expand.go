@@ -2,7 +2,6 @@ package template
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 )
 
@@ -15,7 +14,7 @@ const (
 
 // expand makes a record exactly as the KDG does: it replaces the first tag, and starts over with the new text, until
 // there is no tag left.
-func (t *Template) expand(r *rand.Rand) (string, error) {
+func (t *Template) expand(s *source) (string, error) {
 	record := t.text
 	for step := 0; ; step++ {
 		if record == "" {
@@ -25,14 +24,14 @@ func (t *Template) expand(r *rand.Rand) (string, error) {
 			return "", fmt.Errorf("make a record: a result brings new tags without end (stopped after %d steps at %d bytes); "+
 				"look for {{ or $ inside an argument", step, len(record))
 		}
-		tag, found, err := nextTag(record, 0, t.table)
+		tag, found, err := t.language.nextTag(record, 0)
 		if err != nil {
 			return "", fmt.Errorf("make a record: a result brings a tag that fails: %w", err)
 		}
 		if !found {
 			return record, nil
 		}
-		record = replace(record, tag.start, tag.end, string(tag.value(nil, r)))
+		record = replace(record, tag.start, tag.end, string(tag.value(nil, s)))
 	}
 }
 

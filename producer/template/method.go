@@ -2,52 +2,36 @@ package template
 
 import (
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 )
 
-// kdgMethods names all methods of the KDG: faker 3.1.0's and its own. Those without a maker in methods are refused
-// as not supported yet, so that they are never taken for a misspelling.
-const kdgMethods = `
-random number arrayElement weightedArrayElement objectElement uuid boolean word words image locale alphaNumeric
-helpers randomize slugify replaceSymbolWithNumber replaceSymbols shuffle mustache createCard contextualCard userCard createTransaction
-name firstName lastName findName jobTitle prefix suffix title jobDescriptor jobArea jobType
-address zipCode city cityPrefix citySuffix streetName streetAddress streetSuffix streetPrefix secondaryAddress county country countryCode state stateAbbr latitude longitude nearbyGPSCoordinate
-company suffixes companyName companySuffix catchPhrase bs catchPhraseAdjective catchPhraseDescriptor catchPhraseNoun bsAdjective bsBuzz bsNoun
-finance account accountName mask amount transactionType currencyCode currencyName currencySymbol bitcoinAddress
-image image avatar imageUrl abstract animals business cats city food nightlife fashion people nature sports technics transport
-lorem word words sentence sentences paragraph paragraphs text lines
-hacker abbreviation adjective noun verb ingverb phrase
-internet avatar email exampleEmail session userName protocol url domainName domainSuffix domainWord ip userAgent color mac password
-phone phoneNumber phoneNumberFormat phoneFormats
-date past future between recent month weekday now utc simTime
-commerce color department productName price productAdjective productMaterial product
-system fileName commonFileName mimeType commonFileType commonFileExt fileType fileExt directoryPath filePath semver`
-
-// knownMethods lists the methods of each module of the KDG.
-func knownMethods() map[string][]string {
+// names lists the methods of each module.
+func (l *language) names() map[string][]string {
 	known := map[string][]string{}
-	for line := range strings.Lines(strings.TrimSpace(kdgMethods)) {
-		words := strings.Fields(line)
-		known[words[0]] = words[1:]
+	for name := range l.methods {
+		module, method, _ := strings.Cut(name, ".")
+		known[module] = append(known[module], method)
+	}
+	for _, names := range known {
+		slices.Sort(names)
 	}
 	return known
 }
 
 func moduleNames(known map[string][]string) []string { return slices.Sorted(maps.Keys(known)) }
 
-// methods is the table of what is supported, by module.method.
-func methods() map[string]maker {
-	table := map[string]maker{}
-	for module, entries := range map[string]map[string]maker{
+// methods is the table of the KDG's methods, by module.method.
+func methods(simulated bool) map[string]prepare {
+	table := map[string]prepare{}
+	for module, entries := range map[string]map[string]prepare{
 		"random":   randomMethods(),
 		"helpers":  symbolMethods(),
 		"name":     nameMethods(),
 		"address":  addressMethods(),
 		"internet": internetMethods(),
 		"lorem":    loremMethods(),
-		"date":     dateMethods(),
+		"date":     dateMethods(simulated),
 		"system":   systemMethods(),
 		"company":  companyMethods(),
 		"finance":  financeMethods(),
@@ -64,11 +48,11 @@ func methods() map[string]maker {
 }
 
 // plain is a method that takes no notice of an argument.
-func plain(e emit) maker { return func(value) (emit, error) { return e, nil } }
+func plain(e emit) prepare { return func(value) (emit, error) { return e, nil } }
 
 // literal always gives the same text.
 func literal(text string) emit {
-	return func(dst []byte, _ *rand.Rand) []byte { return append(dst, text...) }
+	return func(dst []byte, _ *source) []byte { return append(dst, text...) }
 }
 
 // pick gives one of the choices, each as often as the others.
@@ -76,17 +60,17 @@ func pick(choices []string) emit {
 	if len(choices) == 0 {
 		return literal("undefined")
 	}
-	return func(dst []byte, r *rand.Rand) []byte { return append(dst, choices[r.IntN(len(choices))]...) }
+	return func(dst []byte, r *source) []byte { return append(dst, choices[r.IntN(len(choices))]...) }
 }
 
 // oneOf gives the result of one of the parts, each as often as the others.
 func oneOf(parts ...emit) emit {
-	return func(dst []byte, r *rand.Rand) []byte { return parts[r.IntN(len(parts))](dst, r) }
+	return func(dst []byte, r *source) []byte { return parts[r.IntN(len(parts))](dst, r) }
 }
 
 // sequence gives the results of all parts, one after the other.
 func sequence(parts ...emit) emit {
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		for _, part := range parts {
 			dst = part(dst, r)
 		}
@@ -97,7 +81,7 @@ func sequence(parts ...emit) emit {
 // list gives from low to high results of a part, with a separator between them. It stops soon after the length at
 // which Append refuses the record anyway, so that no argument can fill the memory.
 func list(part emit, low, high int, separator string) emit {
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		start := len(dst)
 		for i := range between(r, low, high) {
 			if len(dst)-start > MaxRecord {
@@ -114,7 +98,7 @@ func list(part emit, low, high int, separator string) emit {
 
 // runes gives n characters of an alphabet of single bytes.
 func runes(alphabet string, n int) emit {
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		for range n {
 			dst = append(dst, alphabet[r.IntN(len(alphabet))])
 		}

@@ -1,18 +1,19 @@
 package template
 
-func nameMethods() map[string]maker {
+func nameMethods() map[string]prepare {
 	first, last := pick(firstNames()), pick(lastNames())
 	space := literal(" ")
 	prefix, suffix := pick(namePrefixes()), pick(nameSuffixes())
-	full := sequence(first, space, last)
 	descriptor, area, job := pick(jobDescriptors()), pick(areas()), pick(jobTypes())
 	title := sequence(descriptor, space, area, space, job)
-	return map[string]maker{
+	return map[string]prepare{
 		"firstName": plain(first),
 		"lastName":  plain(last),
-		// Two in nine are decorated, one in front and one behind.
-		"findName": plain(oneOf(sequence(prefix, space, full), sequence(full, space, suffix),
-			full, full, full, full, full, full, full)),
+		"findName": func(arg value) (emit, error) {
+			full := sequence(orText(arg, first), space, last)
+			// Two in nine are decorated, one in front and one behind.
+			return oneOf(sequence(prefix, space, full), sequence(full, space, suffix), full, full, full, full, full, full, full), nil
+		},
 		"prefix":        plain(prefix),
 		"suffix":        plain(suffix),
 		"title":         plain(title),
@@ -21,4 +22,12 @@ func nameMethods() map[string]maker {
 		"jobArea":       plain(area),
 		"jobType":       plain(job),
 	}
+}
+
+// orText is the argument's text, or else a part if the argument is nothing, 0 or false.
+func orText(arg value, otherwise emit) emit {
+	if arg.truthy() {
+		return literal(arg.text())
+	}
+	return otherwise
 }

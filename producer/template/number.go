@@ -3,7 +3,6 @@ package template
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strconv"
 )
 
@@ -38,7 +37,7 @@ func appendNumber(dst []byte, f float64) []byte {
 // numberMethod is random.number. The greatest value is included only if max is not negative, and a precision such as
 // 0.1 shows the noise of binary fractions: both are the KDG's ways.
 func numberMethod(arg value) (emit, error) {
-	if arg.kind == kindText || arg.kind == kindBoolean && arg.yes {
+	if (arg.kind == kindText || arg.kind == kindBoolean) && arg.truthy() {
 		return literal("NaN"), nil // JavaScript gives such an argument no fields
 	}
 	if arg.kind == kindNumber {
@@ -59,11 +58,11 @@ func numbers(low, high, step float64) emit {
 	span := high - low
 	const exact = 1 << 53
 	if step == 1 && math.Abs(low) < exact && math.Abs(high) < exact {
-		return func(dst []byte, r *rand.Rand) []byte {
+		return func(dst []byte, r *source) []byte {
 			return strconv.AppendInt(dst, int64(math.Floor(r.Float64()*span+low)), 10)
 		}
 	}
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		return appendNumber(dst, step*math.Floor(r.Float64()*span+low))
 	}
 }
@@ -82,5 +81,13 @@ func count(arg value, otherwise int) (int, error) {
 	}
 }
 
+// countOr is count with a default for nothing, 0 and false.
+func countOr(arg value, otherwise int) (int, error) {
+	if !arg.truthy() {
+		return otherwise, nil
+	}
+	return count(arg, otherwise)
+}
+
 // between is a random whole number from low to high, both included.
-func between(r *rand.Rand, low, high int) int { return low + r.IntN(high-low+1) }
+func between(r *source, low, high int) int { return low + r.IntN(high-low+1) }

@@ -4,15 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 )
 
 // emit appends one result of a method as text.
-type emit func(dst []byte, r *rand.Rand) []byte
+type emit func(dst []byte, r *source) []byte
 
-// maker prepares a method for the argument that its tag gives, or says why the argument cannot work.
-type maker func(arg value) (emit, error)
+// prepare prepares a method for the argument that its tag gives, or says why the argument cannot work.
+type prepare func(arg value) (emit, error)
+
+// invalidModule is how the KDG starts its most frequent error.
+const invalidModule = "Invalid module: "
 
 // tag is one {{module.method(argument)}} of a text.
 type tag struct {
@@ -30,21 +32,26 @@ type tag struct {
 //
 // The KDG's own reading comes first: whatever it understands means that. Only where it would fail, the reading of
 // lenient counts. After an error the tag says where it starts.
-func nextTag(text string, from int, table map[string]maker) (t tag, found bool, err error) {
+//
+// A strict language fails, as the KDG does, on a }} that stands before the tag.
+func (l *language) nextTag(text string, from int) (t tag, found bool, err error) {
 	open := strings.Index(text[from:], "{{")
 	if open < 0 {
 		return tag{}, false, nil
 	}
 	start := from + open
+	if l.strict && strings.Contains(text[from:start], "}}") {
+		return tag{start: start}, false, fmt.Errorf("%s; the KDG fails on }} before a tag", invalidModule)
+	}
 	t, ok := strict(text, start)
 	if !ok {
 		return tag{}, false, nil
 	}
-	method, err := lookUp(t.name, table)
-	if err != nil {
+	method, err := l.lookUp(t.name)
+	if err != nil && !l.strict {
 		if other, ok := lenient(text, start); ok {
 			t = other
-			method, err = lookUp(t.name, table)
+			method, err = l.lookUp(t.name)
 		}
 	}
 	if err != nil {
@@ -54,8 +61,16 @@ func nextTag(text string, from int, table map[string]maker) (t tag, found bool, 
 		return t, false, err
 	}
 	t.arg, _ = parseArgument(t.raw)
+	id := t.name + "\x00" + t.raw
+	if known, ok := l.compiled[id]; ok {
+		t.value = known
+		return t, true, nil
+	}
 	if t.value, err = method(t.arg); err != nil {
 		return t, false, fmt.Errorf("%s: %w", t.name, err)
+	}
+	if !l.sealed {
+		l.compiled[id] = t.value
 	}
 	return t, true, nil
 }
@@ -145,37 +160,17 @@ func isNameByte(b byte) bool {
 }
 
 // lookUp finds a method by its name. The first words of its errors are the KDG's.
-func lookUp(name string, table map[string]maker) (maker, error) {
-	if m, ok := table[name]; ok {
+func (l *language) lookUp(name string) (prepare, error) {
+	if m, ok := l.methods[name]; ok {
 		return m, nil
 	}
 	module, method, dotted := strings.Cut(name, ".")
-	known := knownMethods()
+	known := l.names()
 	if len(known[module]) == 0 {
-		return nil, errors.New("Invalid module: " + shorten(module) + meant(module, moduleNames(known)))
+		return nil, errors.New(invalidModule + shorten(module) + meant(module, moduleNames(known)))
 	}
 	if !dotted {
 		method = "undefined"
 	}
-	for _, k := range known[module] {
-		if k == method {
-			return nil, fmt.Errorf("method %s of the Kinesis Data Generator is not supported yet", name)
-		}
-	}
 	return nil, errors.New("Invalid method: " + module + "." + shorten(method) + meant(method, known[module]))
-}
-
-// warnings names what works in this tag, but rarely as meant.
-func (t tag) warnings() []string {
-	var found []string
-	if t.raw == "" {
-		return nil
-	}
-	if _, isJSON := parseArgument(t.raw); !isJSON && t.name != "date.now" && t.name != "date.utc" {
-		found = append(found, "the argument of "+t.name+" is not JSON, so it counts as one piece of raw text")
-	}
-	if t.name == "random.number" && (t.arg.kind == kindText || t.arg.kind == kindBoolean && t.arg.yes) {
-		found = append(found, "random.number takes a number or an object with min, max and precision; this prints NaN")
-	}
-	return found
 }

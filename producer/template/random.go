@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
-	"math/rand/v2"
-	"strconv"
 )
 
 const (
@@ -14,20 +12,17 @@ const (
 	alphaNumeric = digits + "abcdefghijklmnopqrstuvwxyz"
 )
 
-func randomMethods() map[string]maker {
-	word := oneOf(pick(nouns()), pick(adjectives()), pick(cities()), pick(areas()))
-	return map[string]maker{
+func randomMethods() map[string]prepare {
+	word := oneOf(pick(nouns()), pick(adjectives()), pick(counties()), pick(areas()))
+	return map[string]prepare{
 		"number":               numberMethod,
 		"arrayElement":         arrayElement,
 		"weightedArrayElement": weightedArrayElement,
 		"objectElement":        objectElement,
 		"uuid":                 plain(uuid),
 		"boolean":              plain(pick([]string{"false", "true"})),
-		"alphaNumeric": func(arg value) (emit, error) {
-			n, err := count(arg, 1)
-			return runes(alphaNumeric, n), err
-		},
-		"word": plain(word),
+		"alphaNumeric":         plain(runes(alphaNumeric, 1)),
+		"word":                 plain(word),
 		"words": func(arg value) (emit, error) {
 			if arg.kind == kindUndefined {
 				return list(word, 1, 3, " "), nil
@@ -35,7 +30,7 @@ func randomMethods() map[string]maker {
 			n, err := count(arg, 0)
 			return list(word, n, n, " "), err
 		},
-		"image":  imageMethods()["image"],
+		"image":  plain(anyImage("640")),
 		"locale": plain(pick(locales())),
 	}
 }
@@ -72,7 +67,7 @@ func weightedArrayElement(arg value) (emit, error) {
 		running = math.Floor((running+w.num)*100+0.5) / 100
 		upTo = append(upTo, running)
 	}
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		at := r.Float64() * total
 		for i, limit := range upTo {
 			if at <= limit {
@@ -95,7 +90,7 @@ func objectElement(arg value) (emit, error) {
 }
 
 // uuid is a version 4 UUID.
-func uuid(dst []byte, r *rand.Rand) []byte {
+func uuid(dst []byte, r *source) []byte {
 	var b [16]byte
 	binary.LittleEndian.PutUint64(b[:8], r.Uint64())
 	binary.LittleEndian.PutUint64(b[8:], r.Uint64())
@@ -110,11 +105,4 @@ func uuid(dst []byte, r *rand.Rand) []byte {
 		dst = hex.AppendEncode(dst, b[start:end])
 	}
 	return dst
-}
-
-// fixed gives a number from low up to high with a fixed number of decimals.
-func fixed(low, high float64, decimals int) emit {
-	return func(dst []byte, r *rand.Rand) []byte {
-		return strconv.AppendFloat(dst, low+r.Float64()*(high-low), 'f', decimals, 64)
-	}
 }

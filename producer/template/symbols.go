@@ -2,7 +2,6 @@ package template
 
 import (
 	"errors"
-	"math/rand/v2"
 	"strings"
 )
 
@@ -10,33 +9,38 @@ const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // symbolMethods are those of the module helpers. Its cards and transactions are objects, which the KDG can print
 // only as [object Object].
-func symbolMethods() map[string]maker {
+func symbolMethods() map[string]prepare {
 	card := plain(literal("[object Object]"))
-	return map[string]maker{
+	return map[string]prepare{
 		"randomize":               arrayElement,
 		"slugify":                 slugifyMethod,
-		"replaceSymbolWithNumber": func(arg value) (emit, error) { return pattern(format(arg), false), nil },
-		"replaceSymbols":          func(arg value) (emit, error) { return pattern(format(arg), true), nil },
+		"replaceSymbolWithNumber": func(arg value) (emit, error) { return patternMethod(arg, false) },
+		"replaceSymbols":          func(arg value) (emit, error) { return patternMethod(arg, true) },
 		"shuffle":                 shuffle,
-		"mustache":                plain(literal("")),
-		"createCard":              card,
-		"contextualCard":          card,
-		"userCard":                card,
-		"createTransaction":       card,
+		"mustache": func(arg value) (emit, error) {
+			if arg.kind == kindUndefined {
+				return literal(""), nil
+			}
+			return literal(arg.text()), nil // there is never data to fill in
+		},
+		"createCard":        card,
+		"contextualCard":    card,
+		"userCard":          card,
+		"createTransaction": card,
 	}
 }
 
-// format is an argument that must be text to mean anything.
-func format(arg value) string {
-	if arg.kind != kindText {
-		return ""
+// patternMethod is pattern of an argument. What is no text has no characters and gives nothing.
+func patternMethod(arg value, letters bool) (emit, error) {
+	if arg.kind == kindArray && len(arg.items) > 0 {
+		return nil, errors.New("the argument must be a text, not an array")
 	}
-	return arg.str
+	return pattern(arg.str, letters), nil
 }
 
 // pattern puts a digit for each # and, if letters is set, a capital letter for each ?.
 func pattern(format string, letters bool) emit {
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		for i := range len(format) {
 			switch {
 			case format[i] == '#':
@@ -52,10 +56,10 @@ func pattern(format string, letters bool) emit {
 }
 
 func slugifyMethod(arg value) (emit, error) {
-	if arg.kind != kindUndefined && arg.kind != kindText {
+	if arg.truthy() && arg.kind != kindText {
 		return nil, errors.New("the argument must be a text")
 	}
-	return literal(slugify(format(arg))), nil
+	return literal(slugify(arg.str)), nil
 }
 
 // slugify puts a hyphen for each space and drops what is neither letter, digit, underscore, point nor hyphen.
@@ -75,10 +79,17 @@ func slugify(text string) string {
 // shuffle gives the elements of an array in a random order, joined by commas.
 func shuffle(arg value) (emit, error) {
 	items := arg.items
-	if arg.kind != kindArray {
-		return literal(""), nil
+	switch {
+	case !arg.truthy():
+		for _, letter := range []string{"a", "b", "c"} {
+			items = append(items, value{kind: kindText, str: letter})
+		}
+	case arg.kind != kindArray:
+		return literal(arg.text()), nil
+	case len(items) == 0:
+		return nil, errors.New("an empty array cannot be shuffled: the KDG never ends with one")
 	}
-	return func(dst []byte, r *rand.Rand) []byte {
+	return func(dst []byte, r *source) []byte {
 		shuffled := value{kind: kindArray}
 		for _, i := range r.Perm(len(items)) {
 			shuffled.items = append(shuffled.items, items[i])

@@ -7,15 +7,19 @@
 // elements joined by commas. [Template.Warnings] names the places where that is rarely what the author meant.
 //
 // Where the KDG fails, at every record and without telling anybody, there are two answers. Some forms have only one
-// sensible meaning and are accepted: spaces inside the braces, (), a closing brace or parenthesis inside a JSON
-// argument, a closed JSON object before a tag. Everything else is an [Error] of [Compile], with line and column.
+// sensible meaning and are accepted, unless [Options.Strict] is set: spaces inside the braces, (), a closing brace or
+// parenthesis inside a JSON argument, a closed JSON object before a tag. Everything else is an [Error] of [Compile],
+// with line and column.
+//
+// Beyond the KDG, under names that it does not know (beyond.go has the list): sequence, same, key, float and entity.
+// Strict templates do not have them.
 //
 // How a record is made:
 //
 //  1. clean.go trims the text, deletes its line feeds (indentation stays) and renames the first {{current.timestamp}}.
 //  2. parse.go finds the tags, argument.go reads their arguments as JavaScript values.
 //  3. method.go looks the methods up; the files named after the KDG's modules hold them.
-//  4. [Template.Append] writes the pieces. An argument with a brace or a dollar sign can change the text around it,
+//  4. [Generator.Append] writes the pieces. An argument with a brace or a dollar sign can change the text around it,
 //     because the KDG expands its own results again: such templates take the slow road of expand.go.
 //
 // The names and places in the results come from short lists of our own (words.go): their shape is the KDG's, the
@@ -25,7 +29,6 @@ package template
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 )
 
@@ -79,13 +82,15 @@ func (w Warning) String() string {
 }
 
 // Template is a compiled template. It never changes, so any number of goroutines may use one, each with its own
-// source of randomness.
+// [Generator].
 type Template struct {
 	pieces   []piece
 	warnings []Warning
-	// Set only for templates whose results must be expanded again.
+	options  Options
+	language *language
+	// exact templates have results that must be expanded again, starting from the text.
+	exact bool
 	text  string
-	table map[string]maker
 }
 
 // piece is fixed text and the value that follows it; the last one has no value.
@@ -97,17 +102,18 @@ type piece struct {
 // Compile reads a template of at most [MaxText] bytes. A fault in it is an *[Error].
 //
 // It refuses every tag of the text that has no meaning, also one that a result of another tag would have hidden.
-func Compile(text string) (*Template, error) {
+func Compile(text string) (*Template, error) { return Options{}.Compile(text) }
+
+// Compile is the function Compile with options.
+func (o Options) Compile(text string) (*Template, error) {
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("compile a template of %d bytes: the limit is %d", len(text), MaxText)
 	}
 	c := clean(text)
-	t := &Template{}
-	table := methods()
-	exact := false
+	t := &Template{options: o, language: newLanguage(o), text: c.text}
 	rest := 0
 	for {
-		tag, found, err := nextTag(c.text, rest, table)
+		tag, found, err := t.language.nextTag(c.text, rest)
 		if err != nil {
 			line, column := c.position(tag.start)
 			return nil, &Error{Line: line, Column: column, Reason: err.Error()}
@@ -116,54 +122,33 @@ func Compile(text string) (*Template, error) {
 			break
 		}
 		t.pieces = append(t.pieces, piece{literal: c.text[rest:tag.start], value: tag.value})
-		exact = exact || tag.arg.mayExpand()
-		for _, w := range tag.warnings() {
-			if len(t.warnings) == maxWarnings {
-				break
-			}
-			line, column := c.position(tag.start)
-			t.warnings = append(t.warnings, Warning{Line: line, Column: column, Text: w})
-		}
+		t.exact = t.exact || tag.arg.mayExpand()
+		t.warn(c, tag)
 		rest = tag.end
 	}
 	t.pieces = append(t.pieces, piece{literal: c.text[rest:]})
-	if exact {
-		t.text, t.table = c.text, table
+	t.language.sealed = true
+	if err := t.language.scope.check(); err != nil {
+		return nil, &Error{Line: 1, Column: 1, Reason: err.Error()}
 	}
 	return t, nil
 }
 
-// Append appends one record to dst. The same state of r gives the same record, except for dates.
-//
-// It fails, with dst as it was, if the record grows beyond [MaxRecord], or if results that are expanded again contain
-// a bad tag or never end. Templates without braces and dollar signs in arguments can fail only by length.
-func (t *Template) Append(dst []byte, r *rand.Rand) ([]byte, error) {
-	start := len(dst)
-	if t.table != nil {
-		record, err := t.expand(r)
-		if err != nil {
-			return dst, err
+// warn keeps the warnings of one tag.
+func (t *Template) warn(c cleaned, tag tag) {
+	for _, w := range tag.warnings() {
+		if len(t.warnings) == maxWarnings {
+			return
 		}
-		return append(dst, record...), nil
+		line, column := c.position(tag.start)
+		t.warnings = append(t.warnings, Warning{Line: line, Column: column, Text: w})
 	}
-	for i := range t.pieces {
-		p := &t.pieces[i]
-		dst = append(dst, p.literal...)
-		if p.value != nil {
-			dst = p.value(dst, r)
-		}
-		if len(dst)-start > MaxRecord {
-			return dst[:start], fmt.Errorf("make a record: it is longer than %d bytes, the most a stream takes", MaxRecord)
-		}
-	}
-	if len(dst) == start {
-		dst = append(dst, emptyRecord...)
-	}
-	return dst, nil
 }
 
 // Warnings names the first 20 places that work, but rarely as meant, in the order of the text.
 func (t *Template) Warnings() []Warning { return slices.Clone(t.warnings) }
 
-// Methods lists the methods that this version supports, as module.method, in alphabetical order.
-func Methods() []string { return slices.Sorted(maps.Keys(methods())) }
+// Methods lists all methods, as module.method, in alphabetical order: the KDG's and those beyond it.
+func Methods() []string {
+	return slices.Sorted(maps.Keys(newLanguage(Options{Simulated: true}).methods))
+}

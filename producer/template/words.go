@@ -38,11 +38,6 @@ func jobTypes() []string {
 
 func domainSuffixes() []string { return strings.Fields("com net org info biz name") }
 
-func cities() []string {
-	return strings.Split("Amberfield,Ashford,Bridgeton,Clearwater,Cold Spring,East Haven,Fairview,Glenwood,Harborview,Kingsport,"+
-		"Lakeside,Mapleton,New Bristol,North Bend,Oakdale,Port Alice,Ridgemont,Riverton,South Harbor,Stonebridge,West Hill", ",")
-}
-
 func streetSuffixes() []string {
 	return strings.Fields("Alley Avenue Bridge Court Drive Field Garden Hill Lane Park Place Road Square Street Terrace Way")
 }
@@ -90,8 +85,8 @@ func adjectives() []string {
 }
 
 func locales() []string {
-	return strings.Fields(`az cz de de_AT de_CH el_GR en en_AU en_BORK en_CA en_GB en_IE en_IND en_US en_au_ocker es es_MX fa fr
-		fr_CA ge id_ID it ja ko nb_NO nep nl pl pt_BR ru sk sv tr uk vi zh_CN zh_TW`)
+	return strings.Fields(`de de_AT de_CH en en_AU en_BORK en_CA en_GB en_IE en_IND en_US en_au_ocker es es_MX fa fr fr_CA ge id_ID
+		it ja ko nb_NO nep nl pl pt_BR ru sk sv tr uk vi zh_CN zh_TW`)
 }
 
 func descriptors() []string {

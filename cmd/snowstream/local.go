@@ -25,6 +25,7 @@ type localOptions struct {
 	window    time.Duration
 	dir       string
 	port      int
+	unlimited bool
 	json      bool
 	drain     time.Duration
 }
@@ -69,6 +70,7 @@ While it runs, other programs can use it: it prints the endpoints.`,
 	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
 	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
 	f.IntVar(&o.port, "port", 7401, "first of four ports on 127.0.0.1; 0 takes free ones")
+	f.BoolVar(&o.unlimited, "no-limits", false, "lift Kinesis' limits per shard, which is good for measuring only")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 	f.DurationVar(&o.drain, "drain-timeout", 10*time.Minute, "give up when draining takes longer")
 	return cmd

@@ -39,7 +39,7 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 	s, err := stack.Start(generate, stack.Config{
-		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window, Log: log,
+		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window, Unlimited: o.unlimited, Log: log,
 	})
 	if err != nil {
 		return err

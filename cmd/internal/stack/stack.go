@@ -34,6 +34,8 @@ type Config struct {
 	// BatchSize and BatchWindow are the event source mapping's.
 	BatchSize   int
 	BatchWindow time.Duration
+	// Unlimited lifts the stream's limits per shard, for measuring.
+	Unlimited bool
 	// Schema is the text of a schema file; empty takes the one of the last run, or the sensor example.
 	Schema []byte
 	Log    *slog.Logger
@@ -137,7 +139,7 @@ func settings(p ports, known secrets) Settings {
 func (s *Stack) open(c Config, p ports, known secrets) (err error) {
 	dir := func(name string) string { return filepath.Join(c.Dir, name) }
 	log := func(name string) *slog.Logger { return c.Log.With("service", name) }
-	s.kinesis, err = kinesis.Open(kinesis.Config{Dir: dir("kinesis"), Region: Region, AccountID: AccountID, Log: log("kinesis")})
+	s.kinesis, err = kinesis.Open(kinesis.Config{Dir: dir("kinesis"), Region: Region, AccountID: AccountID, Unlimited: c.Unlimited, Log: log("kinesis")})
 	if err != nil {
 		return err
 	}

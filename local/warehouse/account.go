@@ -19,7 +19,7 @@ func (x *execution) alterObject(st *dialect.AlterObject) (*result, error) {
 		if st.RenameTo != nil {
 			return unsupported("ALTER " + st.Kind + " RENAME")
 		}
-		changed := *old
+		changed := *old // published objects are never changed: readers hold them without a lock
 		changed.Body.Options = mergeOptions(old.Body.Options, st.Set, st.Unset)
 		if comment, ok := st.Set.Get("COMMENT"); ok {
 			changed.Comment = comment.Text
@@ -88,11 +88,14 @@ func (x *execution) account(st *dialect.AccountStatement) (*result, error) {
 	return nil, unsupported(st.Verb + " " + st.Kind)
 }
 
-// withoutSecrets drops what must not be stored: passwords.
+// withoutSecrets drops what must not be stored: passwords. Who may log in is the Config's business alone, so that no
+// statement can open the warehouse to anybody.
 func withoutSecrets(options dialect.Options) dialect.Options {
 	return mergeOptions(options, nil, []string{"PASSWORD"})
 }
 
+// alterAccount takes changes of users, warehouses and the account that were never created here: setup scripts name
+// the ones that every account has.
 func (x *execution) alterAccount(st *dialect.AccountStatement) error {
 	return x.server.engine.define(x.ctx, func(d *draft) error {
 		old := d.cat.get(st.Kind, st.Name)
@@ -126,6 +129,8 @@ func (x *execution) comment(st *dialect.AccountStatement) error {
 	})
 }
 
+// grant keeps a right as an object whose name is the right itself, so that granting it twice is one right and SHOW
+// GRANTS can list it.
 func (x *execution) grant(st *dialect.AccountStatement) error {
 	name := dialect.Name{Object: strings.Join([]string{strings.Join(st.Privileges, ","), st.Kind, st.Name.String(), st.GranteeKind, st.Grantee}, "|")}
 	return x.server.engine.define(x.ctx, func(d *draft) error {

@@ -6,7 +6,9 @@ import (
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
 
-// alterTable changes a table's definition in DuckDB and in the catalog.
+// alterTable changes a table's definition in DuckDB and in the catalog, as one commit. It holds the table's lock, so it
+// waits for statements that change rows; a pipe that loads at this moment loses against it and loads its files again, with the
+// columns that it named when it began.
 func (x *execution) alterTable(st *dialect.AlterTable) (*result, error) {
 	var owner lockOwner
 	locks := x.server.engine.locks
@@ -28,6 +30,9 @@ func (x *execution) alterTable(st *dialect.AlterTable) (*result, error) {
 		changed := *old
 		changed.Body.Columns = slices.Clone(old.Body.Columns)
 		if err := changed.alter(st); err != nil {
+			return err
+		}
+		if err := checkColumns(changed.Body.Columns); err != nil {
 			return err
 		}
 		for _, text := range st.SQL {

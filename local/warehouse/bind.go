@@ -148,7 +148,14 @@ func bindTime(kind, text string) (any, error) {
 	case "TIME":
 		return duckdb.Typed(at, duckdb.TYPE_TIME), nil
 	case "TIMESTAMP_NTZ":
-		return duckdb.Typed(at, duckdb.TYPE_TIMESTAMP), nil
+		// The driver for DuckDB takes nanoseconds of whole years only.
+		if at.Year() < 1678 || at.Year() > 2261 {
+			if nanos.Int64()%1000 != 0 {
+				return nil, fmt.Errorf("the TIMESTAMP_NTZ has nanoseconds in a year, %d, for which this warehouse holds microseconds", at.Year())
+			}
+			return duckdb.Typed(at, duckdb.TYPE_TIMESTAMP), nil
+		}
+		return duckdb.Typed(at, duckdb.TYPE_TIMESTAMP_NS), nil
 	}
 	if zone != "" {
 		if _, err := strconv.Atoi(zone); err != nil {
@@ -156,4 +163,9 @@ func bindTime(kind, text string) (any, error) {
 		}
 	}
 	return duckdb.Typed(at, duckdb.TYPE_TIMESTAMP_TZ), nil
+}
+
+// holdsNanoseconds says whether a time lies in the years that DuckDB's TIMESTAMP_NS has.
+func holdsNanoseconds(t time.Time) bool {
+	return !t.Before(time.Unix(-9223286400, 0)) && t.Before(time.Unix(9223372036, 0))
 }

@@ -101,6 +101,7 @@ func objectName(n dialect.Name) string {
 	return n.Database
 }
 
+// parentExists refuses what would hang in the air. DuckDB would notice for tables only.
 func (x *execution) parentExists(d *draft, o *object) error {
 	if o.Name.Object != "" && o.Name.Schema != "" && d.cat.get("SCHEMA", dialect.Name{Database: o.Name.Database, Schema: o.Name.Schema}) == nil {
 		return notExist("SCHEMA", plainName(dialect.Name{Database: o.Name.Database, Schema: o.Name.Schema}))
@@ -122,6 +123,7 @@ func (x *execution) createDatabase(st *dialect.CreateDatabase) (*result, error) 
 	return said, err
 }
 
+// putSchema makes a schema: one of DuckDB called DATABASE.SCHEMA, since DuckDB's own databases are files.
 func (d *draft) putSchema(name dialect.Name, owner, comment string) error {
 	if err := d.exec("CREATE SCHEMA IF NOT EXISTS " + dialect.Quote(name.DuckDBSchema())); err != nil {
 		return err
@@ -147,7 +149,38 @@ func (s *session) use(database, schema string) {
 	s.info.DatabaseName, s.info.SchemaName = database, schema
 }
 
+// checkColumns refuses columns that DuckDB takes for one: it does not tell the case of the letters A to Z, and renaming
+// one of them in silence would send a file's values into the wrong column.
+func checkColumns(columns []dialect.Column) error {
+	seen := map[string]string{}
+	for _, c := range columns {
+		folded := strings.Map(func(r rune) rune {
+			if 'A' <= r && r <= 'Z' {
+				return r + 'a' - 'A'
+			}
+			return r
+		}, c.Name)
+		other, known := seen[folded]
+		switch {
+		case known && other == c.Name:
+			return refuse(2025, "42S21", "SQL compilation error:\nduplicate column name '%s'", c.Name)
+		case known:
+			return unsupported(fmt.Sprintf("columns %s and %s in one table, which differ only in case", dialect.Quote(other), dialect.Quote(c.Name)))
+		case len([]rune(c.Name)) > maxIdentifier:
+			return refuse(3003, "42601", "SQL compilation error:\nIdentifier of a column is longer than %d characters: '%.40s…'", maxIdentifier, c.Name)
+		}
+		seen[folded] = c.Name
+	}
+	return nil
+}
+
+// maxIdentifier is the service's limit of a name, in characters.
+const maxIdentifier = 255
+
 func (x *execution) createTable(st *dialect.CreateTable) (*result, error) {
+	if err := checkColumns(st.Columns); err != nil {
+		return nil, err
+	}
 	o := &object{Kind: "TABLE", Name: st.Name, Comment: st.Comment,
 		Body: body{Columns: st.Columns, ClusterBy: st.ClusterBy, Transient: st.Transient, Options: st.Options}}
 	if st.Temporary {
@@ -193,7 +226,8 @@ func (x *execution) createTable(st *dialect.CreateTable) (*result, error) {
 	return said, err
 }
 
-// copyTable makes a table of the same columns, with the rows when it is a clone.
+// copyTable makes a table of the same columns, with the rows when it is a clone. The definition is written out instead of
+// CREATE TABLE AS, which would lose defaults and NOT NULL. A clone is a copy: it takes as long as its rows.
 func (d *draft) copyTable(name, source dialect.Name, columns []dialect.Column, rows bool) error {
 	var parts []string
 	for _, c := range columns {
@@ -233,7 +267,8 @@ func (d *draft) columnsOf(name dialect.Name, named []dialect.Column) ([]dialect.
 	return columns, nil
 }
 
-// snowflakeType is the type in which the service would show a column of DuckDB's type.
+// snowflakeType is the type in which the service would show a column of DuckDB's type. It serves tables and views made
+// by a query, where nobody has named the types.
 func snowflakeType(duckType string) dialect.Type {
 	c, _ := describeColumn("", duckType)
 	t := dialect.Type{Base: strings.ToUpper(c.Type), DuckDB: duckType}

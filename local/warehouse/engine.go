@@ -13,6 +13,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
+	"github.com/snowstream/snowstream/local/warehouse/variant"
 )
 
 const (
@@ -65,8 +66,15 @@ func (e *engine) prepare(ctx context.Context, spill string) error {
 		"SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true",
 	}
 	statements := append(append(settings, dialect.Prelude()...), catalogSchema()...)
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(variant.Register(conn), conn.Close()); err != nil {
+		return err
+	}
 	for _, statement := range statements {
-		if _, err := e.db.ExecContext(ctx, statement); err != nil {
+		if _, err := e.db.ExecContext(ctx, statement); err != nil && !isInUse(err) {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -69,8 +70,14 @@ func translate(err error) *failure {
 	return refuse(370001, "XX000", "Internal error: %v", err)
 }
 
+// beyondNanoseconds is how DuckDB says that a time does not fit into 64 bits of nanoseconds.
+var beyondNanoseconds = regexp.MustCompile(`to Timestamp\(NS\)|convert string '[0-9]{4}-[0-9]{2}-[0-9]{2}[^']*' to INT64`)
+
 func translateEngine(err *duckdb.Error) *failure {
 	text := firstLine(err.Msg)
+	if beyondNanoseconds.MatchString(text) {
+		return refuse(100035, "22007", "Timestamp is out of range: TIMESTAMP_NTZ(9) holds 1677-09-22 to 2262-04-11 here. Use TIMESTAMP_NTZ(6) for other years. %s", text)
+	}
 	switch err.Type {
 	case duckdb.ErrorTypeParser, duckdb.ErrorTypeSyntax:
 		return refuse(1003, "42000", "SQL compilation error:\n%s", text)
@@ -115,7 +122,22 @@ func firstLine(text string) string {
 // isConflict says whether the statement lost against a concurrent transaction and may be tried again.
 func isConflict(err error) bool {
 	var engine *duckdb.Error
-	return errors.As(err, &engine) && engine.Type == duckdb.ErrorTypeTransaction && strings.Contains(strings.ToLower(engine.Msg), "conflict")
+	if !errors.As(err, &engine) {
+		return false
+	}
+	if engine.Type != duckdb.ErrorTypeTransaction {
+		// What an appender reports has lost its type.
+		return strings.HasPrefix(engine.Msg, "Failed to append: Transaction conflict")
+	}
+	text := strings.ToLower(engine.Msg)
+	return strings.Contains(text, "conflict") || strings.Contains(text, "concurrent transaction")
+}
+
+// isInUse says whether a macro could not be replaced because the default of a column calls it. It stays as it was when
+// that table was made, which an older release may have done.
+func isInUse(err error) bool {
+	var engine *duckdb.Error
+	return errors.As(err, &engine) && engine.Type == duckdb.ErrorTypeDependency
 }
 
 // endsTransaction says whether DuckDB has aborted the open transaction because of err.

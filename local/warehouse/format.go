@@ -120,8 +120,14 @@ func (f *fileFormat) set(name string, v dialect.Value) error {
 
 func (f *fileFormat) setOther(name string, v dialect.Value) error {
 	switch name {
-	case "TYPE", "FORMAT_NAME", "MULTI_LINE", "ENABLE_OCTAL", "ALLOW_DUPLICATE", "STRIP_NULL_VALUES", "IGNORE_UTF8_ERRORS", "FILE_EXTENSION", "SKIP_BYTE_ORDER_MARK":
+	case "TYPE", "FORMAT_NAME", "MULTI_LINE", "ENABLE_OCTAL", "ALLOW_DUPLICATE", "STRIP_NULL_VALUES", "IGNORE_UTF8_ERRORS", "FILE_EXTENSION":
 		return nil
+	case "SKIP_BYTE_ORDER_MARK":
+		skip, ok := v.Bool()
+		if !ok {
+			return invalidOption(name, v)
+		}
+		f.csv.KeepMark = !skip
 	case "FIELD_DELIMITER":
 		f.csv.FieldDelimiter = delimiter(v)
 	case "RECORD_DELIMITER":

@@ -16,8 +16,12 @@ import (
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
 
-// maxBuffered is how many bytes of a file's rows are kept between checking and loading. A larger file is read twice.
-const maxBuffered = 32 << 20
+const (
+	// maxBuffered is how many bytes of a file's rows are kept between checking and loading. A larger file is read twice.
+	maxBuffered = 32 << 20
+	// cellBytes is about what a value takes in memory, besides the bytes of a text.
+	cellBytes = 64
+)
 
 // loader loads files into one table as a COPY statement says.
 type loader struct {
@@ -178,7 +182,7 @@ func (l *loader) check(ctx context.Context, f *fileLoad) error {
 			if text, ok := cell.(string); ok {
 				size += len(text)
 			}
-			size += 16
+			size += cellBytes
 		}
 		if size > maxBuffered {
 			f.rows, f.buffered = nil, false
@@ -258,17 +262,21 @@ func appendRows(sink *duckdb.Appender, rows [][]driver.Value) error {
 	return nil
 }
 
-// newAppender is an INSERT fed in batches. Rows arrive as texts that convert has put into the form that casts exactly;
-// with a SELECT they arrive as fields and its expressions do the rest.
+// newAppender is an INSERT fed in batches. Rows arrive as the values that convert makes; with a SELECT they arrive as
+// the texts of the fields, and its expressions do the rest.
 func (l *loader) newAppender(conn driver.Conn) (*duckdb.Appender, error) {
 	names, query := l.insertQuery()
-	text, err := duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR)
-	if err != nil {
-		return nil, fmt.Errorf("prepare loading: %w", err)
-	}
 	types := make([]duckdb.TypeInfo, len(names))
 	for i := range types {
-		types[i] = text
+		var err error
+		if l.copy.Select == nil {
+			types[i], err = cellType(&l.target[i])
+		} else {
+			types[i], err = duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("prepare loading: %w", err)
+		}
 	}
 	return duckdb.NewQueryAppender(conn, query, "file_rows", types, names)
 }
@@ -278,7 +286,7 @@ func (l *loader) insertQuery() (names []string, query string) {
 	for i, c := range l.target {
 		columns[i] = dialect.Quote(c.Name)
 		names = append(names, "c"+strconv.Itoa(i))
-		items[i] = castItem(names[i], &c)
+		items[i] = "CAST(" + names[i] + " AS " + c.Type.DuckDB + ")"
 	}
 	insert := "INSERT INTO " + l.table.Name.DuckDB() + " (" + strings.Join(columns, ", ") + ") SELECT "
 	if l.copy.Select == nil {
@@ -298,14 +306,6 @@ func (l *loader) insertQuery() (names []string, query string) {
 		query += " WHERE " + l.copy.Select.Where
 	}
 	return names, query
-}
-
-// castItem gives a column's text its type. Binary texts are hexadecimal.
-func castItem(name string, c *dialect.Column) string {
-	if c.Type.Base == "BINARY" {
-		return "unhex(" + name + ")"
-	}
-	return "CAST(" + name + " AS " + c.Type.DuckDB + ")"
 }
 
 // selectFields are the columns that a SELECT over a file may use.

@@ -111,17 +111,18 @@ func (s *Server) loadQueued(ctx context.Context, id int64) (int, error) {
 	if pipe == nil || pipe.Body.Paused {
 		return 0, nil
 	}
-	l, err := s.newLoader(pipe.Body.Copy)
+	l, err := s.pipeLoader(pipe)
 	if err != nil {
 		// The table, stage or format is missing: the queue waits until a definition wakes the pipe.
 		s.log.Warn("pipe is stopped", "pipe", pipe.Name.String(), "number", translate(err).Number)
 		return 0, nil
 	}
-	if l.policy, err = pipePolicy(pipe.Body.Copy); err != nil {
-		return 0, nil
-	}
 	loads, err := s.takeQueue(ctx, l, pipe)
 	if err != nil || len(loads) == 0 {
+		return 0, err
+	}
+	// Only now the table's columns count: one that was added before a file was announced must be filled from it.
+	if l, err = s.pipeLoader(pipe); err != nil {
 		return 0, err
 	}
 	done := 0
@@ -141,6 +142,15 @@ func (s *Server) loadQueued(ctx context.Context, id int64) (int, error) {
 	}
 	s.log.Debug("pipe has loaded", "pipe", pipe.Name.String(), "files", len(loads))
 	return done, nil
+}
+
+func (s *Server) pipeLoader(pipe *object) (*loader, error) {
+	l, err := s.newLoader(pipe.Body.Copy)
+	if err != nil {
+		return nil, err
+	}
+	l.policy, err = pipePolicy(pipe.Body.Copy)
+	return l, err
 }
 
 // pipePolicy is ON_ERROR of a pipe, where SKIP_FILE is the default.

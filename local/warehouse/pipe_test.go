@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -223,4 +224,80 @@ func FuzzParseEvent(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A column comes to both tables while pipes load and batches are merged: nothing is lost or loaded twice, and rows from
+// before have NULL in it.
+func TestColumnAddedWhileLoading(t *testing.T) {
+	st := newStack(t)
+	db := st.connect()
+	landing(t, db)
+	exec(t, db, "CREATE TABLE streaming (sensorid INT, status STRING, _shard STRING, _ordinal INT, _arrived_at TIMESTAMP_NTZ)")
+	const files = 40
+	var running sync.WaitGroup
+	running.Go(func() {
+		for i := range files {
+			head, extra := header, ""
+			if i%2 == 1 {
+				head, extra = "EXTRA,"+header, "7,"
+			}
+			key := fmt.Sprintf("kinesiscsv/%03d.csv", i)
+			st.bucket.put(key, head+fmt.Sprintf("%s%d,64,OK,s,%d\n", extra, i, i))
+			st.announce(testBucket, key)
+		}
+	})
+	running.Go(func() {
+		for i := range files {
+			payload := fmt.Sprintf(`[["%d","OK","s","%d","2026-01-02 03:04:05"]]`, i, i)
+			if _, err := db.ExecContext(ctx(t), upsertText, payload, i); err != nil {
+				t.Errorf("merge %d: %v", i, err)
+			}
+		}
+	})
+	for _, table := range []string{"micro", "streaming", "micro"} {
+		exec(t, db, "ALTER TABLE "+table+" ADD COLUMN IF NOT EXISTS extra INT")
+	}
+	running.Wait()
+	st.idle()
+	for _, table := range []string{"micro", "streaming"} {
+		wantLines(t, db, "SELECT COUNT(*), COUNT(DISTINCT sensorid) FROM "+table, fmt.Sprintf("%d|%d", files, files))
+	}
+	wantLines(t, db, "SELECT COUNT(extra) FROM streaming", "0")
+	// What is announced after the change has the column, also while the pipe is busy.
+	for i := range 20 {
+		column := fmt.Sprintf("late%d", i)
+		st.bucket.put(fmt.Sprintf("kinesiscsv/busy%d.csv", i), header+"2000,64,OK,s,2000\n")
+		st.announce(testBucket, fmt.Sprintf("kinesiscsv/busy%d.csv", i))
+		exec(t, db, "ALTER TABLE micro ADD COLUMN "+column+" INT")
+		st.bucket.put("kinesiscsv/"+column, strings.ToUpper(column)+","+header+"5,3000,64,OK,s,3000\n")
+		st.announce(testBucket, "kinesiscsv/"+column)
+	}
+	st.idle()
+	for i := range 20 {
+		wantLines(t, db, fmt.Sprintf("SELECT COUNT(late%d) FROM micro", i), "1")
+	}
+	st.bucket.put("kinesiscsv/last.csv", "EXTRA,unknown,"+header+"9,x,1000,64,OK,s,1000\n")
+	st.announce(testBucket, "kinesiscsv/last.csv")
+	st.idle()
+	wantLines(t, db, "SELECT extra FROM micro WHERE sensorid = 1000", "9")
+	wantError(t, db, 1430, "ALTER TABLE micro ADD COLUMN extra INT")
+}
+
+// A NULL in a NOT NULL column is an error of its row: the pipe skips the file and says so.
+func TestNullRefusedByPipe(t *testing.T) {
+	st := newStack(t)
+	db := st.connect()
+	exec(t, db, "CREATE TABLE strict (a INT NOT NULL, b INT)")
+	exec(t, db, "CREATE STAGE st URL = 's3://raw/'")
+	exec(t, db, `CREATE PIPE p AUTO_INGEST = TRUE AS COPY INTO strict FROM @st/in/ FILE_FORMAT = (TYPE = CSV PARSE_HEADER = TRUE ERROR_ON_COLUMN_COUNT_MISMATCH = FALSE) MATCH_BY_COLUMN_NAME = CASE_SENSITIVE`)
+	st.bucket.put("in/null.csv", "A,B\n1,2\n,3\n")
+	st.bucket.put("in/lacks.csv", "B\n3\n")
+	st.bucket.put("in/good.csv", "A\n4\n")
+	st.announce(testBucket, "in/null.csv", "in/lacks.csv", "in/good.csv")
+	st.idle()
+	wantLines(t, db, "SELECT * FROM strict", "4|<nil>")
+	wantLines(t, db, `SELECT FILE_NAME, STATUS, FIRST_ERROR_MESSAGE, FIRST_ERROR_LINE_NUMBER, FIRST_ERROR_COLUMN_NAME FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => 'STRICT', START_TIME => DATEADD(hour, -1, CURRENT_TIMESTAMP()))) ORDER BY 1`,
+		"in/good.csv|Loaded|<nil>|<nil>|<nil>", `in/lacks.csv|Load failed|NULL result in a non-nullable column|2|"STRICT"["A":1]`, `in/null.csv|Load failed|NULL result in a non-nullable column|3|"STRICT"["A":1]`)
+	exec(t, db, "CREATE TABLE counted (a INT, b INT)")
+	wantError(t, db, 100080, "COPY INTO counted FROM @st/in/good.csv FILE_FORMAT = (TYPE = CSV PARSE_HEADER = TRUE) MATCH_BY_COLUMN_NAME = CASE_SENSITIVE")
 }

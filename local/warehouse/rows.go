@@ -22,6 +22,9 @@ func (l *loader) readCSV(in io.Reader, f *fileLoad, sink func([]driver.Value) er
 	if err != nil {
 		return err
 	}
+	if header != nil && l.format.countMatters && len(header) != len(l.target) {
+		return &badFile{100080, l.countMessage(len(header), len(l.target))}
+	}
 	places := l.places(header)
 	for {
 		line := reader.Line()
@@ -95,7 +98,7 @@ func (l *loader) csvError(broken *csvfile.Error) *loadError {
 
 // columnLabel is how the service names a column in load errors: "T"["COLUMN":3].
 func (l *loader) columnLabel(name string, at int) string {
-	return fmt.Sprintf("%q[%q:%d]", l.table.Name.Object, name, at+1)
+	return fmt.Sprintf("%s[%s:%d]", dialect.Quote(l.table.Name.Object), dialect.Quote(name), at+1)
 }
 
 // places says which field of a record each column takes, -1 for none.
@@ -120,8 +123,7 @@ func (l *loader) csvRow(fields []csvfile.Field, named int, places []int, f *file
 		wanted = named
 	}
 	if l.format.countMatters && len(fields) != wanted {
-		return nil, &loadError{number: 100080, message: fmt.Sprintf("Number of columns in file (%d) does not match that of the corresponding table (%d), "+
-			"use file format option error_on_column_count_mismatch=false to ignore this error", len(fields), wanted)}
+		return nil, &loadError{number: 100080, message: l.countMessage(len(fields), wanted)}
 	}
 	row := make([]driver.Value, len(l.target))
 	for i := range l.target {
@@ -138,6 +140,11 @@ func (l *loader) csvRow(fields []csvfile.Field, named int, places []int, f *file
 		row[i] = value
 	}
 	return row, nil
+}
+
+func (l *loader) countMessage(found, wanted int) string {
+	return fmt.Sprintf("Number of columns in file (%d) does not match that of the corresponding table (%d), "+
+		"use file format option error_on_column_count_mismatch=false to ignore this error", found, wanted)
 }
 
 // headerColumn finds a table column among a file's columns; -1 if it is not there.
@@ -167,10 +174,12 @@ func (l *loader) selectRow(fields []csvfile.Field, f *fileLoad) []driver.Value {
 func (l *loader) cell(text string, null bool, c *dialect.Column, at int, f *fileLoad) (driver.Value, *loadError) {
 	for _, m := range l.copy.IncludeMetadata {
 		if m.Column == c.Name {
-			return l.metadata(m.Metadata, f, f.parsed), nil
+			var known bool
+			text, known = l.metadata(m.Metadata, f, f.parsed).(string)
+			null = !known
 		}
 	}
-	if null {
+	if null || c.Type.DuckDB == "JSON" && strings.TrimSpace(text) == "" {
 		if c.NotNull {
 			return nil, &loadError{number: 100072, message: "NULL result in a non-nullable column", column: l.columnLabel(c.Name, at)}
 		}

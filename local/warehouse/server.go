@@ -10,9 +10,21 @@
 // All state is one DuckDB file in Config.Dir. A statement that was answered is durable; after a kill at any moment Open
 // finds the last commit. Sessions, running statements and remembered answers end with the process.
 //
-// What differs from the service: rights are recorded and never checked; identifiers that differ only in case are one;
-// times have microseconds; TIMESTAMP_TZ keeps the instant and forgets the zone; a transaction sees the state at its
-// first statement rather than at each one; internal stages, PUT and GET do not exist. What is not known is refused by name.
+// A value is stored exactly or refused, and by MERGE and by COPY alike. Numbers have up to 38 digits and never pass
+// through a float; texts keep every byte; package variant says what a VARIANT is. TIMESTAMP_NTZ(9), which is what
+// TIMESTAMP_NTZ means, has nanoseconds from 1677-09-22 to 2262-04-11 and refuses other times (error 100035);
+// TIMESTAMP_NTZ(6) has microseconds and the years 1 to 9999. DuckDB has no type for both.
+//
+// COPY reads a CSV field for a VARIANT column as JSON, as the service does: users report its "Error parsing JSON" for
+// fields that are none, and pipelines rely on it. An empty field is NULL, as PARSE_JSON(”) is. With MATCH_BY_COLUMN_NAME
+// a column that the file lacks is NULL and one that the table lacks is passed over, but only where the file format says
+// ERROR_ON_COLUMN_COUNT_MISMATCH = FALSE: the service asks for that where tables gain columns, and its error without
+// it is the same that this server gives. That the service counts a header's names in other cases too is likely, not documented.
+//
+// What differs from the service: rights are recorded and never checked; columns whose names differ only in the case of
+// A to Z cannot be in one table; TIMESTAMP_TZ keeps the instant and forgets the zone, and other times than TIMESTAMP_NTZ
+// have microseconds; a transaction sees the state at its first statement rather than at each one; internal stages, PUT
+// and GET do not exist. What is not known is refused by name.
 package warehouse
 
 import (

@@ -9,7 +9,8 @@ import (
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
 
-// table builds the answer of SHOW, DESC and LIST: texts under fixed column names.
+// table builds the answer of SHOW, DESC and LIST: texts under fixed column names. Clients find columns by name and some by
+// place, so the names stand in the service's order even where this warehouse has nothing to say under them.
 type table struct {
 	res   *result
 	names []string
@@ -30,7 +31,8 @@ func newTable(kind int64, names ...string) *table {
 	return t
 }
 
-// add appends a row: texts, times, numbers; nil is NULL. Missing values at the end are empty texts.
+// add appends a row: texts, times, numbers; nil is NULL. Missing values at the end are empty texts, which is what the
+// service gives for properties that an object does not have; a number or a time cannot be empty and is NULL.
 func (t *table) add(cells ...any) {
 	row := make([]*string, len(t.names))
 	for i := range t.names {
@@ -53,7 +55,7 @@ func (t *table) add(cells ...any) {
 	t.res.total++
 }
 
-// show answers SHOW from the catalog.
+// show answers SHOW from the catalog in memory, without a transaction: it sees what was committed last.
 func (x *execution) show(st *dialect.Show) (*result, error) {
 	shown := map[string]func(*dialect.Show) *result{
 		"TABLES": x.showTables, "VIEWS": x.showViews, "COLUMNS": x.showColumns, "SCHEMAS": x.showSchemas, "DATABASES": x.showDatabases,
@@ -76,6 +78,7 @@ func (x *execution) show(st *dialect.Show) (*result, error) {
 	return res, nil
 }
 
+// scopeExists tells a SHOW in a schema that does not exist from one that finds nothing.
 func (x *execution) scopeExists(st *dialect.Show) error {
 	if (st.InKind == "SCHEMA" || st.InKind == "DATABASE") && st.In != (dialect.Name{}) && x.server.engine.catalog.get(st.InKind, st.In) == nil {
 		return notExist(st.InKind, plainName(st.In))
@@ -97,6 +100,8 @@ func (x *execution) showList(kind string, st *dialect.Show) []*object {
 		in.Database = env.Database
 	}
 	like := likePattern(st)
+	// Objects of the account, such as roles, have no database and are in every scope. FROM is exclusive and follows the
+	// order of the list, so that a client can page with LIMIT … FROM the last name it has seen.
 	return x.server.engine.catalog.list(kind, func(o *object) bool {
 		inScope := true
 		if o.Name.Object != "" && o.Name.Database != "" || kind == "SCHEMA" {

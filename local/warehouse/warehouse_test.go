@@ -25,6 +25,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(serveEnv); dir != "" {
+		fmt.Fprintln(os.Stderr, serve(dir))
+		os.Exit(1)
+	}
 	os.Setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
 	_ = sf.GetLogger().SetLogLevel("off")
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
@@ -87,6 +91,7 @@ func (st *stack) driverConfig() sf.Config {
 	number, _ := strconv.Atoi(port)
 	return sf.Config{
 		Account: testAccount, User: "tester", Password: "right", Host: host, Port: number, Protocol: "http", DisableOCSPChecks: true,
+		LoginTimeout: 5 * time.Second, Params: map[string]*string{},
 	}
 }
 

@@ -33,6 +33,8 @@ type Format struct {
 	TrimSpace bool
 	// SkipBlankLines passes over records without a single byte.
 	SkipBlankLines bool
+	// KeepMark makes a byte order mark at the start of the file a part of the first field.
+	KeepMark bool
 	// ReplaceInvalid puts U+FFFD in place of bytes that are not UTF-8, which are an error otherwise.
 	ReplaceInvalid bool
 }

@@ -23,7 +23,7 @@ type Reader struct {
 	afterEnd bool // the last byte read ended a record
 }
 
-// NewReader reads in by the rules of format. A byte order mark is passed over.
+// NewReader reads in by the rules of format.
 func NewReader(in io.Reader, format Format) *Reader {
 	return &Reader{format: format, in: bufio.NewReaderSize(in, 64<<10), line: 1}
 }
@@ -35,7 +35,7 @@ func (r *Reader) Line() int { return r.line }
 func (r *Reader) Next() ([]Field, error) {
 	if !r.started {
 		r.started = true
-		if mark, _ := r.in.Peek(3); string(mark) == "\xef\xbb\xbf" {
+		if mark, _ := r.in.Peek(3); string(mark) == "\xef\xbb\xbf" && !r.format.KeepMark {
 			_, _ = r.in.Discard(3)
 		}
 	}

@@ -59,7 +59,7 @@ func (p *parser) collected(t token) expression {
 		return atom("coalesce("+e.sql+", '')", kindText)
 	}
 	e := p.over(atom("list("+distinct+a[0].sql+order+") FILTER (WHERE "+a[0].at(levelConcat)+" IS NOT NULL)", kindOther), useAggregate)
-	return atom("coalesce(to_json("+e.sql+"), CAST('[]' AS JSON))", kindVariant)
+	return atom("coalesce(snowflake.array_of("+e.sql+"), CAST('[]' AS JSON))", kindVariant)
 }
 
 // percentile reads WITHIN GROUP (ORDER BY x). The continuous one is computed in DOUBLE, because

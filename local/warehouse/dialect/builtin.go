@@ -11,6 +11,7 @@ type builtin struct {
 	least, most int // most < 0: no limit
 	use         byte
 	kind        kind
+	zoned       bool // a time with a zone: kind z
 	template    string
 }
 
@@ -35,9 +36,8 @@ ACOS 1 s n =
 ANY_VALUE 1 a u any_value({1})
 APPROX_COUNT_DISTINCT 1 a n approx_count_distinct({1})
 APPROX_PERCENTILE 2 a n approx_quantile(CAST({1} AS DOUBLE), {2})
-ARRAY_CONSTRUCT 0+ s v json_array({*})
 ARRAY_SIZE 1 s n json_array_length(snowflake.variant({1}))
-ARRAY_TO_STRING 2 s t array_to_string(json_extract_string(snowflake.variant({1}), '$[*]'), {2t})
+ARRAY_TO_STRING 2 s t array_to_string(list_transform(variant_elements(CAST(snowflake.variant({1}) AS VARCHAR)), lambda e: coalesce(variant_text(e, '$'), '')), {2t})
 ASCII 1 s n ascii({1t})
 ASIN 1 s n =
 ATAN 1 s n =
@@ -65,7 +65,7 @@ COUNT_IF 1 a n count_if({1})
 COVAR_POP 2 a n covar_pop({*})
 COVAR_SAMP 2 a n covar_samp({*})
 CUME_DIST 0 w n cume_dist()
-CURRENT_TIMESTAMP 0-1 s o now()
+CURRENT_TIMESTAMP 0-1 s z now()
 CURRENT_DATE 0 s o CAST(now() AT TIME ZONE 'UTC' AS DATE)
 CURRENT_TIME 0-1 s o CAST(now() AT TIME ZONE 'UTC' AS TIME)
 DAYNAME 1 s t strftime(snowflake.moment({1}), '%a')
@@ -80,7 +80,7 @@ EXP 1 s n exp({1n})
 FACTORIAL 1 s n factorial(CAST({1} AS INTEGER))
 FIRST_VALUE 1 f u first_value({1})
 FLOOR 1 s n floor({1n})
-GETDATE 0 s o now()
+GETDATE 0 s z now()
 GROUPING 1+ s n grouping({*})
 GROUPING_ID 1+ s n grouping({*})
 HEX_ENCODE 1 s t hex(encode({1t}))
@@ -101,7 +101,7 @@ LENGTH 1 s n length({1t})
 LEN 1 s n length({1t})
 LN 1 s n ln({1n})
 LOCALTIME 0 s o CAST(now() AT TIME ZONE 'UTC' AS TIME)
-LOCALTIMESTAMP 0-1 s o now()
+LOCALTIMESTAMP 0-1 s z now()
 LOG 2 s n log({*})
 LOWER 1 s t lower({1t})
 LPAD 2-3 s t lpad({1t}, CAST({2} AS INTEGER), {3t| })
@@ -123,8 +123,7 @@ NULLIFZERO 1 s n nullif({1n}, 0)
 NVL 2 s u coalesce({1}, {2})
 NVL2 3 s u CASE WHEN {1} IS NOT NULL THEN {2} ELSE {3} END
 OBJECT_AGG 2 a v json_group_object({1t}, {2})
-OBJECT_CONSTRUCT_KEEP_NULL 0+ s v json_object({*})
-OBJECT_KEYS 1 s v to_json(json_keys(snowflake.variant({1})))
+OBJECT_KEYS 1 s v to_json(variant_keys(snowflake.json_text({1})))
 OCTET_LENGTH 1 s n strlen({1t})
 PARSE_JSON 1 s v snowflake.parse_json({1t})
 PERCENT_RANK 0 w n percent_rank()
@@ -202,7 +201,7 @@ var builtinTable = sync.OnceValue(func() map[string]builtin {
 		if template == "=" {
 			template = strings.ToLower(name) + "({*})"
 		}
-		f := builtin{use: fields[2][0], kind: kindOf(fields[3]), template: template}
+		f := builtin{use: fields[2][0], kind: kindOf(fields[3]), zoned: fields[3] == "z", template: template}
 		f.least, f.most = arity(fields[1])
 		table[name] = f
 	}
@@ -217,7 +216,7 @@ func kindOf(letter string) kind {
 		return kindNumber
 	case "v":
 		return kindVariant
-	case "o":
+	case "o", "z":
 		return kindOther
 	}
 	return kindUnknown

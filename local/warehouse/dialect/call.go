@@ -41,7 +41,7 @@ func (p *parser) call() expression {
 	if nulls != "" {
 		sql = strings.TrimSuffix(sql, ")") + " " + nulls + ")"
 	}
-	e := atom(sql, f.kind)
+	e := atom(sql, f.kind).inZone(f.zoned)
 	if f.use == useScalar {
 		return e
 	}
@@ -89,7 +89,7 @@ func (p *parser) checkArity(t token, f builtin, n int) {
 func (p *parser) apply(t token, name string, a []expression) expression {
 	if f, ok := builtinTable()[name]; ok {
 		p.checkArity(t, f, len(a))
-		return atom(fill(f.template, a), f.kind)
+		return atom(fill(f.template, a), f.kind).inZone(f.zoned)
 	}
 	if e, ok := p.context(name, a); ok {
 		return e
@@ -177,8 +177,10 @@ func (p *parser) special(t token, name string, a []expression) (expression, bool
 			p.fail(unsupported(t, "SHA2 of another size than 256"))
 		}
 		return atom("sha256("+a[0].asText()+")", kindText), true
-	case "OBJECT_CONSTRUCT":
-		return p.objectConstruct(t, a), true
+	case "ARRAY_CONSTRUCT":
+		return arrayConstruct(a), true
+	case "OBJECT_CONSTRUCT", "OBJECT_CONSTRUCT_KEEP_NULL":
+		return p.objectConstruct(t, a, name != "OBJECT_CONSTRUCT"), true
 	case "GET", "GET_PATH":
 		p.checkArity(t, builtin{least: 2, most: 2}, len(a))
 		return p.get(t, name, a), true
@@ -220,9 +222,21 @@ func decode(a []expression) expression {
 	return atom(sql+" END", kindUnknown)
 }
 
-// objectConstruct leaves out pairs whose value is NULL. JSON null stays, which
+// arrayConstruct joins the texts of the elements: DuckDB's json_array would read their numbers through floats.
+func arrayConstruct(a []expression) expression {
+	elements := make([]string, len(a))
+	for i, e := range a {
+		elements[i] = "coalesce(snowflake.json_text(" + e.sql + "), 'null')"
+	}
+	if len(a) == 0 {
+		return atom("CAST('[]' AS JSON)", kindVariant)
+	}
+	return atom("CAST('[' || concat_ws(',', "+strings.Join(elements, ", ")+") || ']' AS JSON)", kindVariant)
+}
+
+// objectConstruct leaves out pairs whose value is NULL, unless they are kept. JSON null stays, which
 // json_merge_patch would drop, so each pair is chosen by itself.
-func (p *parser) objectConstruct(t token, a []expression) expression {
+func (p *parser) objectConstruct(t token, a []expression, keep bool) expression {
 	if len(a)%2 != 0 {
 		p.checkArity(t, builtin{least: len(a) + 1, most: -1}, len(a))
 	}
@@ -231,9 +245,13 @@ func (p *parser) objectConstruct(t token, a []expression) expression {
 	}
 	pairs := make([]string, 0, len(a)/2)
 	for i := 0; i < len(a); i += 2 {
-		pairs = append(pairs, "snowflake.member("+a[i].asText()+", "+a[i+1].sql+")")
+		value := "snowflake.json_text(" + a[i+1].sql + ")"
+		if keep {
+			value = "coalesce(" + value + ", 'null')"
+		}
+		pairs = append(pairs, "to_json("+a[i].asText()+") || ':' || "+value)
 	}
-	return atom("CAST('{' || concat_ws(',', "+strings.Join(pairs, ", ")+") || '}' AS JSON)", kindVariant)
+	return atom("snowflake.parse_json('{' || concat_ws(',', "+strings.Join(pairs, ", ")+") || '}')", kindVariant)
 }
 
 // get writes GET(variant, index or key) and GET_PATH(variant, 'a.b[0]').

@@ -63,7 +63,11 @@ func (p *parser) toText(t token, a []expression) expression {
 	if len(a) == 1 {
 		return p.castTo(a[0], namedType("VARCHAR"), false)
 	}
-	return atom("strftime("+moment(a[0])+", "+Literal(p.format(t, a[1]))+")", kindText)
+	operand := a[0].sql
+	if a[0].kind == kindText || a[0].kind == kindBind || a[0].kind == kindNull {
+		operand = exactMoment(a[0])
+	}
+	return atom("snowflake.format("+operand+", "+Literal(p.format(t, a[1]))+")", kindText)
 }
 
 // format is the strftime form of a literal format.
@@ -90,8 +94,11 @@ func (p *parser) toMoment(t token, target string, a []expression, try bool) expr
 		if err != nil || scale > 9 {
 			p.fail(unexpected(t))
 		}
-		divisor := "1" + strings.Repeat("0", scale)
-		return p.castTo(atom("(CAST("+a[0].sql+" AS DECIMAL(38,0)) / "+divisor+")", kindNumber), goal, false)
+		unit := "1"
+		if scale > 0 {
+			unit = "0." + strings.Repeat("0", scale-1) + "1"
+		}
+		return p.castTo(atom("(CAST("+a[0].sql+" AS DECIMAL(28,0)) * CAST("+unit+" AS DECIMAL(10,9)))", kindNumber), goal, false)
 	}
 	if strings.EqualFold(a[1].text, "AUTO") {
 		return p.toMoment(t, target, a[:1], try)

@@ -70,7 +70,11 @@ func (p *parser) dateCall(t token, name string, a []expression) (expression, boo
 		return dateDiff(p.unitOf(t, a[0]), a[1], a[2]), true
 	case "DATE_TRUNC":
 		p.checkArity(t, builtin{least: 2, most: 2}, len(a))
-		return atom("snowflake.date_trunc("+Literal(p.unitOf(t, a[0]))+", "+a[1].sql+")", kindOther), true
+		unit := p.unitOf(t, a[0])
+		if unit == "nanosecond" {
+			return p.castTo(a[1], namedType("TIMESTAMP_NTZ"), false), true
+		}
+		return atom("snowflake.date_trunc("+Literal(unit)+", "+a[1].sql+")", kindOther).inZone(a[1].zoned), true
 	case "TIME_SLICE":
 		p.fail(unsupported(t, name))
 	case "DATE_PART":
@@ -107,6 +111,14 @@ func moment(e expression) string {
 	return "snowflake.moment(" + e.sql + ")"
 }
 
+// exactMoment is moment with nanoseconds, and their range of years.
+func exactMoment(e expression) string {
+	if e.kind == kindText || e.kind == kindBind || e.kind == kindNull {
+		return "CAST(" + e.sql + " AS TIMESTAMP_NS)"
+	}
+	return "snowflake.moment_ns(" + e.sql + ")"
+}
+
 // datePart writes one part of a date or time as a number.
 func (p *parser) datePart(t token, word string, e expression) expression {
 	part := ""
@@ -126,7 +138,7 @@ func (p *parser) datePart(t token, word string, e expression) expression {
 	case "EPOCH_MICROSECOND", "EPOCH_MICROSECONDS":
 		return atom("epoch_us("+moment(e)+")", kindNumber)
 	case "EPOCH_NANOSECOND", "EPOCH_NANOSECONDS":
-		return atom("epoch_ns("+moment(e)+")", kindNumber)
+		return atom("epoch_ns("+exactMoment(e)+")", kindNumber)
 	default:
 		part = units(word)
 	}
@@ -134,7 +146,7 @@ func (p *parser) datePart(t token, word string, e expression) expression {
 	case "", "millisecond", "microsecond":
 		p.fail(compilation(t, 1, "22023", "'"+clip(word)+"' is not a valid date/time component for function DATE_PART."))
 	case "nanosecond":
-		return atom("(date_part('microsecond', "+moment(e)+") % 1000000 * 1000)", kindNumber)
+		return atom("((epoch_ns("+exactMoment(e)+") % 1000000000 + 1000000000) % 1000000000)", kindNumber)
 	}
 	return atom("date_part("+Literal(part)+", "+moment(e)+")", kindNumber)
 }
@@ -166,13 +178,28 @@ func dateAdd(unit string, n, e expression) expression {
 	case "millisecond":
 		factor = " * 1000"
 	case "nanosecond":
-		factor = " // 1000"
+		macro = "add_nanoseconds"
 	}
 	operand := e.sql
 	if e.kind == kindText || e.kind == kindBind || e.kind == kindNull {
 		operand = moment(e)
 	}
-	return atom("snowflake."+macro+"("+count+factor+", "+operand+")", kindOther)
+	return atom("snowflake."+macro+"("+count+factor+", "+operand+")", kindOther).inZone(e.zoned)
+}
+
+// shifted writes a time plus or minus an interval. DuckDB's own operator would drop the nanoseconds.
+func shifted(e expression, operator string, interval expression) expression {
+	operand := e.sql
+	if e.kind == kindText || e.kind == kindBind || e.kind == kindNull {
+		operand = moment(e)
+	}
+	amount := interval.at(levelMultiply)
+	if operator == "-" {
+		amount = "-" + interval.at(levelPostfix)
+	}
+	sum := atom("snowflake.shift("+operand+", "+amount+")", kindOther).inZone(e.zoned)
+	sum.interval = e.interval
+	return sum
 }
 
 // dateDiff counts boundaries. DuckDB counts whole weeks, so Mondays are counted as days.
@@ -182,7 +209,7 @@ func dateDiff(unit string, from, to expression) expression {
 	case "week":
 		return atom("(date_diff('day', date_trunc('week', "+a+"), date_trunc('week', "+b+")) // 7)", kindNumber)
 	case "nanosecond":
-		return atom("(date_diff('microsecond', "+a+", "+b+") * 1000)", kindNumber)
+		return atom("(epoch_ns("+exactMoment(to)+") - epoch_ns("+exactMoment(from)+"))", kindNumber)
 	}
 	return atom("date_diff("+Literal(unit)+", "+a+", "+b+")", kindNumber)
 }

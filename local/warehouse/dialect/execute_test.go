@@ -2,6 +2,7 @@ package dialect_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
+	"github.com/snowstream/snowstream/local/warehouse/variant"
 )
 
 // session is the session that the tests read statements in.
@@ -27,6 +29,13 @@ func openDuckDB(t testing.TB) *sql.DB {
 	}
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { db.Close() })
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(variant.Register(conn), conn.Close()); err != nil {
+		t.Fatal(err)
+	}
 	statements := append([]string{"SET TimeZone = 'UTC'", `CREATE SCHEMA "DB.S"`}, dialect.Prelude()...)
 	statements = append(statements,
 		`CREATE VIEW `+dialect.TablesView+` AS SELECT 'DB' AS "TABLE_CATALOG", 'S' AS "TABLE_SCHEMA", 'T' AS "TABLE_NAME" UNION ALL SELECT 'OTHER', 'S', 'U'`,
@@ -121,6 +130,9 @@ func fixtures(t *testing.T, db *sql.DB) {
 		`insert into t select 1, 'a', 1.50, '2024-01-31 10:20:30.5', '2024-01-31', parse_json('{"a":{"b":[1,"x",null]},"n":9007199254740993,"big":12345678901234567890123456789012345678,"t":"2024-05-06T07:08:09Z","Key":"k"}'), true, 0.5`,
 		`insert into t select 2, 'b', 2.25, '2024-02-01 00:00:00', '2024-02-01', parse_json('[10, 20, "z"]'), false, 1.5`,
 		`insert into t (id, name) values (3, null)`,
+		`create table exact (id int, n timestamp_ntz(9), m timestamp_ntz(6), v variant)`,
+		`insert into exact select 1, '2024-01-31T10:20:30.123456789', '9999-12-31', parse_json('{"i":-99999999999999999999999999999999999999, "e":[1.10, {"f": 1.00}], "d":0.1234567890123456789012345678901234567}')`,
+		`insert into exact (id, n) values (2, '1969-12-31 23:59:59.9999995')`,
 	} {
 		run(t, db, text)
 	}
@@ -192,6 +204,30 @@ var queries = []queryCase{
 	q(`SELECT 'abcd'::VARCHAR(3)`, "error too long"),
 	q(`SELECT id::STRING || '!', name::VARCHAR, price::STRING, seen::STRING, day::STRING, f::STRING FROM t WHERE id = 1`, "1!|a|1.50|2024-01-31 10:20:30.500|2024-01-31|0.5"),
 	q(`SELECT '2024-01-02'::DATE, '2024-01-02T03:04:05.123456'::TIMESTAMP_NTZ, '2024-01-02 03:04:05 +02:00'::TIMESTAMP_TZ, '10:11:12'::TIME`, "2024-01-02|2024-01-02 03:04:05.123456|2024-01-02 01:04:05+00|10:11:12"),
+	// nanoseconds, and years that have only microseconds
+	q(`SELECT '2024-01-31 10:20:30.123456789'::TIMESTAMP_NTZ, '9999-12-31 23:59:59.999999'::TIMESTAMP_NTZ(6), '0001-01-01'::TIMESTAMP_NTZ(3), '2024-01-31T10:20:30.123456789+05:00'::TIMESTAMP_NTZ`, "2024-01-31 10:20:30.123456789|9999-12-31 23:59:59.999999|0001-01-01 00:00:00|2024-01-31 10:20:30.123456789"),
+	q(`SELECT '9999-12-31'::TIMESTAMP_NTZ`, "error to INT64"),
+	q(`SELECT n, DATEADD(day, 1, n), DATEADD(month, 1, n), DATEADD(nanosecond, 2, n), n - INTERVAL '1 hour', DATE_TRUNC(second, n), n::TIMESTAMP_NTZ FROM exact WHERE id = 1`,
+		"2024-01-31 10:20:30.123456789|2024-02-01 10:20:30.123456789|2024-02-29 10:20:30.123456789|2024-01-31 10:20:30.123456791|2024-01-31 09:20:30.123456789|2024-01-31 10:20:30|2024-01-31 10:20:30.123456789"),
+	q(`SELECT n, DATEADD(hour, 1, n), DATE_TRUNC(second, n), DATE_PART(nanosecond, n) FROM exact WHERE id = 2`, "1969-12-31 23:59:59.9999995|1970-01-01 00:59:59.9999995|1969-12-31 23:59:59|999999500"),
+	q(`SELECT DATEDIFF(nanosecond, '2024-01-31 10:20:30.123456780', n), DATE_PART(nanosecond, n), DATE_PART(epoch_nanosecond, n), TO_CHAR(n, 'SS.FF9'), n::STRING FROM exact WHERE id = 1`, "9|123456789|1706696430123456789|30.123456789|2024-01-31 10:20:30.123"),
+	q(`SELECT id FROM exact WHERE n = '2024-01-31 10:20:30.123456789' AND n > '2024-01-31 10:20:30.123456788'::TIMESTAMP_NTZ AND n < '2025-01-01'::DATE AND n < CURRENT_TIMESTAMP() AND CURRENT_TIMESTAMP > n
+		AND n BETWEEN '2024-01-01' AND CURRENT_TIMESTAMP() AND n > DATEADD(year, -100, CURRENT_TIMESTAMP()) AND n NOT IN (CURRENT_TIMESTAMP())`, "1"),
+	q(`SELECT MAX(n), MIN(n), COUNT(DISTINCT n), MAX(m) FROM exact`, "2024-01-31 10:20:30.123456789|1969-12-31 23:59:59.9999995|2|9999-12-31 00:00:00"),
+	q(`SELECT TO_TIMESTAMP_NTZ(1700000000.123456789), TO_TIMESTAMP(1700000000123456789, 9), TO_TIMESTAMP('2024-01-02 03:04:05.123456789', 'YYYY-MM-DD HH24:MI:SS.FF9')`, "2023-11-14 22:13:20.123456789|2023-11-14 22:13:20.123456789|2024-01-02 03:04:05.123456789"),
+	// variants, to the last digit
+	q(`SELECT v:d, v:d::NUMBER(38,37), v:i::NUMBER(38,0), v:e[1]:f::STRING, v:e FROM exact WHERE id = 1`, `0.1234567890123456789012345678901234567|0.1234567890123456789012345678901234567|-99999999999999999999999999999999999999|1.00|[1.10,{"f":1.00}]`),
+	q(`SELECT f.value, f.key, f.index, f.path FROM exact, TABLE(FLATTEN(v)) f WHERE id = 1 AND f.key IN ('d', 'i') ORDER BY 2`, `0.1234567890123456789012345678901234567|d|NULL|d / -99999999999999999999999999999999999999|i|NULL|i`),
+	q(`SELECT f.value FROM exact, TABLE(FLATTEN(v:e)) f WHERE id = 1 ORDER BY f.index`, `1.10 / {"f":1.00}`),
+	q(`SELECT PARSE_JSON(' {"b": 1, "a" : [ 1.0 ] } ') = PARSE_JSON('{"a":[1.0],"b":1}'), PARSE_JSON(' '), PARSE_JSON('null')`, "true|NULL|null"),
+	q(`SELECT v:d::NUMBER(38,10), v:e[0]::NUMBER(20,2), v:i::STRING::NUMBER(38,0), '-0.00000000005'::STRING::NUMBER(38,10), TRY_CAST(v:e::STRING AS NUMBER(38,10)), TRY_CAST('x' || id AS NUMBER(38,0)) FROM exact WHERE id = 1`,
+		"0.1234567890|1.10|-99999999999999999999999999999999999999|-0.0000000001|NULL|NULL"),
+	q(`SELECT '1e3'::STRING::NUMBER(38,2), v:e[0]::STRING::NUMBER(38,0), PARSE_JSON('[12345678901234567890.12345678, 12345678.5, -1e2]')[0]::NUMBER(38,8), PARSE_JSON('[-12345678.5]')[0]::NUMBER(38,8), PARSE_JSON('[-1e2]')[0]::NUMBER(38,8) FROM exact WHERE id = 1`,
+		"1000.00|1|12345678901234567890.12345678|-12345678.50000000|-100.00000000"),
+	q(`SELECT ARRAY_CONSTRUCT(v:d, NULL, 'x', 1.25), OBJECT_CONSTRUCT('z', v:d, 'a', v:e), OBJECT_CONSTRUCT_KEEP_NULL('k', NULL), ARRAY_CONSTRUCT(), OBJECT_KEYS(v) FROM exact WHERE id = 1`,
+		`[0.1234567890123456789012345678901234567,null,"x",1.25]|{"a":[1.10,{"f":1.00}],"z":0.1234567890123456789012345678901234567}|{"k":null}|[]|["d","e","i"]`),
+	q(`SELECT ARRAY_AGG(v:d), ARRAY_AGG(n) FROM exact WHERE id = 1`, `[0.1234567890123456789012345678901234567]|["2024-01-31 10:20:30.123456789"]`),
+	q(`SELECT PARSE_JSON('{"a":1,"a":2}')`, "error duplicate object attribute"),
 	// variants
 	q(`SELECT v:a.b[0], v:a.b[1]::STRING, v:a.b[2]::STRING, v:a.b[2]::NUMBER, v:"Key"::STRING, v:key FROM t WHERE id = 1`, "1|x|NULL|NULL|k|NULL"),
 	q(`SELECT v:n::NUMBER, v:big::NUMBER(38,0), v['n']::INT, v:t::TIMESTAMP_NTZ, v:n::STRING FROM t WHERE id = 1`, "9007199254740993|12345678901234567890123456789012345678|9007199254740993|2024-05-06 07:08:09|9007199254740993"),

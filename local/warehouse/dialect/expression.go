@@ -39,15 +39,21 @@ type expression struct {
 	level level
 	// name is the answer column that Snowflake makes of a plain column; else "".
 	name string
-	// base and path are set for a step into a variant: sql is json_extract(base, path). path is
-	// a DuckDB expression, and pathText its value when that is a constant.
+	// base and path are set for a step into a variant: sql is get(base, pathText).
 	base, pathText string
 	// literal is set for a literal, text its value.
 	literal bool
-	text    string
+	// zoned is set for what is known to be a time with a zone, interval for INTERVAL.
+	zoned, interval bool
+	text            string
 }
 
 func atom(sql string, k kind) expression { return expression{sql: sql, kind: k, level: levelAtom} }
+
+func (e expression) inZone(zoned bool) expression {
+	e.zoned = zoned
+	return e
+}
 
 // at gives the text, in brackets if it binds more loosely than the place needs.
 func (e expression) at(least level) string {
@@ -66,7 +72,7 @@ func (e expression) asText() string {
 		return "CAST(" + e.sql + " AS VARCHAR)"
 	}
 	if e.base != "" && e.pathText != "" {
-		return "json_extract_string(" + e.base + ", " + Literal(e.pathText) + ")"
+		return "snowflake.get_text(" + e.base + ", " + Literal(e.pathText) + ")"
 	}
 	return "snowflake.text(" + e.sql + ")"
 }
@@ -165,6 +171,10 @@ func (p *parser) additive() expression {
 		case p.isOperator("+"), p.isOperator("-"):
 			operator := p.take().text
 			right := p.multiplicative().asNumber()
+			if right.interval {
+				left = shifted(left, operator, right)
+				continue
+			}
 			left = expression{sql: left.asWide().at(levelAdd) + " " + operator + " " + right.at(levelMultiply), level: levelAdd}
 		case p.operator("||"):
 			right := p.multiplicative()
@@ -271,7 +281,7 @@ func step(e expression, path string) expression {
 		base, whole = e.base, e.pathText+path
 	}
 	return expression{
-		sql: "json_extract(" + base + ", " + Literal(whole) + ")", kind: kindVariant, level: levelAtom,
+		sql: "snowflake.get(" + base + ", " + Literal(whole) + ")", kind: kindVariant, level: levelAtom,
 		base: base, pathText: whole,
 	}
 }

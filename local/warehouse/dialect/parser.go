@@ -11,9 +11,11 @@
 // database through DuckDB.
 //
 // Known differences from the service: DuckDB ignores the case of names, so "a" and "A" are one column.
-// Division, AVG and MEDIAN answer DOUBLE. Times have microseconds; TIMESTAMP_TZ keeps the instant
-// and not its offset. A number inside a variant that has both a fraction and more than 17 digits
-// is rounded; whole numbers are exact. FLATTEN's SEQ is always 1. CURRENT_TIMESTAMP is fixed
+// Division, AVG and MEDIAN answer DOUBLE, and a variant is one in arithmetic; casts of variants are exact. TIMESTAMP_NTZ
+// with more than 6 digits has nanoseconds, within 1677-09-22 and 2262-04-11; with up to 6 digits it has microseconds and
+// all years, as have TIME, TIMESTAMP_LTZ and TIMESTAMP_TZ, and a fraction of more digits is cut. Columns of the two kinds
+// compare with each other; one of nanoseconds and one with a zone do not without a cast. TIMESTAMP_TZ keeps the instant
+// and not its offset. OBJECT_AGG reads numbers inside variants through floats. FLATTEN's SEQ is always 1. CURRENT_TIMESTAMP is fixed
 // for a transaction. CTEs refer to themselves only with RECURSIVE. Lengths of VARCHAR are enforced for columns of
 // CREATE TABLE and not for those that ALTER TABLE adds, and DuckDB refuses to change the type of
 // a column whose length it enforces.

@@ -52,7 +52,13 @@ func (p *parser) compared(left expression, operator string) expression {
 }
 
 // aligned gives e in the type that a comparison with other needs.
+//
+// DuckDB does not compare a time in nanoseconds with one in a zone. All zones are UTC here, so the zone is dropped
+// where the other side may have none.
 func aligned(e, other expression) expression {
+	if e.zoned && !other.zoned && other.kind != kindText && other.kind != kindBind && other.kind != kindNull {
+		return atom("("+e.at(levelPostfix)+" AT TIME ZONE 'UTC')", kindOther)
+	}
 	if e.kind != kindVariant {
 		return e
 	}
@@ -132,6 +138,9 @@ func (p *parser) in(left expression, not string) expression {
 	for {
 		item := p.expression()
 		operand = aligned(left, item)
+		if item.zoned {
+			item = aligned(item, left)
+		}
 		items = append(items, item.sql)
 		if !p.operator(",") {
 			break
@@ -146,6 +155,12 @@ func (p *parser) between(left expression, not string) expression {
 	p.mustWords("AND")
 	high := p.additive()
 	operand := aligned(left, low)
+	if low.zoned {
+		low = aligned(low, left)
+	}
+	if high.zoned {
+		high = aligned(high, left)
+	}
 	return boolean(operand.at(levelConcat) + " " + not + "BETWEEN " + low.at(levelConcat) + " AND " + high.at(levelConcat))
 }
 

@@ -37,38 +37,52 @@ const (
 // for every type, which is why so much goes through VARCHAR. Overloads by type serve where the answer's type
 // differs. JSON has no overload: texts would match it too.
 const macros = `
-text(x) AS CASE typeof(x) WHEN 'JSON' THEN json_extract_string(CAST(x AS VARCHAR), '$') WHEN 'TIMESTAMP' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') WHEN 'TIMESTAMP WITH TIME ZONE' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') || ' +0000' WHEN 'BLOB' THEN hex(CAST(CAST(x AS VARCHAR) AS BLOB)) ELSE CAST(x AS VARCHAR) END
-variant(x) AS to_json(x)
-parse_json(x) AS CAST(nullif(trim(x), '') AS JSON)
-try_parse_json(x) AS TRY_CAST(nullif(trim(x), '') AS JSON)
+text(x) AS CASE typeof(x) WHEN 'JSON' THEN variant_text(CAST(x AS VARCHAR), '$') WHEN 'TIMESTAMP' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') WHEN 'TIMESTAMP_NS' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') WHEN 'TIMESTAMP WITH TIME ZONE' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g') || ' +0000' WHEN 'BLOB' THEN hex(CAST(CAST(x AS VARCHAR) AS BLOB)) ELSE CAST(x AS VARCHAR) END
+variant(x) AS CASE typeof(x) WHEN 'JSON' THEN CAST(CAST(x AS VARCHAR) AS JSON) ELSE to_json(x) END
+json_text(x) AS CASE typeof(x) WHEN 'JSON' THEN CAST(x AS VARCHAR) ELSE CAST(to_json(x) AS VARCHAR) END
+parse_json(x) AS CAST(variant_json(x) AS JSON)
+try_parse_json(x) AS CAST(variant_try_json(x) AS JSON)
 to_array(x) AS CASE WHEN json_type(to_json(x)) = 'ARRAY' THEN to_json(x) ELSE json_array(x) END
-element(x, i) AS CASE typeof(i) WHEN 'VARCHAR' THEN json_extract(to_json(x), '$."' || replace(CAST(i AS VARCHAR), '"', '\\"') || '"') ELSE json_extract(to_json(x), '$[' || CAST(i AS VARCHAR) || ']') END
-member(k, v) AS to_json(k) || ':' || to_json(v)
+get(x, path) AS CAST(variant_get(snowflake.json_text(x), path) AS JSON)
+get_text(x, path) AS variant_text(snowflake.json_text(x), path)
+element(x, i) AS snowflake.get(x, CASE typeof(i) WHEN 'VARCHAR' THEN '$."' || replace(replace(CAST(i AS VARCHAR), '\', '\\'), '"', '\"') || '"' ELSE '$[' || CAST(i AS VARCHAR) || ']' END)
+array_of(l) AS CAST('[' || array_to_string(list_transform(l, lambda e: snowflake.json_text(e)), ',') || ']' AS JSON)
 flatten_path(prefix, k, is_array) AS CASE WHEN is_array THEN prefix || '[' || k || ']' WHEN prefix = '' THEN k ELSE prefix || '.' || k END
 divide(a, b) AS CASE WHEN b = 0 THEN error('Division by zero') ELSE a / b END
 div0(a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN 0 ELSE a / nullif(b, 0) END
 trunc(x, n) AS trunc(x * pow(10, n)) / pow(10, n)
 initcap(x) AS array_to_string(list_transform(string_split(lower(x), ' '), lambda w: upper(w[1]) || w[2:]), ' ')
 stamp(x) AS regexp_replace(x, ' ([+-][0-9:]+)$', '\1')
+wall(x) AS regexp_replace(x, '(:[0-9.]+) ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$', '\1')
 fit(x, n) AS CASE WHEN length(x) > n THEN error('String is too long and would be truncated') ELSE x END
 substr(x, i, n) AS CASE WHEN n IS NULL THEN substr(x, CASE WHEN i = 0 THEN 1 ELSE CAST(i AS BIGINT) END) ELSE substr(x, CASE WHEN i = 0 THEN 1 ELSE CAST(i AS BIGINT) END, greatest(CAST(n AS BIGINT), 0)) END
 split_part(x, d, i) AS split_part(x, d, CASE WHEN i = 0 THEN 1 ELSE CAST(i AS BIGINT) END)
 boolean(x) AS CASE WHEN lower(trim(CAST(x AS VARCHAR), ' "')) IN ('true', 't', 'yes', 'y', 'on', '1') THEN TRUE WHEN lower(trim(CAST(x AS VARCHAR), ' "')) IN ('false', 'f', 'no', 'n', 'off', '0') THEN FALSE WHEN typeof(x) = 'JSON' AND CAST(x AS VARCHAR) = 'null' THEN NULL WHEN TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE) IS NOT NULL THEN TRY_CAST(CAST(x AS VARCHAR) AS DOUBLE) <> 0 ELSE CAST(CAST(x AS VARCHAR) AS BOOLEAN) END
-moment(x) AS CAST(CASE typeof(x) WHEN 'JSON' THEN json_extract_string(CAST(x AS VARCHAR), '$') WHEN 'TIME' THEN '1970-01-01 ' || CAST(x AS VARCHAR) ELSE CASE WHEN typeof(x) IN ('INTEGER', 'BIGINT', 'HUGEINT', 'DOUBLE') OR typeof(x) LIKE 'DECIMAL%' THEN CAST(make_timestamp(CAST(CAST(CAST(x AS VARCHAR) AS DECIMAL(38,9)) * 1000000 AS BIGINT)) AS VARCHAR) ELSE CAST(x AS VARCHAR) END END AS TIMESTAMP)
+epoch_text(n) AS CAST(make_timestamp(CAST(floor(n) AS BIGINT) * 1000000) AS VARCHAR) || '.' || lpad(CAST(CAST((n - floor(n)) * 1000000000 AS BIGINT) AS VARCHAR), 9, '0')
+moment_text(x) AS CASE typeof(x) WHEN 'JSON' THEN snowflake.wall(variant_text(CAST(x AS VARCHAR), '$')) WHEN 'TIME' THEN '1970-01-01 ' || CAST(x AS VARCHAR) WHEN 'VARCHAR' THEN snowflake.wall(CAST(x AS VARCHAR)) ELSE CASE WHEN typeof(x) IN ('INTEGER', 'BIGINT', 'HUGEINT', 'DOUBLE') OR typeof(x) LIKE 'DECIMAL%' THEN snowflake.epoch_text(CAST(CAST(x AS VARCHAR) AS DECIMAL(38,9))) ELSE CAST(x AS VARCHAR) END END
+moment(x) AS CAST(snowflake.moment_text(x) AS TIMESTAMP)
+moment_ns(x) AS CAST(snowflake.moment_text(x) AS TIMESTAMP_NS)
+format(x, f) AS CASE typeof(x) WHEN 'TIMESTAMP_NS' THEN strftime(snowflake.moment_ns(x), f) ELSE strftime(snowflake.moment(x), f) END
 timestamp_ntz(x) AS snowflake.moment(x)
+timestamp_ns(x) AS snowflake.moment_ns(x)
 timestamp_tz(x) AS CASE WHEN typeof(x) IN ('VARCHAR', 'JSON') THEN CAST(snowflake.stamp(trim(CAST(x AS VARCHAR), '"')) AS TIMESTAMPTZ) ELSE snowflake.moment(x) AT TIME ZONE 'UTC' END
 date(x) AS CAST(snowflake.moment(x) AS DATE)
 time(x) AS CAST(CASE typeof(x) WHEN 'JSON' THEN json_extract_string(CAST(x AS VARCHAR), '$') WHEN 'TIMESTAMP WITH TIME ZONE' THEN CAST(CAST(CAST(CAST(x AS VARCHAR) AS TIMESTAMP) AS TIME) AS VARCHAR) WHEN 'TIMESTAMP' THEN CAST(CAST(CAST(CAST(x AS VARCHAR) AS TIMESTAMP) AS TIME) AS VARCHAR) ELSE CAST(x AS VARCHAR) END AS TIME)
-date_trunc(u, x DATE) AS CAST(date_trunc(u, x) AS DATE), (u, x TIMESTAMP) AS date_trunc(u, x), (u, x TIMESTAMPTZ) AS date_trunc(u, x AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', (u, x VARCHAR) AS date_trunc(u, CAST(x AS TIMESTAMP))
-add_months(n, x DATE) AS CAST(x + to_months(CAST(n AS INTEGER)) AS DATE), (n, x TIMESTAMP) AS x + to_months(CAST(n AS INTEGER)), (n, x TIMESTAMPTZ) AS (x AT TIME ZONE 'UTC' + to_months(CAST(n AS INTEGER))) AT TIME ZONE 'UTC', (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_months(CAST(n AS INTEGER))
-add_days(n, x DATE) AS CAST(x + to_days(CAST(n AS INTEGER)) AS DATE), (n, x TIMESTAMP) AS x + to_days(CAST(n AS INTEGER)), (n, x TIMESTAMPTZ) AS (x AT TIME ZONE 'UTC' + to_days(CAST(n AS INTEGER))) AT TIME ZONE 'UTC', (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_days(CAST(n AS INTEGER))
-add_microseconds(n, x DATE) AS CAST(x AS TIMESTAMP) + to_microseconds(n), (n, x TIMESTAMP) AS x + to_microseconds(n), (n, x TIMESTAMPTZ) AS x + to_microseconds(n), (n, x TIME) AS x + to_microseconds(n), (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_microseconds(n)
+below_us(x) AS ((epoch_ns(x) % 1000) + 1000) % 1000
+floor_us(x) AS make_timestamp((epoch_ns(x) - snowflake.below_us(x)) // 1000)
+with_ns(x, moved) AS make_timestamp_ns(epoch_us(moved) * 1000 + snowflake.below_us(x))
+date_trunc(u, x DATE) AS CAST(date_trunc(u, x) AS DATE), (u, x TIMESTAMP) AS date_trunc(u, x), (u, x TIMESTAMP_NS) AS CAST(date_trunc(u, snowflake.floor_us(x)) AS TIMESTAMP_NS), (u, x TIMESTAMPTZ) AS date_trunc(u, x AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', (u, x VARCHAR) AS date_trunc(u, CAST(x AS TIMESTAMP))
+shift(x DATE, i) AS x + i, (x TIMESTAMP, i) AS x + i, (x TIMESTAMP_NS, i) AS snowflake.with_ns(x, snowflake.floor_us(x) + i), (x TIMESTAMPTZ, i) AS x + i, (x TIME, i) AS x + i, (x VARCHAR, i) AS CAST(x AS TIMESTAMP) + i, (x INTERVAL, i) AS x + i
+add_months(n, x DATE) AS CAST(x + to_months(CAST(n AS INTEGER)) AS DATE), (n, x TIMESTAMP) AS x + to_months(CAST(n AS INTEGER)), (n, x TIMESTAMP_NS) AS snowflake.shift(x, to_months(CAST(n AS INTEGER))), (n, x TIMESTAMPTZ) AS (x AT TIME ZONE 'UTC' + to_months(CAST(n AS INTEGER))) AT TIME ZONE 'UTC', (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_months(CAST(n AS INTEGER))
+add_days(n, x DATE) AS CAST(x + to_days(CAST(n AS INTEGER)) AS DATE), (n, x TIMESTAMP) AS x + to_days(CAST(n AS INTEGER)), (n, x TIMESTAMP_NS) AS snowflake.shift(x, to_days(CAST(n AS INTEGER))), (n, x TIMESTAMPTZ) AS (x AT TIME ZONE 'UTC' + to_days(CAST(n AS INTEGER))) AT TIME ZONE 'UTC', (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_days(CAST(n AS INTEGER))
+add_microseconds(n, x DATE) AS CAST(x AS TIMESTAMP) + to_microseconds(n), (n, x TIMESTAMP) AS x + to_microseconds(n), (n, x TIMESTAMP_NS) AS snowflake.shift(x, to_microseconds(n)), (n, x TIMESTAMPTZ) AS x + to_microseconds(n), (n, x TIME) AS x + to_microseconds(n), (n, x VARCHAR) AS CAST(x AS TIMESTAMP) + to_microseconds(n)
+add_nanoseconds(n, x DATE) AS make_timestamp_ns(epoch_ns(CAST(x AS TIMESTAMP_NS)) + n), (n, x TIMESTAMP) AS make_timestamp_ns(epoch_ns(CAST(x AS TIMESTAMP_NS)) + n), (n, x TIMESTAMP_NS) AS make_timestamp_ns(epoch_ns(x) + n), (n, x TIMESTAMPTZ) AS x + to_microseconds(n // 1000), (n, x TIME) AS x + to_microseconds(n // 1000), (n, x VARCHAR) AS make_timestamp_ns(epoch_ns(CAST(x AS TIMESTAMP_NS)) + n)
 month_end_kept(n, x) AS CASE WHEN CAST(x AS DATE) = last_day(CAST(x AS DATE)) THEN last_day(CAST(CAST(x AS DATE) + to_months(CAST(n AS INTEGER)) AS DATE)) ELSE CAST(CAST(x AS DATE) + to_months(CAST(n AS INTEGER)) AS DATE) END
 `
 
 // Prelude is the list of DuckDB statements that must have run, in this order, on a database
 // before rewritten SQL does: the system schema and the macros that stand for Snowflake
-// functions. Running it again is harmless.
+// functions. Running it again is harmless. The macros call the functions of package variant, which must be registered.
 func Prelude() []string {
 	statements := []string{"CREATE SCHEMA IF NOT EXISTS " + SystemSchema}
 	for line := range strings.Lines(strings.TrimSpace(macros)) {

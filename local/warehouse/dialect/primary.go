@@ -331,9 +331,9 @@ func (p *parser) interval() expression {
 		sum = append(sum, "INTERVAL "+Literal(amount[0]+" "+unit))
 	}
 	if len(sum) == 1 {
-		return atom(sum[0], kindOther)
+		return expression{sql: sum[0], kind: kindOther, level: levelAtom, interval: true}
 	}
-	return atom("("+strings.Join(sum, " + ")+")", kindOther)
+	return expression{sql: "(" + strings.Join(sum, " + ") + ")", kind: kindOther, level: levelAtom, interval: true}
 }
 
 // castCall reads CAST(x AS type) and TRY_CAST(x AS type).

@@ -77,7 +77,7 @@ func (p *parser) arranged(t token, list []argument, names ...string) []expressio
 	return result
 }
 
-// flatten writes FLATTEN as a lateral subquery over json_each. SEQ is always 1: nothing
+// flatten writes FLATTEN as a lateral subquery over the elements of a variant. SEQ is always 1: nothing
 // of ours needs the number of the input row.
 func (p *parser) flatten(t token, list []argument) string {
 	a := p.arranged(t, list, "INPUT", "PATH", "OUTER", "RECURSIVE", "MODE")
@@ -115,12 +115,13 @@ func (p *parser) flatten(t token, list []argument) string {
 	return "LATERAL (" + flattenSQL(input.sql, prefix, join, where) + ")"
 }
 
+// flattenSQL names the input once, because it may be long to compute. Elements and keys are lists of the same length,
+// which UNNEST walks in step.
 func flattenSQL(input, prefix, join, where string) string {
-	array := "json_type(" + input + ") = 'ARRAY'"
-	return `SELECT 1 AS "SEQ", CASE WHEN ` + array + ` THEN NULL ELSE "each".key END AS "KEY"` +
-		", snowflake.flatten_path(" + prefix + `, "each".key, ` + array + `) AS "PATH"` +
-		", CASE WHEN " + array + ` THEN CAST("each".key AS BIGINT) END AS "INDEX"` +
-		`, "each".value AS "VALUE", ` + input + ` AS "THIS" FROM ` + join + "json_each(" + input + `) AS "each"` + where
+	return `SELECT 1 AS "SEQ", "each".key AS "KEY", snowflake.flatten_path(` + prefix + `, coalesce("each".key, CAST("each".position AS VARCHAR)), "each".is_array) AS "PATH"` +
+		`, CASE WHEN "each".is_array THEN "each".position END AS "INDEX", CAST("each".value AS JSON) AS "VALUE", CAST("each".this AS JSON) AS "THIS" FROM ` + join +
+		`(SELECT this, starts_with(this, '[') AS is_array, unnest(variant_elements(this)) AS value, unnest(variant_keys(this)) AS key` +
+		`, CAST(generate_subscripts(variant_elements(this), 1) - 1 AS BIGINT) AS position FROM (SELECT CAST(` + input + ` AS VARCHAR) AS this)) AS "each"` + where
 }
 
 // flattenMode is the condition of MODE.
@@ -131,9 +132,9 @@ func (p *parser) flattenMode(t token, mode expression) string {
 			return ""
 		}
 	case "ARRAY":
-		return ` WHERE "each".fullkey LIKE '$[%'`
+		return ` WHERE "each".is_array`
 	case "OBJECT":
-		return ` WHERE "each".fullkey LIKE '$.%'`
+		return ` WHERE NOT "each".is_array`
 	}
 	p.fail(unsupported(t, "FLATTEN with this MODE"))
 	return ""

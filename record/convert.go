@@ -28,7 +28,7 @@ func (d *Decoder) convert(c Column, t token) (Value, Code) {
 	case Number:
 		d.text, code = decimal(d.text, t.raw, c.Precision, c.Scale)
 	case Timestamp:
-		d.text, code = timestamp(d.text, t, c.Moment)
+		d.text, code = timestamp(d.text, t, c)
 	case String:
 		return Value{Text: t.text}, OK
 	default:
@@ -52,12 +52,12 @@ func (c Column) kind() kind {
 // TIMESTAMP_NTZ without a format.
 const TimestampLayout = "2006-01-02 15:04:05.999999999"
 
-func timestamp(dst []byte, t token, m Moment) ([]byte, Code) {
-	at, code := rfc3339(t.text)
-	if m != RFC3339 {
-		at, code = epoch(t.raw, m)
+func timestamp(dst []byte, t token, c Column) ([]byte, Code) {
+	at, code := rfc3339(t.text, c.places())
+	if c.Moment != RFC3339 {
+		at, code = epoch(t.raw, c)
 	}
-	if code == OK && (at.Year() < 1 || at.Year() > 9999) {
+	if first, last := c.years(); code == OK && (at.Year() < first || at.Year() > last) {
 		code = OutOfRange
 	}
 	if code != OK {
@@ -66,17 +66,18 @@ func timestamp(dst []byte, t token, m Moment) ([]byte, Code) {
 	return at.AppendFormat(dst, TimestampLayout), OK
 }
 
-// nanoDigits is how many decimal places of a second Snowflake keeps.
-const nanoDigits = 9
-
-func rfc3339(text []byte) (time.Time, Code) {
+func rfc3339(text []byte, places int) (time.Time, Code) {
 	t, err := time.Parse(time.RFC3339Nano, string(text))
 	if err != nil || bytes.IndexByte(text, ',') >= 0 {
 		return t, WrongType
 	}
 	// time.Parse cuts what stands behind the nanoseconds.
-	if point := bytes.IndexByte(text, '.'); point >= 0 && bytes.IndexAny(text[point:], "Zz+-") > 1+nanoDigits {
-		return t, NotExact
+	if point := bytes.IndexByte(text, '.'); point >= 0 {
+		fraction := text[point+1:]
+		fraction = bytes.TrimRight(fraction[:bytes.IndexAny(fraction, "Zz+-")], "0")
+		if len(fraction) > places {
+			return t, NotExact
+		}
 	}
 	return t.UTC(), OK
 }
@@ -84,16 +85,22 @@ func rfc3339(text []byte) (time.Time, Code) {
 // epochDigits is enough for milliseconds in the year 9999.
 const epochDigits = 15
 
+// nanoDigits is how many decimal places a second has in nanoseconds.
+const nanoDigits = 9
+
 // epoch reads seconds or milliseconds since 1970, exactly: as a decimal number of nanoseconds' precision.
-func epoch(raw []byte, m Moment) (time.Time, Code) {
+func epoch(raw []byte, c Column) (time.Time, Code) {
 	scale, unit := nanoDigits, int64(1)
-	if m == Milliseconds {
+	if c.Moment == Milliseconds {
 		scale, unit = nanoDigits-3, 1000
 	}
 	var buf [2 + epochDigits + 1 + nanoDigits]byte
 	text, code := decimal(buf[:0], raw, epochDigits+scale, scale)
 	if code != OK {
 		return time.Time{}, code
+	}
+	if cut := nanoDigits - c.places(); len(bytes.Trim(text[len(text)-cut:], "0")) > 0 {
+		return time.Time{}, NotExact
 	}
 	point := len(text) - 1 - scale
 	whole, err := strconv.ParseInt(string(text[:point]), 10, 64)

@@ -17,7 +17,7 @@ const (
 	NullField      Code = "null_field"      // a required field is null
 	WrongType      Code = "wrong_type"      // a value of another kind
 	NotExact       Code = "not_exact"       // a number with more decimal places than the column has
-	OutOfRange     Code = "out_of_range"    // more digits than the column holds, or a time outside years 1 to 9999
+	OutOfRange     Code = "out_of_range"    // more digits than the column holds, or a time outside the column's years
 	UnknownField   Code = "unknown_field"   // a field that the schema does not name, where it asks to refuse those
 	BadAggregate   Code = "bad_aggregate"   // an aggregated record with a wrong checksum or structure; it is kept whole
 	BadCompression Code = "bad_compression" // gzip or zstd that does not unpack; it is kept whole

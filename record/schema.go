@@ -17,7 +17,7 @@ const (
 	Number                // a decimal with a fixed scale: NUMBER(p,s)
 	String                // text, any valid Unicode: VARCHAR
 	Boolean               // true or false: BOOLEAN
-	Timestamp             // a point in time: TIMESTAMP_NTZ, in UTC
+	Timestamp             // a point in time: TIMESTAMP_NTZ(9) or (6), in UTC
 	Variant               // any JSON value as its text: VARIANT
 )
 
@@ -57,6 +57,9 @@ type Column struct {
 	Precision, Scale int
 	// Moment belongs to Timestamp.
 	Moment Moment
+	// Micros makes a Timestamp take 6 decimal places of a second and the years 1 to 9999, instead of 9 places and the
+	// years 1678 to 2261, which is what 64 bits of nanoseconds hold.
+	Micros bool
 	// Required columns refuse a missing field and null; others store NULL for both.
 	Required bool
 }
@@ -192,6 +195,8 @@ func (c Column) expected() string {
 		text = "true or false"
 	case Timestamp:
 		text = [...]string{"an RFC 3339 timestamp", "seconds since 1970", "milliseconds since 1970"}[c.Moment]
+		first, last := c.years()
+		text += fmt.Sprintf(" with %d decimal places of a second, years %d to %d", c.places(), first, last)
 	case Variant:
 		text = "a JSON value"
 	}
@@ -199,4 +204,20 @@ func (c Column) expected() string {
 		return text + ", required"
 	}
 	return text + " or null"
+}
+
+// places is how many decimal places of a second a timestamp column keeps.
+func (c Column) places() int {
+	if c.Micros {
+		return 6
+	}
+	return 9
+}
+
+// years are the first and the last year that a timestamp column takes.
+func (c Column) years() (first, last int) {
+	if c.Micros {
+		return 1, 9999
+	}
+	return 1678, 2261
 }

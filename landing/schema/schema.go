@@ -84,6 +84,9 @@ func Type(c record.Column) string {
 	case record.Boolean:
 		return "BOOLEAN"
 	case record.Timestamp:
+		if c.Micros {
+			return "TIMESTAMP_NTZ(6)"
+		}
 		return "TIMESTAMP_NTZ(9)"
 	case record.Variant:
 		return "VARIANT"
@@ -154,8 +157,6 @@ func cast(c record.Column, text string) string {
 		return text
 	case record.Variant:
 		return "PARSE_JSON(" + text + ")"
-	case record.Timestamp:
-		return text + "::TIMESTAMP_NTZ"
 	}
 	return text + "::" + Type(c)
 }

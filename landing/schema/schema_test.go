@@ -22,6 +22,7 @@ func all() record.Schema {
 			{Path: []string{"s"}, Name: "lower", Type: record.String},
 			{Path: []string{"b"}, Name: "B", Type: record.Boolean},
 			{Path: []string{"t"}, Name: "T", Type: record.Timestamp},
+			{Path: []string{"u"}, Name: "U", Type: record.Timestamp, Micros: true},
 			{Path: []string{"v"}, Name: "V", Type: record.Variant},
 		},
 		Unknown: record.Keep, Rest: "REST",

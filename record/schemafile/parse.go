@@ -210,7 +210,12 @@ func (p *parser) parameters(n *yaml.Node, c *record.Column, text string, has boo
 	case c.Type == record.Number:
 		p.number(n, c, text)
 	case c.Type == record.Timestamp && has:
-		word := strings.TrimSpace(text)
+		word, digits, more := strings.Cut(text, ",")
+		word, digits = strings.TrimSpace(word), strings.TrimSpace(digits)
+		if c.Micros = digits == "6"; more && !c.Micros && digits != "9" {
+			p.add(n, "a timestamp has 9 decimal places of a second and the years 1678 to 2261, or 6 and the years 1 to 9999, not %.60q", digits)
+			return
+		}
 		for m := record.RFC3339; m <= record.Milliseconds; m++ {
 			if word == m.String() {
 				c.Moment = m

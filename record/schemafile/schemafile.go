@@ -4,7 +4,7 @@
 //	columns:
 //	  - field: sensorId        # the JSON field; dots lead into objects; a list where a name has dots: [device, "a.b"]
 //	    column: SENSORID       # the SQL column as Snowflake stores it; default: ColumnName of the field
-//	    type: integer          # integer | number(p,s) | string | boolean | timestamp(rfc3339|seconds|milliseconds) | variant
+//	    type: integer          # integer | number(p,s) | string | boolean | timestamp(rfc3339|seconds|milliseconds[,6]) | variant
 //	    required: true         # default: false
 //	unknown: ignore            # ignore | variant | {variant: COLUMN} | quarantine; default: ignore
 //	payload: document          # document | lines; default: document

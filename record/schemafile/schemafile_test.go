@@ -284,6 +284,7 @@ func genSchema(t *rapid.T) record.Schema {
 			c.Scale = rapid.IntRange(0, min(c.Precision, 37)).Draw(t, "scale")
 		case record.Timestamp:
 			c.Moment = record.Moment(rapid.IntRange(0, 2).Draw(t, "moment"))
+			c.Micros = rapid.Bool().Draw(t, "micros")
 		}
 		s.Columns = append(s.Columns, c)
 		if s.Check() != nil {

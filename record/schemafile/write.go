@@ -77,6 +77,8 @@ func TypeText(c record.Column) string {
 	switch {
 	case c.Type == record.Number:
 		return fmt.Sprintf("number(%d,%d)", c.Precision, c.Scale)
+	case c.Type == record.Timestamp && c.Micros:
+		return fmt.Sprintf("timestamp(%s,6)", c.Moment)
 	case c.Type == record.Timestamp && c.Moment != record.RFC3339:
 		return fmt.Sprintf("timestamp(%s)", c.Moment)
 	}

@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS "SNOWSTREAM"."LANDING"."KINESIS_SENSORS_STREAMING" (
   "lower" VARCHAR,
   "B" BOOLEAN,
   "T" TIMESTAMP_NTZ(9),
+  "U" TIMESTAMP_NTZ(6),
   "V" VARIANT,
   "REST" VARIANT,
   "_SHARD" VARCHAR NOT NULL,
@@ -24,6 +25,7 @@ CREATE TABLE IF NOT EXISTS "SNOWSTREAM"."LANDING"."KINESIS_SENSORS_MICROBATCH" (
   "lower" VARCHAR,
   "B" BOOLEAN,
   "T" TIMESTAMP_NTZ(9),
+  "U" TIMESTAMP_NTZ(6),
   "V" VARIANT,
   "REST" VARIANT,
   "_SHARD" VARCHAR NOT NULL,
@@ -53,16 +55,17 @@ MERGE INTO "SNOWSTREAM"."LANDING"."KINESIS_SENSORS_STREAMING" AS t USING (
     f.value[1]::STRING::NUMBER(10,2) AS "price ""net""",
     f.value[2]::STRING AS "lower",
     f.value[3]::STRING::BOOLEAN AS "B",
-    f.value[4]::STRING::TIMESTAMP_NTZ AS "T",
-    PARSE_JSON(f.value[5]::STRING) AS "V",
-    PARSE_JSON(f.value[6]::STRING) AS "REST",
-    f.value[7]::STRING AS "_SHARD",
-    f.value[8]::STRING AS "_SEQUENCE",
-    f.value[9]::STRING::NUMBER(38,0) AS "_SUBSEQUENCE",
-    f.value[10]::STRING::NUMBER(38,0) AS "_ORDINAL",
-    f.value[11]::STRING::TIMESTAMP_NTZ AS "_ARRIVED_AT"
+    f.value[4]::STRING::TIMESTAMP_NTZ(9) AS "T",
+    f.value[5]::STRING::TIMESTAMP_NTZ(6) AS "U",
+    PARSE_JSON(f.value[6]::STRING) AS "V",
+    PARSE_JSON(f.value[7]::STRING) AS "REST",
+    f.value[8]::STRING AS "_SHARD",
+    f.value[9]::STRING AS "_SEQUENCE",
+    f.value[10]::STRING::NUMBER(38,0) AS "_SUBSEQUENCE",
+    f.value[11]::STRING::NUMBER(38,0) AS "_ORDINAL",
+    f.value[12]::STRING::TIMESTAMP_NTZ(9) AS "_ARRIVED_AT"
   FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
   QUALIFY ROW_NUMBER() OVER (PARTITION BY "_SHARD", "_ORDINAL" ORDER BY 1) = 1
 ) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_ORDINAL" >= ?
-WHEN NOT MATCHED THEN INSERT ("I", "price ""net""", "lower", "B", "T", "V", "REST", "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL", "_ARRIVED_AT")
-  VALUES (s."I", s."price ""net""", s."lower", s."B", s."T", s."V", s."REST", s."_SHARD", s."_SEQUENCE", s."_SUBSEQUENCE", s."_ORDINAL", s."_ARRIVED_AT");
+WHEN NOT MATCHED THEN INSERT ("I", "price ""net""", "lower", "B", "T", "U", "V", "REST", "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL", "_ARRIVED_AT")
+  VALUES (s."I", s."price ""net""", s."lower", s."B", s."T", s."U", s."V", s."REST", s."_SHARD", s."_SEQUENCE", s."_SUBSEQUENCE", s."_ORDINAL", s."_ARRIVED_AT");

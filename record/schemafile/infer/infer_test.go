@@ -94,7 +94,7 @@ func TestTypes(t *testing.T) {
 		{"v", `"2026-01-02T03:04:05Z"`, "timestamp"},
 		{"v", `"2026-01-02T03:04:05Z" ""`, "string"},
 		{"v", `"2026-01-02"`, "string"},
-		{"v", `"2026-01-02T03:04:05.1234567890Z"`, "string"},
+		{"v", `"2026-01-02T03:04:05.1234567891Z"`, "string"},
 		{"v", "1767322800", "integer"},
 		{"createdAt", "1767322800 1767322900.125", "timestamp(seconds)"},
 		{"created_at", "1767322800000", "timestamp(milliseconds)"},

@@ -68,7 +68,9 @@ func startChild(t *testing.T, dir string) *child {
 		t.Fatalf("the server in a child process did not start: %q, %v", line, err)
 	}
 	cfg := sf.Config{Account: testAccount, User: "tester", Password: "right", Host: "127.0.0.1", Port: port, Protocol: "http", DisableOCSPChecks: true,
-		LoginTimeout: time.Second, RequestTimeout: time.Second, MaxRetryCount: 1, ServerSessionKeepAlive: true, Params: map[string]*string{}}
+		//lint:ignore SA1019 a killed server would be tried for minutes, and there is no newer setting
+		LoginTimeout: time.Second, RequestTimeout: time.Second,
+		MaxRetryCount: 1, ServerSessionKeepAlive: true, Params: map[string]*string{}}
 	return &child{cmd.Process, sql.OpenDB(sf.NewConnector(sf.SnowflakeDriver{}, cfg)), cmd.Wait}
 }
 

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"math"
 	"strconv"
-	"strings"
 )
 
 func addressMethods() map[string]prepare {
 	space := literal(" ")
 	first, last := pick(firstNames()), pick(lastNames())
-	prefix := pick(strings.Fields("North East West South New Lake Port"))
-	suffix := pick(strings.Fields("bridge bury field ford ham haven port side ton town view ville"))
+	prefix, suffix := pick(listed("address", "street_prefix", letters)), pick(listed("address", "street_suffix", letters))
 	secondary := oneOf(pattern("Apt. ###", false), pattern("Suite ###", false))
 	street := sequence(oneOf(first, last), space, pick(streetSuffixes()))
 	return map[string]prepare{
@@ -38,9 +36,9 @@ func addressMethods() map[string]prepare {
 		"streetSuffix":     plain(pick(streetSuffixes())),
 		"secondaryAddress": plain(secondary),
 		"county":           plain(pick(counties())),
-		"country":          plain(pick(countries())),
-		"countryCode":      plain(pick(countryCodes())),
-		"state":            plain(pick(states())),
+		"country":          plain(pick(listed("address", "country", phrases))),
+		"countryCode":      plain(pick(listed("address", "country_abr", letters))),
+		"state":            plain(pick(listed("address", "state", phrases))),
 		"stateAbbr":        plain(pick(stateCodes())),
 		"latitude":         plain(degrees(90)),
 		"longitude":        plain(degrees(180)),

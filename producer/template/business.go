@@ -8,26 +8,28 @@ import (
 
 func companyMethods() map[string]prepare {
 	space, last := literal(" "), pick(lastNames())
-	suffixes := []string{"Inc", "and Sons", "LLC", "Group"}
+	suffixes := companySuffixes()
 	forms := []emit{
 		sequence(last, space, pick(suffixes)),
 		sequence(last, literal(" - "), last),
 		sequence(last, literal(", "), last, literal(" and "), last),
 	}
-	descriptor, noun := pick(descriptors()), pick(nouns())
-	adjective, buzz := pick(adjectives()), pick(verbs())
+	catchAdjectives, catchDescriptors, catchNouns := catchPhrases()
+	bsVerbs, bsAdjectives, bsNouns := businessWords()
+	adjective, descriptor, noun := pick(catchAdjectives), pick(catchDescriptors), pick(catchNouns)
+	bsAdjective, buzz, bsNoun := pick(bsAdjectives), pick(bsVerbs), pick(bsNouns)
 	return map[string]prepare{
 		"suffixes":              plain(literal(strings.Join(suffixes, ","))),
 		"companyName":           choose(forms),
 		"companySuffix":         plain(pick(suffixes)),
 		"catchPhrase":           plain(sequence(adjective, space, descriptor, space, noun)),
-		"bs":                    plain(sequence(adjective, space, buzz, space, noun)),
+		"bs":                    plain(sequence(bsAdjective, space, buzz, space, bsNoun)),
 		"catchPhraseAdjective":  plain(adjective),
 		"catchPhraseDescriptor": plain(descriptor),
 		"catchPhraseNoun":       plain(noun),
-		"bsAdjective":           plain(adjective),
+		"bsAdjective":           plain(bsAdjective),
 		"bsBuzz":                plain(buzz),
-		"bsNoun":                plain(noun),
+		"bsNoun":                plain(bsNoun),
 	}
 }
 
@@ -56,11 +58,10 @@ func financeMethods() map[string]prepare {
 		"accountName":     plain(pick(strings.Split("Checking Account,Savings Account,Home Loan Account,Credit Card Account,Investment Account", ","))),
 		"amount":          amount,
 		"transactionType": plain(pick([]string{"deposit", "withdrawal", "payment", "invoice"})),
-		"currencyCode":    plain(pick(strings.Fields("AUD BRL CAD CHF CLP CNY COP DKK EGP EUR GBP INR JPY KES KRW MXN NOK NZD PEN PLN SEK TRY USD ZAR"))),
-		"currencyName": plain(pick(strings.Split("Australian Dollar,Brazilian Real,Canadian Dollar,Danish Krone,Euro,Indian Rupee,"+
-			"Kenyan Shilling,Mexican Peso,Pound Sterling,Swiss Franc,US Dollar,Won,Yen,Zloty", ","))),
-		"currencySymbol": plain(pick(strings.Fields("$ € £ ¥ ₩ ₹ kr R$ zł"))),
-		"bitcoinAddress": plain(sequence(pick([]string{"1", "3"}), list(runes(digits+capitals, 1), 26, 33, ""))),
+		"currencyCode":    plain(pick(listed("currency", "short", letters))),
+		"currencyName":    plain(pick(listed("currency", "long", phrases))),
+		"currencySymbol":  plain(pick(strings.Fields("$ € £ ¥ ₩ ₹ kr R$ zł"))),
+		"bitcoinAddress":  plain(sequence(pick([]string{"1", "3"}), list(runes(digits+capitals, 1), 26, 33, ""))),
 	}
 }
 
@@ -85,11 +86,10 @@ func amount(arg value) (emit, error) {
 
 func commerceMethods() map[string]prepare {
 	space := literal(" ")
-	adjective, product := pick(capitalised(adjectives())), pick(capitalised(nouns()))
-	material := pick(strings.Fields("Cotton Steel Granite Rubber Metal Wooden Plastic Glass"))
+	adjective, material, product := pick(productAdjectives()), pick(materials()), pick(products())
 	return map[string]prepare{
-		"color":      plain(pick(strings.Fields("amber black blue bronze brown cyan gold gray green indigo ivory lime magenta olive orange pink red silver teal violet white yellow"))),
-		"department": plain(pick(strings.Fields("Books Electronics Garden Grocery Health Music Outdoors Shoes Sports Tools Toys"))),
+		"color":      plain(pick(listed("color", "safe", letters))),
+		"department": plain(pick(each(listed("product", "category", letters), capitalised))),
 		"price": func(arg value) (emit, error) {
 			if arg.toNumber() < 0 {
 				return literal("0"), nil
@@ -104,22 +104,34 @@ func commerceMethods() map[string]prepare {
 }
 
 func hackerMethods() map[string]prepare {
-	abbreviation := pick(strings.Fields("TCP HTTP SQL RAM GB CSS AI SSD SSL JSON XML API"))
-	adjective, noun, verb := pick(adjectives()), pick(nouns()), pick(verbs())
-	ingverb := pick(strings.Fields("backing booting deploying detecting filtering indexing launching locking mapping parsing packing sorting"))
-	return map[string]prepare{
-		"abbreviation": plain(abbreviation),
-		"adjective":    plain(adjective),
-		"noun":         plain(noun),
-		"verb":         plain(verb),
-		"ingverb":      plain(ingverb),
-		"phrase": plain(oneOf(
-			sequence(literal("We "), verb, literal(" the "), adjective, literal(" "), abbreviation, literal(" "), noun,
-				literal(", then "), verb, literal(" its "), noun, literal("!")),
-			sequence(ingverb, literal(" the "), noun, literal(" is not enough, try to "), verb, literal(" the "), abbreviation,
-				literal(" "), noun, literal("!")),
-		)),
+	words := map[string]emit{}
+	for _, name := range []string{"abbreviation", "adjective", "noun", "verb", "ingverb"} {
+		words[name] = pick(listed("hacker", name, phrases))
 	}
+	var sentences []emit
+	for _, s := range listed("hacker", "phrase", phrases+"{},'!") {
+		sentences = append(sentences, filled(s, "hacker", words))
+	}
+	table := map[string]prepare{"phrase": plain(oneOf(sentences...))}
+	for name, word := range words {
+		table[name] = plain(word)
+	}
+	return table
+}
+
+// filled puts words into a sentence of gofakeit's, where it has {kindname}.
+func filled(sentence, kind string, words map[string]emit) emit {
+	var parts []emit
+	for rest := sentence; rest != ""; {
+		text, tag, _ := strings.Cut(rest, "{"+kind)
+		name, after, _ := strings.Cut(tag, "}")
+		parts = append(parts, literal(text))
+		if word, known := words[name]; known {
+			parts = append(parts, word)
+		}
+		rest = after
+	}
+	return sequence(parts...)
 }
 
 func phoneMethods() map[string]prepare {
@@ -160,12 +172,4 @@ func phoneFormats() []string {
 		}
 	}
 	return formats
-}
-
-// capitalised gives each word a capital first letter.
-func capitalised(words []string) []string {
-	for i, w := range words {
-		words[i] = strings.ToUpper(w[:1]) + w[1:]
-	}
-	return words
 }

@@ -8,9 +8,8 @@ import (
 )
 
 func internetMethods() map[string]prepare {
-	first := pick(firstNames())
 	at := literal("@")
-	word := lowered(first)
+	word := lowered(pick(firstNames()))
 	domain := sequence(word, literal("."), pick(domainSuffixes()))
 	scheme := pick([]string{"http", "https"})
 	octet := integer(0, 255)
@@ -47,12 +46,17 @@ func session(dst []byte, r *source) []byte {
 	return appendNumber(dst, low+r.Float64()*(high-low))
 }
 
-// lowered is a part in small letters.
+// lowered is a part of ASCII in small letters.
 func lowered(part emit) emit {
 	return func(dst []byte, r *source) []byte {
 		start := len(dst)
 		dst = part(dst, r)
-		return append(dst[:start], strings.ToLower(string(dst[start:]))...)
+		for i, c := range dst[start:] {
+			if 'A' <= c && c <= 'Z' {
+				dst[start+i] += 'a' - 'A'
+			}
+		}
+		return dst
 	}
 }
 

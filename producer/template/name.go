@@ -3,8 +3,8 @@ package template
 func nameMethods() map[string]prepare {
 	first, last := pick(firstNames()), pick(lastNames())
 	space := literal(" ")
-	prefix, suffix := pick(namePrefixes()), pick(nameSuffixes())
-	descriptor, area, job := pick(jobDescriptors()), pick(areas()), pick(jobTypes())
+	prefix, suffix := pick(listed("person", "prefix", letters+".")), pick(listed("person", "suffix", letters+"."))
+	descriptor, area, job := pick(listed("job", "descriptor", letters)), pick(jobAreas()), pick(listed("job", "title", letters))
 	title := sequence(descriptor, space, area, space, job)
 	return map[string]prepare{
 		"firstName": plain(first),

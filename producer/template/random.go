@@ -13,7 +13,7 @@ const (
 )
 
 func randomMethods() map[string]prepare {
-	word := oneOf(pick(nouns()), pick(adjectives()), pick(counties()), pick(areas()))
+	word := oneOf(pick(products()), pick(productAdjectives()), pick(materials()), pick(streetSuffixes()), pick(counties()), pick(jobAreas()))
 	return map[string]prepare{
 		"number":               numberMethod,
 		"arrayElement":         arrayElement,

@@ -1,13 +1,17 @@
 package template
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func systemMethods() map[string]prepare {
 	digit, point := runes(digits, 1), literal(".")
 	common := pick([]string{"pdf", "png", "jpg", "gif", "html", "wav", "mp4", "mpeg"})
 	words := list(pick(latin()), 1, 3, "_")
-	types, extensions := mimeTypes()
-	extension := pick(extensions)
+	types := listed("file", "mime_type", media)
+	extension := pick(listed("file", "extension", letters))
+	known := extensions()
 	return map[string]prepare{
 		"fileName": plain(sequence(words, point, extension)),
 		"commonFileName": func(arg value) (emit, error) {
@@ -20,12 +24,10 @@ func systemMethods() map[string]prepare {
 		"mimeType":       plain(pick(types)),
 		"commonFileType": plain(pick([]string{"video", "audio", "image", "text", "application"})),
 		"commonFileExt":  plain(common),
-		"fileType":       plain(pick([]string{"application", "audio", "font", "image", "message", "model", "multipart", "text", "video"})),
+		"fileType":       plain(pick(topLevels(types))),
 		"fileExt": func(arg value) (emit, error) {
-			for i, t := range types {
-				if arg.kind == kindText && arg.str == t {
-					return literal(extensions[i]), nil
-				}
+			if ending, ok := known[arg.str]; ok {
+				return literal(ending), nil
 			}
 			return extension, nil
 		},
@@ -36,8 +38,18 @@ func systemMethods() map[string]prepare {
 	}
 }
 
-// mimeTypes are media types and, at the same index, the extension of such a file.
-func mimeTypes() (types, extensions []string) {
+// topLevels are the first parts of media types, each once.
+func topLevels(types []string) []string {
+	tops := each(types, func(t string) string {
+		top, _, _ := strings.Cut(t, "/")
+		return top
+	})
+	slices.Sort(tops)
+	return slices.Compact(tops)
+}
+
+// extensions are those of files of a media type, which gofakeit does not pair.
+func extensions() map[string]string {
 	pairs := strings.Fields(`application/gzip gz application/javascript js application/json json application/java-archive jar
 		application/msword doc application/octet-stream bin application/ogg ogx application/pdf pdf application/postscript ps
 		application/rss+xml rss application/rtf rtf application/sql sql application/vnd.ms-excel xls
@@ -48,8 +60,9 @@ func mimeTypes() (types, extensions []string) {
 		image/webp webp image/x-icon ico message/rfc822 eml text/calendar ics text/css css text/csv csv text/html html
 		text/markdown md text/plain txt text/x-java-source java text/xml xml text/yaml yaml video/mp4 mp4 video/mpeg mpeg
 		video/ogg ogv video/quicktime mov video/webm webm video/x-msvideo avi`)
-	for i := 0; i < len(pairs); i += 2 {
-		types, extensions = append(types, pairs[i]), append(extensions, pairs[i+1])
+	known := map[string]string{}
+	for pair := range slices.Chunk(pairs, 2) {
+		known[pair[0]] = pair[1]
 	}
-	return types, extensions
+	return known
 }

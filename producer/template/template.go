@@ -22,8 +22,8 @@
 //  4. [Generator.Append] writes the pieces. An argument with a brace or a dollar sign can change the text around it,
 //     because the KDG expands its own results again: such templates take the slow road of expand.go.
 //
-// The names and places in the results come from short lists of our own (words.go): their shape is the KDG's, the
-// words are not.
+// The names, places and other words in the results come from gofakeit's lists (words.go), or from short ones of our own
+// where it has none: their shape is the KDG's, the words are not. A text that faker makes of words is made likewise here.
 package template
 
 import (

@@ -41,12 +41,12 @@ func macVersion(mark string) emit {
 
 func webKit() emit { return form("%.%.%", integer(531, 538), integer(0, 2), integer(0, 2)) }
 
-func linuxProcessor() emit { return pick([]string{"i686", "x86_64"}) }
+func linuxProcessor() emit { return pick(listed("computer", "linux_processor", letters+digits+"_")) }
 
-func macProcessor() emit { return pick([]string{"Intel", "PPC", "U; Intel", "U; PPC"}) }
+func macProcessor() emit { return pick(listed("computer", "mac_processor", letters+"; ")) }
 
 func agentLanguage() emit {
-	return pick(strings.Fields("AR CS DA DE EL EN ES FI FR HE HU IT JA KO NL NO PL PT RO RU SV TR UK ZH"))
+	return pick(each(listed("language", "short", letters), strings.ToUpper))
 }
 
 func chromeAgent() emit {

@@ -1,98 +1,113 @@
 package template
 
-import "strings"
+import (
+	"slices"
+	"strings"
 
-// Lists of our own: everyday names without characters that would break a record's JSON, XML or CSV. They are
-// functions, so that nothing can change them.
+	"github.com/brianvoe/gofakeit/v7/data"
+)
 
-func firstNames() []string {
-	return strings.Fields(`Ada Alba Amara Anders Anna Arthur Bela Bruno Carla Chloe Clara Daniel Dora Edgar Elena Elias Emil
-		Emma Felix Finn Flora Grace Greta Hannah Hugo Ida Igor Ines Iris Jakob Jana Jonas Julia Karim Kira Lars Laura Lea
-		Leon Lina Lucas Luisa Mara Marco Maria Marta Max Mia Milan Nadia Nina Noah Nora Olga Oscar Otto Paula Petra Pia
-		Rosa Ruth Samuel Sara Simon Sofia Stella Theo Tom Vera Victor Viola Yara Zoe`)
+// The characters that words may hold. None of them can break a record's JSON, XML or CSV, start a tag, or need an
+// encoding.
+const (
+	letters = capitals + "abcdefghijklmnopqrstuvwxyz"
+	phrases = letters + digits + " -"
+	media   = "abcdefghijklmnopqrstuvwxyz" + digits + "+-./"
+)
+
+// listed gives a list of gofakeit's without the words that hold other characters than those allowed: a name with an
+// accent or two words where faker has one would change the shape of a value. A list that is gone is empty.
+func listed(kind, list, allowed string) []string {
+	return only(data.GetSubData(kind, list), allowed)
 }
 
-func lastNames() []string {
-	return strings.Fields(`Abel Adler Almeida Bauer Becker Berg Bianchi Blanc Bosch Brandt Carter Castro Cole Costa Cruz Dahl
-		Diaz Duarte Eriksen Fischer Foster Franco Garcia Graf Hale Hansen Hartmann Hoffmann Ibarra Ivanov Jansen Keller
-		Klein Kowalski Kramer Lang Larsen Lopez Maier Marino Martin Meyer Moreau Moreno Mueller Nakamura Neumann Novak
-		Olsen Park Peters Popov Quinn Ramos Reyes Ricci Rossi Santos Sato Schmidt Silva Sommer Stone Suzuki Torres Urban
-		Vega Vogel Wagner Weber Winter Wolf Young Zeller`)
+// only gives the words that consist of allowed characters, in a list of its own, because gofakeit's is shared.
+func only(words []string, allowed string) []string {
+	var known [256]bool
+	for i := range len(allowed) {
+		known[allowed[i]] = true
+	}
+	kept := make([]string, 0, len(words))
+next:
+	for _, w := range words {
+		for i := range len(w) {
+			if !known[w[i]] {
+				continue next
+			}
+		}
+		kept = append(kept, w)
+	}
+	return kept
 }
 
-func namePrefixes() []string { return strings.Fields("Mr. Mrs. Ms. Miss Dr.") }
-
-func nameSuffixes() []string { return strings.Fields("Jr. Sr. I II III IV V MD DDS PhD DVM") }
-
-func jobDescriptors() []string {
-	return strings.Fields("Lead Senior Junior Chief Regional National Global Central Internal External Principal Deputy")
+// each gives the words changed.
+func each(words []string, change func(string) string) []string {
+	changed := make([]string, len(words))
+	for i, w := range words {
+		changed[i] = change(w)
+	}
+	return changed
 }
 
-func areas() []string {
-	return strings.Fields("Sales Quality Security Research Accounts Data Logistics Operations Support Finance Design Legal")
+// capitalised gives a word a capital first letter.
+func capitalised(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
+
+func firstNames() []string { return listed("person", "first", letters) }
+
+func lastNames() []string { return listed("person", "last", letters) }
+
+func jobAreas() []string { return listed("job", "level", letters) }
+
+func streetSuffixes() []string { return listed("address", "street_name", letters) }
+
+func latin() []string { return listed("lorem", "word", letters) }
+
+func companySuffixes() []string { return listed("company", "suffix", phrases) }
+
+func productAdjectives() []string { return each(listed("product", "adjective", letters), capitalised) }
+
+func materials() []string { return each(listed("product", "material", letters), capitalised) }
+
+func products() []string { return each(listed("product", "name", letters), capitalised) }
+
+// domainSuffixes are those that faker knows.
+func domainSuffixes() []string {
+	return slices.DeleteFunc(listed("internet", "domain_suffix", letters), func(s string) bool { return s == "io" })
 }
 
-func jobTypes() []string {
-	return strings.Fields("Engineer Manager Analyst Architect Consultant Officer Planner Designer Developer Assistant Director")
+// stateCodes leaves out the post offices of the armed forces.
+func stateCodes() []string {
+	return slices.DeleteFunc(listed("address", "state_abr", letters), func(code string) bool {
+		return slices.Contains([]string{"AA", "AE", "AP"}, code)
+	})
 }
 
-func domainSuffixes() []string { return strings.Fields("com net org info biz name") }
-
-func streetSuffixes() []string {
-	return strings.Fields("Alley Avenue Bridge Court Drive Field Garden Hill Lane Park Place Road Square Street Terrace Way")
+// catchPhrases are the words of a catch phrase, which gofakeit has one after the other in a list.
+func catchPhrases() (adjectives, descriptors, nouns []string) {
+	return cut(data.GetSubData("company", "buzzwords"), "24 hour", "Graphic Interface")
 }
+
+// businessWords are the words of faker's bs, likewise.
+func businessWords() (verbs, adjectives, nouns []string) {
+	return cut(data.GetSubData("company", "bs"), "24-365", "ROI")
+}
+
+// cut divides a list before two of its words and keeps phrases only.
+func cut(words []string, second, third string) (a, b, c []string) {
+	i, j := slices.Index(words, second), slices.Index(words, third)
+	if i < 0 || j < i {
+		return nil, nil, nil
+	}
+	return only(words[:i], phrases), only(words[i:j], phrases), only(words[j:], phrases)
+}
+
+// Lists that gofakeit does not have.
 
 func counties() []string {
 	return strings.Fields("Avon Bedfordshire Berkshire Cambridgeshire Cornwall Cumbria Devon Dorset Essex Kent Norfolk Suffolk Surrey")
 }
 
-func countries() []string {
-	return strings.Split("Argentina,Australia,Austria,Belgium,Brazil,Canada,Chile,China,Colombia,Denmark,Egypt,Finland,France,"+
-		"Germany,Ghana,Greece,India,Ireland,Italy,Japan,Kenya,Mexico,Morocco,Netherlands,New Zealand,Norway,Peru,Poland,"+
-		"Portugal,South Africa,South Korea,Spain,Sweden,Switzerland,Turkey,United Kingdom,United States of America,Uruguay", ",")
-}
-
-func countryCodes() []string {
-	return strings.Fields("AR AT AU BE BR CA CH CL CN CO DE DK EG ES FI FR GB GH GR IE IN IT JP KE KR MA MX NL NO NZ PE PL PT SE TR US UY ZA")
-}
-
-func states() []string {
-	return strings.Split("Alabama,Alaska,Arizona,Arkansas,California,Colorado,Connecticut,Delaware,Florida,Georgia,Hawaii,Idaho,"+
-		"Illinois,Indiana,Iowa,Kansas,Kentucky,Louisiana,Maine,Maryland,Massachusetts,Michigan,Minnesota,Mississippi,Missouri,"+
-		"Montana,Nebraska,Nevada,New Hampshire,New Jersey,New Mexico,New York,North Carolina,North Dakota,Ohio,Oklahoma,Oregon,"+
-		"Pennsylvania,Rhode Island,South Carolina,South Dakota,Tennessee,Texas,Utah,Vermont,Virginia,Washington,West Virginia,"+
-		"Wisconsin,Wyoming", ",")
-}
-
-func stateCodes() []string {
-	return strings.Fields(`AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND
-		OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY`)
-}
-
-func latin() []string {
-	return strings.Fields(`ab ad alias amet animi aqua arma aut bene bis causa cum deus dies dolor dum ego enim ergo est et ex
-		fama fide fuit gens hic homo ibi id in inter ipse ita iter lex locus lux magna manus mare mens modo mons mors nam navis
-		nemo nihil nomen non nox omnis opus ora orbis pax per post qui quid quod ratio res rex rosa sed semper si sine sol spes
-		sub sum tamen tempus terra ubi unda urbs ut vel verbum via vir vis vita vox`)
-}
-
-func nouns() []string {
-	return strings.Fields("array bridge cable circuit engine filter harbor index ladder matrix meadow panel pixel port sensor signal table tower valve window")
-}
-
-func adjectives() []string {
-	return strings.Fields("amber calm digital early fresh granite green handy light modern neutral open plain quick rapid silver solid steady wireless wooden")
-}
-
 func locales() []string {
 	return strings.Fields(`de de_AT de_CH en en_AU en_BORK en_CA en_GB en_IE en_IND en_US en_au_ocker es es_MX fa fr fr_CA ge id_ID
 		it ja ko nb_NO nep nl pl pt_BR ru sk sv tr uk vi zh_CN zh_TW`)
-}
-
-func descriptors() []string {
-	return strings.Fields("balanced central client-driven digital even-keeled global hybrid local mobile stable system-worthy tangible")
-}
-
-func verbs() []string {
-	return strings.Fields("back boot deploy detect filter index launch lock map parse pack program reboot reload sort tail transform unpack")
 }

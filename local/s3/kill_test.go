@@ -22,7 +22,7 @@ const victimDir = "S3_TEST_VICTIM_DIR"
 func TestVictim(t *testing.T) {
 	dir := os.Getenv(victimDir)
 	if dir == "" {
-		t.Skip("not run: only TestKill runs it")
+		return // not a test by itself: TestKill starts it as a process of its own
 	}
 	server, err := Open(Config{Dir: dir, Region: testRegion, AccountID: testAccount})
 	if err != nil {

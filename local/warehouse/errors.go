@@ -133,6 +133,23 @@ func isConflict(err error) bool {
 	return strings.Contains(text, "conflict") || strings.Contains(text, "concurrent transaction")
 }
 
+// mayPass says whether an error is of this machine or of the moment, and not of the rows: it is no reason to give a file
+// up.
+func mayPass(err error) bool {
+	var engine *duckdb.Error
+	if !errors.As(err, &engine) {
+		var own *failure
+		var bad *badFile
+		return !errors.As(err, &own) && !errors.As(err, &bad)
+	}
+	switch engine.Type {
+	case duckdb.ErrorTypeIO, duckdb.ErrorTypeFatal, duckdb.ErrorTypeInternal, duckdb.ErrorTypeTransaction, duckdb.ErrorTypeConnection,
+		duckdb.ErrorTypeOutOfMemory, duckdb.ErrorTypeInterrupt:
+		return true
+	}
+	return isConflict(err)
+}
+
 // isInUse says whether a macro could not be replaced because the default of a column calls it. It stays as it was when
 // that table was made, which an older release may have done.
 func isInUse(err error) bool {

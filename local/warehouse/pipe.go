@@ -231,17 +231,18 @@ func (s *Server) checkSome(ctx context.Context, l *loader, loads []*fileLoad, st
 	return end, nil
 }
 
-// storeSome commits checked files. When they cannot be stored together, each one is tried alone, and one that cannot be
-// stored even then has failed.
+// storeSome commits checked files. When they cannot be stored together for what they hold, each one is tried alone, and
+// one that cannot be stored even then has failed. Trouble of this machine, such as a full disk, fails no file: the
+// notices stay, and the pipe tries again.
 func (s *Server) storeSome(ctx context.Context, l *loader, pipe *object, loads []*fileLoad) error {
 	err := s.storeTogether(ctx, l, pipe, loads)
-	if err == nil || ctx.Err() != nil || errors.Is(err, errFileGone) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, errFileGone) || mayPass(err) {
 		return err
 	}
 	for _, f := range loads {
 		if err := s.storeTogether(ctx, l, pipe, []*fileLoad{f}); err == nil || f.known {
 			continue
-		} else if ctx.Err() != nil || isConflict(err) {
+		} else if ctx.Err() != nil || mayPass(err) {
 			return err
 		} else {
 			wrong := translate(err)

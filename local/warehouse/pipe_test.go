@@ -1,6 +1,8 @@
 package warehouse
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -101,6 +103,28 @@ func TestPipeFailures(t *testing.T) {
 			t.Errorf("status lacks %s: %s", want, status)
 		}
 	}
+}
+
+// TestPipeBrokenConnection: a body that ends too early is S3's trouble, not the file's. Taken for damage, the file would
+// be given up for good, because its name is remembered.
+func TestPipeBrokenConnection(t *testing.T) {
+	st := newStack(t)
+	db := st.connect()
+	landing(t, db)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	for i := range 2000 {
+		fmt.Fprintf(w, "%s%d,64,OK,s,%d\n", map[bool]string{true: header}[i == 0], i, i)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	st.bucket.put("kinesiscsv/plain.csv", header+"9001,64,OK,s,9001\n9002,64,OK,s,9002\n")
+	st.bucket.put("kinesiscsv/packed.csv.gz", packed.String())
+	st.bucket.cut(6)
+	st.announce(testBucket, "kinesiscsv/plain.csv", "kinesiscsv/packed.csv.gz")
+	st.idle()
+	wantLines(t, db, "SELECT COUNT(*) FROM micro", "2002")
 }
 
 func TestPipeLife(t *testing.T) {

@@ -192,18 +192,41 @@ func (s *Server) openFile(ctx context.Context, bucket, key, compression, ifMatch
 		return nil, nil, remoteError("read", "s3://"+bucket+"/"+key, err)
 	}
 	f := &file{key: key, size: aws.ToInt64(got.ContentLength), modified: aws.ToTime(got.LastModified), etag: aws.ToString(got.ETag)}
-	buffered := bufio.NewReaderSize(got.Body, 64<<10)
+	body := remoteBody{got.Body}
+	buffered := bufio.NewReaderSize(body, 64<<10)
 	magic, _ := buffered.Peek(2)
 	packed := string(magic) == "\x1f\x8b"
 	if compression == "NONE" || compression == "AUTO" && !packed {
 		return unpacked{buffered, got.Body}, f, nil
 	}
 	unzipped, err := gzip.NewReader(buffered)
+	var lost *lostConnection
+	if errors.As(err, &lost) {
+		return nil, nil, errors.Join(err, got.Body.Close())
+	}
 	if err != nil {
 		got.Body.Close()
 		return nil, nil, &badFile{100075, "The file is not compressed with GZIP"}
 	}
 	return unpacked{unzipped, got.Body}, f, nil
+}
+
+// remoteBody marks what goes wrong on the way: the end of a broken connection looks like that of a damaged file.
+type remoteBody struct{ io.ReadCloser }
+
+func (b remoteBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &lostConnection{err}
+	}
+	return n, err
+}
+
+// lostConnection hides its cause from errors.Is on purpose.
+type lostConnection struct{ cause error }
+
+func (l *lostConnection) Error() string {
+	return "the connection to the bucket broke: " + l.cause.Error()
 }
 
 // unpacked reads from one layer and closes the one below.

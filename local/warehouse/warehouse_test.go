@@ -207,6 +207,7 @@ type bucket struct {
 	mu       sync.Mutex
 	objects  map[string]stored
 	failures int // requests to fail with 503
+	cuts     int // reads to break off in the middle of the body
 	reads    map[string]int
 }
 
@@ -228,6 +229,7 @@ func (b *bucket) put(key string, body string) {
 	b.objects[key] = stored{[]byte(body), time.Now().UTC()}
 }
 
+// fail answers the next requests with 503.
 func (b *bucket) fail(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -262,7 +264,20 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", etagOf(object.body))
 	w.Header().Set("Content-Length", strconv.Itoa(len(object.body)))
 	w.Header().Set("Last-Modified", object.modified.Format(http.TimeFormat))
+	if b.cuts > 0 {
+		b.cuts--
+		_, _ = w.Write(object.body[:len(object.body)/2])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(object.body)
+}
+
+// cut breaks the next reads off in the middle.
+func (b *bucket) cut(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cuts = n
 }
 
 func etagOf(body []byte) string {

@@ -1,8 +1,18 @@
 // Package audit proves that both tables are complete: per shard, every ordinal from 1 to the ledger's last one is a
-// row in each table or a record in quarantine, exactly once.
+// row in each table or a record in quarantine, exactly once, with the values that the raw zone has. Where that is not
+// so, it names the positions, and it can repair them.
 //
-// The proof costs two aggregations. Ordinals are dense, so a count tells all: a shard with n records, q of them in
-// quarantine, has n - q different ordinals in each table, as many rows, and as many different identities.
+//   - [Run] only counts: two aggregations and a comparison of the tables as sets, for a look while records flow.
+//   - [Auditor.Audit] finds the positions (prove.go). It aggregates first; only in shards that are off it cuts the
+//     ordinals into ever smaller runs (examine.go), and only of the last ones it fetches rows, as fingerprints
+//     (fingerprint.go). It looks for objects that were deleted or changed (rawzone.go, inspect.go), for rows that
+//     nothing accounts for (foreign.go), and for records that the stream has and nobody else (stream.go).
+//   - [Auditor.Repair] mends the tables from the raw zone (repair.go, load.go) and the raw zone from the stream
+//     (restore.go), and audits again.
+//
+// The raw zone is the log: where the tables differ, it says who is right. Ordinals are dense, which makes a count a
+// proof: a shard with n records, q of them in quarantine, has n - q different ordinals in each table, as many rows, and
+// as many different identities. Values never leave the warehouse for an audit, so no report holds any.
 package audit
 
 import (

@@ -125,30 +125,38 @@ func Pipe(n Names) string {
 // stageURL ends in a slash: without it the stage would also see other prefixes that begin alike.
 func stageURL(bucket string) string { return "s3://" + bucket + "/" + rawzone.Rows }
 
-// Merge is the statement that brings rows into the streaming table: two binds, the rows as a JSON array of arrays of
-// strings and nulls in the order of the schema's table columns, and the lowest ordinal among them.
+// Merge is the statement that brings rows into the streaming table: two binds, the rows as Rows takes them and the
+// lowest ordinal among them.
 //
-// Rows that are there already are left alone, so it may be repeated. The QUALIFY drops a row that comes twice in one
-// source, which MERGE would refuse. The lowest ordinal lets Snowflake skip the micro-partitions that hold only older
-// rows. All values travel as text in one bind: a number of 38 digits stays exact, and the statement's text is the same
-// for each batch.
+// Rows that are there already are left alone, so it may be repeated. The lowest ordinal lets Snowflake skip the
+// micro-partitions that hold only older rows.
 func Merge(n Names, s record.Schema) string {
-	columns := s.TableColumns()
-	var source, names, values []string
-	for i, c := range columns {
-		name := Quote(c.Name)
-		source = append(source, fmt.Sprintf("    %s AS %s", cast(c, fmt.Sprintf("f.value[%d]::STRING", i)), name))
-		names = append(names, name)
-		values = append(values, "s."+name)
+	var names, values []string
+	for _, c := range s.TableColumns() {
+		names = append(names, Quote(c.Name))
+		values = append(values, "s."+Quote(c.Name))
 	}
 	return fmt.Sprintf(`MERGE INTO %s AS t USING (
-  SELECT
 %s
-  FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_SHARD", "_ORDINAL" ORDER BY 1) = 1
 ) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_ORDINAL" >= ?
 WHEN NOT MATCHED THEN INSERT (%s)
-  VALUES (%s)`, n.In(n.Streaming), strings.Join(source, ",\n"), strings.Join(names, ", "), strings.Join(values, ", "))
+  VALUES (%s)`, n.In(n.Streaming), Rows(s), strings.Join(names, ", "), strings.Join(values, ", "))
+}
+
+// Rows is the query that makes rows of the tables from one bind: a JSON array of arrays of strings and nulls in the
+// order of the schema's table columns.
+//
+// All values travel as text in one bind: a number of 38 digits stays exact, and the statement's text is the same for
+// each batch. The QUALIFY drops a row that comes twice, which MERGE would refuse.
+func Rows(s record.Schema) string {
+	var source []string
+	for i, c := range s.TableColumns() {
+		source = append(source, fmt.Sprintf("    %s AS %s", cast(c, fmt.Sprintf("f.value[%d]::STRING", i)), Quote(c.Name)))
+	}
+	return fmt.Sprintf(`  SELECT
+%s
+  FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_SHARD", "_ORDINAL" ORDER BY 1) = 1`, strings.Join(source, ",\n"))
 }
 
 func cast(c record.Column, text string) string {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -34,6 +35,9 @@ type Lake struct {
 // attempts is how often a call is tried, with the SDK's backoff and jitter in between: about 20 s of S3 trouble are
 // waited out here before the whole batch is tried again.
 const attempts = 8
+
+// contentType is that of an object of rows.
+const contentType = "text/csv; charset=utf-8; header=present"
 
 // New returns the lake in a bucket, which must exist. 409 ConditionalRequestConflict, which the SDK takes for final,
 // is retried: it only says that another write on the same key is under way.
@@ -65,7 +69,7 @@ func (l *Lake) Land(ctx context.Context, o rawzone.Object, csv []byte) (landed r
 func (l *Lake) Create(ctx context.Context, key string, csv []byte, metadata map[string]string) (created bool, err error) {
 	_, err = l.api.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(csv),
-		ContentType: aws.String("text/csv; charset=utf-8; header=present"),
+		ContentType: aws.String(contentType),
 		IfNoneMatch: aws.String("*"), Metadata: metadata,
 	})
 	if is(err, "PreconditionFailed") {
@@ -97,19 +101,7 @@ func (l *Lake) Metadata(ctx context.Context, key string) (map[string]string, err
 
 // List calls yield with each key under a prefix, in order.
 func (l *Lake) List(ctx context.Context, prefix string, yield func(key string) error) error {
-	pages := s3.NewListObjectsV2Paginator(l.api, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("list %s in bucket %s: %w", prefix, l.bucket, err)
-		}
-		for _, o := range page.Contents {
-			if err := yield(aws.ToString(o.Key)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return l.Entries(ctx, prefix, func(key string, _ time.Time) error { return yield(key) })
 }
 
 // Read returns an object's bytes.

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/landing/audit"
+	"github.com/snowstream/snowstream/landing/snowflake"
+)
+
+// auditOptions are the flags of `snowstream audit`.
+type auditOptions struct {
+	dir                        string
+	json, repair, stream, deep bool
+	grace, wait                time.Duration
+	limit                      int
+}
+
+func newAudit() *cobra.Command {
+	var o auditOptions
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Prove that nothing is missing, doubled or altered, and repair what is",
+		Long: `Compares both tables with the ledgers, with each other, with the raw zone, with
+quarantine and with what the stream still has, and names every position that is off.
+Where nothing is, that takes two queries and a listing of the bucket; rows are only
+looked at where a shard is off. The exit code is 1 if anything is off.
+
+--repair mends the tables from the raw zone, and the raw zone from the stream, and
+audits again. Running it twice changes nothing.`,
+		Example: `  snowstream audit
+  snowstream audit --json | jq '.findings[] | {kind, place, first_ordinal}'
+  snowstream audit --repair`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.dir, "data", dataFolder, "data folder of the local stack")
+	f.BoolVar(&o.json, "json", false, "print one JSON object")
+	f.BoolVar(&o.repair, "repair", false, "mend what is off, and audit again")
+	f.BoolVar(&o.stream, "stream", true, "read what the stream still has, too; --stream=false leaves it out")
+	f.BoolVar(&o.deep, "deep", false, "read every object of the raw zone, not only those that look changed")
+	f.DurationVar(&o.grace, "grace", 2*time.Minute, "a row that the micro-batch table lacks is pending while its object is younger")
+	f.DurationVar(&o.wait, "wait", 2*time.Minute, "with --repair, how long to wait for the pipe")
+	f.IntVar(&o.limit, "limit", audit.DefaultLimit, "list at most so many findings; the counts are of all")
+	return cmd
+}
+
+func (o auditOptions) run(ctx context.Context, out io.Writer) error {
+	s, err := running(ctx, o.dir)
+	if err != nil {
+		return err
+	}
+	schema, err := stack.LoadSchema(o.dir)
+	if err != nil {
+		return err
+	}
+	db, err := s.Session()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	config := audit.Config{
+		Session: db, Names: s.Names(), Schema: schema, Lake: s.Lake(), Stream: s.Stream, Grace: o.grace, Deep: o.deep, Limit: o.limit,
+		Landed: landed{s}.read,
+	}
+	if o.stream {
+		config.Reader = retained{s.Reader()}
+	}
+	if o.repair {
+		return o.mend(ctx, out, audit.New(config), toolsOf(s, db, o.wait))
+	}
+	proof, err := audit.New(config).Audit(ctx)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = json.NewEncoder(out).Encode(proof)
+	} else {
+		err = writeProof(out, proof)
+	}
+	return said(err, proof)
+}
+
+// repairResult is what --repair --json prints: OK is that of the second audit.
+type repairResult struct {
+	OK       bool           `json:"ok"`
+	Before   audit.Proof    `json:"before"`
+	Repaired audit.Repaired `json:"repaired"`
+	After    audit.Proof    `json:"after"`
+}
+
+func (o auditOptions) mend(ctx context.Context, out io.Writer, a *audit.Auditor, tools audit.Tools) error {
+	before, after, done, err := a.Repair(ctx, tools)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = json.NewEncoder(out).Encode(repairResult{after.OK, before, done, after})
+	} else {
+		err = writeRepair(out, before, done, after)
+	}
+	return said(err, after)
+}
+
+// said fails a command whose output has told already that something is off.
+func said(err error, p audit.Proof) error {
+	if err == nil && !p.OK {
+		return errSaid
+	}
+	return err
+}
+
+// toolsOf is what a repair works with.
+func toolsOf(s stack.Settings, db *snowflake.DB, wait time.Duration) audit.Tools {
+	return audit.Tools{
+		Transaction: func(ctx context.Context, f func(audit.Statements) error) error {
+			return db.Transaction(ctx, func(tx *snowflake.Tx) error { return f(tx) })
+		},
+		Upsert: handOver{s}.upsert,
+		Pipe:   pipeOf(s, db),
+		Wait:   wait,
+	}
+}

@@ -1,0 +1,184 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/snowstream/snowstream/landing/schema"
+)
+
+// columns of an aggregate, in the order in which scanAggregate reads them.
+func (a *Auditor) aggregates(table string) string {
+	return `COUNT(*), COUNT(DISTINCT ` + table + `."_ORDINAL"), COUNT(DISTINCT ` + table + `."_SEQUENCE" || '/' || ` + table + `."_SUBSEQUENCE"), MIN(` +
+		table + `."_ORDINAL"), MAX(` + table + `."_ORDINAL"), SUM(` + table + `."_ORDINAL"), ` + total(fingerprint(a.c.Schema, table))
+}
+
+func (g *aggregate) into() []any {
+	return []any{&g.rows, &g.ordinals, &g.identities, &g.lowest, &g.highest, &g.sum, &g.print}
+}
+
+// group is the part of a table that belongs to a shard: the run that its ledger covers, or what lies outside of it.
+type group struct {
+	shard   string
+	outside bool
+}
+
+// maxGroups bounds how many shards one audit looks at; those with a ledger come first.
+const maxGroups = 20000
+
+// whole aggregates a table by shard, each split by what the ledgers cover. It is the one query that reads all rows.
+func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*shard) (map[group]aggregate, error) {
+	ledgers := make([][2]any, 0, len(shards))
+	for id, s := range shards {
+		ledgers = append(ledgers, [2]any{id, s.Ledger.Ordinal})
+	}
+	bind, err := json.Marshal(ledgers)
+	if err != nil {
+		return nil, err
+	}
+	where := ""
+	if place == Streaming {
+		where = ` WHERE NOT STARTSWITH(t."_SHARD", 'request-')` // rows of Upsert's plain form: they are no part of the stream
+	}
+	out := map[group]aggregate{}
+	err = a.query(ctx, func(scan func(...any) error) error {
+		var g group
+		var sum aggregate
+		err := scan(append([]any{&g.shard, &g.outside}, sum.into()...)...)
+		out[g] = sum
+		return err
+	}, fmt.Sprintf(`SELECT t."_SHARD", CASE WHEN t."_ORDINAL" BETWEEN 1 AND l."LANDED" THEN FALSE ELSE TRUE END, %s
+FROM %s AS t LEFT JOIN (
+  SELECT f.value[0]::STRING AS "LEDGER", f.value[1]::NUMBER(38,0) AS "LANDED" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
+) AS l ON t."_SHARD" = l."LEDGER"%s GROUP BY 1, 2 ORDER BY 2, 1 LIMIT %d`, a.aggregates("t"), a.table(place), where, maxGroups), string(bind))
+	if err != nil {
+		return nil, fmt.Errorf("count the rows of %s: %w", a.table(place), err)
+	}
+	return out, nil
+}
+
+// buckets aggregates a run of ordinals by pieces of the same width; the map is by each piece's first ordinal.
+func (a *Auditor) buckets(ctx context.Context, place Place, id string, first, last, width int64) (map[int64]aggregate, error) {
+	out := map[int64]aggregate{}
+	err := a.query(ctx, func(scan func(...any) error) error {
+		var from int64
+		var sum aggregate
+		err := scan(append([]any{&from}, sum.into()...)...)
+		out[from] = sum
+		return err
+	}, fmt.Sprintf(`SELECT t."_ORDINAL" - MOD(t."_ORDINAL" - %d, %d), %s FROM %s AS t
+WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? GROUP BY 1`, first, width, a.aggregates("t"), a.table(place)), id, first, last)
+	if err != nil {
+		return nil, fmt.Errorf("count the rows of %s from ordinal %d to %d: %w", a.table(place), first, last, err)
+	}
+	return out, nil
+}
+
+// maxRows bounds what one query may fetch; a run that doubled rows make longer is cut further before it is fetched.
+const maxRows = 4 * leaf
+
+// rows fetches identities and fingerprints of a run of ordinals, in their order.
+func (a *Auditor) rows(ctx context.Context, place Place, id string, first, last int64) (out []row, err error) {
+	err = a.query(ctx, func(scan func(...any) error) error {
+		var r row
+		err := scan(&r.ordinal, &r.sequence, &r.subsequence, &r.print)
+		out = append(out, r)
+		return err
+	}, fmt.Sprintf(`SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", %s FROM %s AS t
+WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? ORDER BY 1, 2, 3, 4 LIMIT %d`,
+		fingerprint(a.c.Schema, "t"), a.table(place), maxRows), id, first, last)
+	if err != nil {
+		return nil, fmt.Errorf("read the rows of %s from ordinal %d to %d: %w", a.table(place), first, last, err)
+	}
+	return out, nil
+}
+
+const repeatedNote = "one record under several ordinals: the raw zone has it so"
+
+// repeated finds records that stand under more than one ordinal.
+func (a *Auditor) repeated(ctx context.Context, place Place, s *shard) (out []Finding, err error) {
+	err = a.query(ctx, func(scan func(...any) error) error {
+		f := Finding{Kind: Doubled, Place: place, Shard: s.id, Note: repeatedNote}
+		err := scan(&f.FirstSequence, &f.First, &f.Last, &f.Count)
+		f.LastSequence = f.FirstSequence
+		out = append(out, f)
+		return err
+	}, `SELECT "_SEQUENCE", MIN("_ORDINAL"), MAX("_ORDINAL"), COUNT(DISTINCT "_ORDINAL") - 1 FROM `+a.table(place)+`
+WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN 1 AND ? GROUP BY "_SEQUENCE", "_SUBSEQUENCE" HAVING COUNT(DISTINCT "_ORDINAL") > 1 ORDER BY 2 LIMIT 100`,
+		s.id, s.Ledger.Ordinal)
+	if err != nil {
+		return nil, fmt.Errorf("look for repeated records in %s: %w", a.table(place), err)
+	}
+	return out, nil
+}
+
+// maxBind bounds the text of one bind.
+const maxBind = 4 << 20
+
+// prints asks for the fingerprints that rows of the raw zone would have in a table.
+func (a *Auditor) prints(ctx context.Context, rows []rawRow) (map[int64]row, error) {
+	out := make(map[int64]row, len(rows))
+	for batch := range inBinds(rows) {
+		err := a.query(ctx, func(scan func(...any) error) error {
+			var r row
+			err := scan(&r.ordinal, &r.sequence, &r.subsequence, &r.print)
+			out[r.ordinal] = r
+			return err
+		}, fmt.Sprintf(`SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", %s FROM (
+%s
+) AS t`, fingerprint(a.c.Schema, "t"), schema.Rows(a.c.Schema)), bindOf(batch))
+		if err != nil {
+			return nil, fmt.Errorf("compute the fingerprints of %d rows of the raw zone: %w", len(batch), err)
+		}
+	}
+	return out, nil
+}
+
+// inBinds cuts rows into pieces that fit into one bind.
+func inBinds(rows []rawRow) func(yield func([]rawRow) bool) {
+	return func(yield func([]rawRow) bool) {
+		for len(rows) > 0 {
+			n, size := 0, 0
+			for n < len(rows) && n < leaf && (n == 0 || size+rows[n].size <= maxBind) {
+				size += rows[n].size
+				n++
+			}
+			if !yield(rows[:n:n]) {
+				return
+			}
+			rows = rows[n:]
+		}
+	}
+}
+
+// bindOf is rows as schema.Rows takes them.
+func bindOf(rows []rawRow) string {
+	text := []byte{'['}
+	for i, r := range rows {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, r.cells...)
+	}
+	return string(append(text, ']'))
+}
+
+func (a *Auditor) table(place Place) string {
+	if place == Streaming {
+		return a.c.Names.In(a.c.Names.Streaming)
+	}
+	return a.c.Names.In(a.c.Names.Microbatch)
+}
+
+// query counts what an audit costs.
+func (a *Auditor) query(ctx context.Context, each func(scan func(...any) error) error, text string, args ...any) error {
+	a.cost.Queries++
+	return a.c.Session.Query(ctx, func(scan func(...any) error) error {
+		a.cost.Rows++
+		return each(scan)
+	}, text, args...)
+}
+
+// tables are both.
+func tables() []Place { return []Place{Streaming, Microbatch} }

@@ -1,0 +1,264 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/snowstream/snowstream/landing/snowflake"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// rawRow is a row of the raw zone, as schema.Rows takes it.
+type rawRow struct {
+	record.Position
+	ordinal int64
+	// cells is a JSON array of strings and nulls in the order of the table's columns.
+	cells []byte
+	size  int
+}
+
+// list finds each shard's objects of rows, and what was replayed of each quarantine object. It costs one request for
+// 1,000 objects and holds about 200 bytes of each.
+func (a *Auditor) list(ctx context.Context) error {
+	byFolder := map[string]*shard{}
+	for id, s := range a.shards {
+		byFolder[rawzone.Escape(id)] = s
+	}
+	a.replays = map[string][]string{}
+	folder := rawzone.Replayed + rawzone.Escape(a.c.Stream) + "/"
+	err := a.c.Lake.Entries(ctx, folder, func(key string, _ time.Time) error {
+		a.cost.Objects++
+		a.replays[path.Dir(key)+"/"] = append(a.replays[path.Dir(key)+"/"], key)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = a.c.Lake.Entries(ctx, rawzone.Rows, func(key string, modified time.Time) error {
+		a.cost.Objects++
+		s := byFolder[path.Base(path.Dir(key))]
+		if s == nil {
+			return nil
+		}
+		if ordinal, ok := rawzone.OfShard(key, a.c.Stream, s.id); ok {
+			s.objects = append(s.objects, object{key, ordinal, firstOf(key, s.id), modified})
+		}
+		return nil
+	})
+	for _, s := range a.shards {
+		slices.SortFunc(s.objects, func(a, b object) int { return cmp.Compare(a.ordinal, b.ordinal) })
+	}
+	return err
+}
+
+// described reads an object's range from its metadata.
+func (a *Auditor) described(ctx context.Context, key string) (rawzone.Object, error) {
+	a.cost.Reads++
+	metadata, err := a.c.Lake.Metadata(ctx, key)
+	if err != nil {
+		return rawzone.Object{}, err
+	}
+	return rawzone.ParseObject(key, metadata)
+}
+
+// lost finds runs of ordinals whose objects are gone. The ledger knows how many objects there must be and each object
+// how many there were up to it, so the gaps are found by halving, with a few requests each.
+func (a *Auditor) lost(ctx context.Context, s *shard) (out []Finding, err error) {
+	n, _ := slices.BinarySearchFunc(s.objects, s.Ledger.Ordinal+1, func(o object, ordinal int64) int { return cmp.Compare(o.ordinal, ordinal) })
+	objects := s.objects[:n]
+	var halve func(low, high int, before, after int64) error
+	halve = func(low, high int, before, after int64) error {
+		if after-before == int64(high-low) {
+			return nil
+		}
+		if high-low == 1 {
+			f, err := a.gap(ctx, s, objects, low)
+			if f.Count > 0 {
+				out = append(out, f)
+			}
+			return err
+		}
+		middle := (low + high) / 2
+		total := before + int64(middle-low)
+		o, err := a.described(ctx, objects[middle].key)
+		if err == nil {
+			total = o.TotalObjects
+		} else if ctx.Err() != nil {
+			return err
+		}
+		if err := halve(low, middle, before, total); err != nil {
+			return err
+		}
+		return halve(middle, high, total, after)
+	}
+	return out, halve(-1, n, 0, s.Ledger.Objects+1)
+}
+
+// gap is the run of ordinals between an object, -1 for the start of the shard, and the next one.
+func (a *Auditor) gap(ctx context.Context, s *shard, objects []object, low int) (f Finding, err error) {
+	f = Finding{Kind: Missing, Place: RawZone, Shard: s.id, First: 1, Last: s.Ledger.Ordinal, Note: "its object is gone"}
+	if low+1 < len(objects) {
+		f.Last = objects[low+1].ordinal - 1
+	}
+	if low >= 0 {
+		o, err := a.described(ctx, objects[low].key)
+		if err != nil {
+			return Finding{}, ctx.Err() // a damaged object: it is named itself
+		}
+		f.First = o.LastOrdinal + 1
+	}
+	f.Count = max(0, f.Last-f.First+1)
+	return f, nil
+}
+
+// slack is how far the clocks of S3 and of the functions may be apart.
+const slack = 5 * time.Second
+
+// suspects are the objects that were written after one behind them: objects of a shard are written one after another
+// and never again. It cannot be seen of the last one within slack.
+func (s *shard) suspects() (out []int) {
+	earliest := s.Ledger.UpdatedAt.Add(slack)
+	for i, o := range slices.Backward(s.objects) {
+		if o.ordinal > s.Ledger.Ordinal {
+			continue
+		}
+		if o.modified.After(earliest) {
+			out = append(out, i)
+		} else {
+			earliest = o.modified
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// unreadable tells an object whose content is wrong from trouble on the way to it.
+func unreadable(err error) bool {
+	var refused *snowflake.Error
+	var content *contentError
+	return errors.As(err, &refused) || errors.As(err, &content)
+}
+
+// isRejected reports whether the ordinal's record went to quarantine: if it has a row, that lies in another object.
+func (s *shard) isRejected(ordinal int64) bool {
+	_, found := slices.BinarySearchFunc(s.Rejected, ordinal, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) })
+	return found
+}
+
+// raw fetches rows from the raw zone by their ordinals, replayed ones included. An ordinal that it does not have is
+// not in the answer.
+func (a *Auditor) raw(ctx context.Context, s *shard, ordinals []int64) (map[int64]rawRow, error) {
+	wanted := map[string]map[int64]bool{}
+	want := func(key string, ordinal int64) {
+		if wanted[key] == nil {
+			wanted[key] = map[int64]bool{}
+		}
+		wanted[key][ordinal] = true
+	}
+	for _, n := range ordinals {
+		if i, found := slices.BinarySearchFunc(s.Rejected, n, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) }); found {
+			for _, key := range a.replays[rawzone.ReplayPrefix(s.Rejected[i].Key)] {
+				want(key, n)
+			}
+		} else if at, ok := s.covering(n); ok {
+			want(s.objects[at].key, n)
+		}
+	}
+	out := map[int64]rawRow{}
+	for key, of := range wanted {
+		rows, err := a.read(ctx, key, of)
+		if err != nil && !unreadable(err) {
+			return nil, err
+		}
+		for _, r := range rows {
+			out[r.ordinal] = r
+		}
+	}
+	return out, nil
+}
+
+// contentError is an object whose bytes are not ours.
+type contentError struct{ error }
+
+// read returns an object's rows, or those with the wanted ordinals.
+func (a *Auditor) read(ctx context.Context, key string, wanted map[int64]bool) ([]rawRow, error) {
+	a.cost.Reads++
+	csv, err := a.c.Lake.Read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := parseRows(csv, a.c.Schema.TableColumns(), wanted)
+	if err != nil {
+		return nil, &contentError{fmt.Errorf("object %s: %w", key, err)}
+	}
+	return rows, nil
+}
+
+// parseRows reads the CSV of an object.
+func parseRows(csv []byte, columns []record.Column, wanted map[int64]bool) (out []rawRow, err error) {
+	r, err := record.NewCSVReader(csv)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int, len(columns))
+	for i, c := range columns {
+		order[i] = slices.Index(r.Header(), c.Name)
+		if order[i] < 0 && c.Required {
+			return nil, fmt.Errorf("there is no column %s", c.Name)
+		}
+	}
+	lineage := order[len(order)-len(record.Lineage()):]
+	for {
+		values, err := r.Next()
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		one, err := parseRow(values, lineage)
+		if err != nil {
+			return nil, err
+		}
+		if wanted != nil && !wanted[one.ordinal] {
+			continue
+		}
+		if one.cells, err = cells(values, order); err != nil {
+			return nil, err
+		}
+		one.size = len(one.cells)
+		out = append(out, one)
+	}
+}
+
+// parseRow reads a row's identity from its lineage columns.
+func parseRow(values []record.Value, lineage []int) (r rawRow, err error) {
+	r.Shard, r.Sequence = string(values[lineage[0]].Text), string(values[lineage[1]].Text)
+	if r.Subsequence, err = strconv.ParseInt(string(values[lineage[2]].Text), 10, 64); err == nil {
+		r.ordinal, err = strconv.ParseInt(string(values[lineage[3]].Text), 10, 64)
+	}
+	if err != nil {
+		err = errors.New("a row has no numbers in its lineage columns")
+	}
+	return r, err
+}
+
+func cells(values []record.Value, order []int) ([]byte, error) {
+	texts := make([]*string, len(order))
+	for i, at := range order {
+		if at >= 0 && !values[at].Null {
+			text := string(values[at].Text)
+			texts[i] = &text
+		}
+	}
+	return json.Marshal(texts)
+}

@@ -1,0 +1,172 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+	"github.com/snowstream/snowstream/record/unpack"
+)
+
+// restore writes an object of rows again, from the stream, if that still has its records. It returns the reason where
+// that cannot be done safely: the object must come out with the name, the records and the quarantined ones that it had.
+func (m *mender) restore(ctx context.Context, f Finding, restored map[string]bool) (reason string, err error) {
+	if restored[f.Object] {
+		return "", nil
+	}
+	s := m.shards[f.Shard]
+	if f.First < 1 {
+		return "it is not in the raw zone: only the stream has it", nil
+	}
+	if m.c.Reader == nil {
+		return "the object can only be restored from the stream, which was left out", nil
+	}
+	if f.Object != "" { // some rows of an object that is there: the whole object counts
+		if f.First, f.Last, err = m.extent(ctx, s, f); err != nil {
+			return "", err
+		}
+	}
+	ledger, reason, err := m.before(ctx, s, f)
+	if err != nil || reason != "" {
+		return reason, err
+	}
+	records, err := m.again(ctx, s, ledger.Sequence, f.Last-f.First+1)
+	if err != nil {
+		return "", err
+	}
+	if int64(len(records)) != f.Last-f.First+1 || time.Since(records[0].ArrivedAt) > pipeMemory {
+		return "the stream does not have its records any more", nil
+	}
+	batch := record.NewDecoder(m.c.Schema).Cut(records, f.First)
+	o := rawzone.Of(batch, m.c.Schema.Folder, ledger)
+	o.TotalObjects, err = m.totalBefore(ctx, s, f.Last)
+	if err != nil {
+		return "", err
+	}
+	if reason, err := m.differs(ctx, s, f, o, batch, records); err != nil || reason != "" {
+		return reason, err
+	}
+	if err := m.c.Lake.Restore(ctx, o.Key, batch.CSV, o.Metadata()); err != nil {
+		return "", err
+	}
+	restored[o.Key] = true
+	m.done.Objects++
+	return "", nil
+}
+
+// pipeMemory is a bit less than how long a pipe remembers names: an object that is written again later than that is
+// loaded again.
+const pipeMemory = 13 * 24 * time.Hour
+
+// extent is the range of the object that a finding lies in.
+func (m *mender) extent(ctx context.Context, s *shard, f Finding) (first, last int64, err error) {
+	at, _ := s.covering(f.First)
+	first, last = s.objects[at].ordinal, s.Ledger.Ordinal
+	o, err := m.described(ctx, f.Object)
+	switch {
+	case err == nil:
+		last = o.LastOrdinal
+	case ctx.Err() != nil:
+		return 0, 0, err
+	case at+1 < len(s.objects):
+		last = s.objects[at+1].ordinal - 1
+	}
+	return first, last, nil
+}
+
+// before is the ledger as it was when the run was about to land.
+func (m *mender) before(ctx context.Context, s *shard, f Finding) (l rawzone.Ledger, reason string, err error) {
+	l = rawzone.Ledger{Stream: m.c.Stream, Shard: s.id}
+	if f.First == 1 {
+		return l, "", nil
+	}
+	at, ok := s.covering(f.First - 1)
+	if !ok {
+		return l, "the object in front of it is gone as well", nil
+	}
+	o, err := m.described(ctx, s.objects[at].key)
+	if err != nil || o.LastOrdinal != f.First-1 {
+		return l, "the object in front of it is damaged as well; it may work once that is restored", ctx.Err()
+	}
+	return l.After(o, time.Now()), "", nil
+}
+
+// again reads records from the stream and unpacks them, until there are so many of them.
+func (m *mender) again(ctx context.Context, s *shard, after string, want int64) (out []record.Record, err error) {
+	u, err := unpack.New(m.c.Schema.Lines)
+	if err != nil {
+		return nil, err
+	}
+	enough := errors.New("enough")
+	err = m.c.Reader.Read(ctx, s.id, after, func(records []record.Record) error {
+		for _, r := range records {
+			if int64(len(out)) >= want {
+				return enough
+			}
+			out = u.Append(out, r)
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return out, err
+}
+
+// totalBefore is how many objects the shard had with the one that ends at an ordinal.
+func (m *mender) totalBefore(ctx context.Context, s *shard, last int64) (int64, error) {
+	at, _ := s.covering(last)
+	if at+1 >= len(s.objects) || s.objects[at+1].ordinal > s.Ledger.Ordinal {
+		return s.Ledger.Objects, nil
+	}
+	o, err := m.described(ctx, s.objects[at+1].key)
+	if err != nil {
+		return 0, err
+	}
+	return o.TotalObjects - 1, nil
+}
+
+// differs gives a reason why what the stream has is not what had landed.
+func (m *mender) differs(ctx context.Context, s *shard, f Finding, o rawzone.Object, batch record.Batch, records []record.Record) (string, error) {
+	if f.Object != "" && f.Object != o.Key {
+		return "the stream's records would make another object of it", nil
+	}
+	at := 0
+	for _, r := range s.Rejected {
+		if r.Ordinal < f.First || r.Ordinal > f.Last {
+			continue
+		}
+		if at >= len(batch.Rejected) || batch.Rejected[at].Ordinal != r.Ordinal || r.Key != o.Quarantine {
+			return "with today's schema other records of it would be quarantined", nil
+		}
+		at++
+	}
+	if at != len(batch.Rejected) {
+		return "with today's schema other records of it would be quarantined", nil
+	}
+	return m.confirmed(ctx, s, f, records)
+}
+
+// confirmed asks the tables whether the records have these ordinals: only they know what the lost object numbered.
+func (m *mender) confirmed(ctx context.Context, s *shard, f Finding, records []record.Record) (string, error) {
+	seen := 0
+	for _, place := range tables() {
+		rows, err := m.rows(ctx, place, s.id, f.First, min(f.Last, f.First+leaf-1))
+		if err != nil {
+			return "", err
+		}
+		for _, r := range rows {
+			if records[r.ordinal-f.First].Position != r.position(s.id) {
+				return fmt.Sprintf("%s has another record under ordinal %d than the stream", m.table(place), r.ordinal), nil
+			}
+			seen++
+		}
+	}
+	if seen == 0 && len(s.without(f.First, f.Last)) < len(records) {
+		return "no table has a row of it that would confirm its ordinals", nil
+	}
+	return "", nil
+}

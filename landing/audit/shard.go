@@ -1,0 +1,124 @@
+package audit
+
+import (
+	"math/big"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// Landed is how far a shard has come: what its ledger says, and what lies in quarantine.
+type Landed struct {
+	Ledger rawzone.Ledger
+	// Rejected are the records that are or were in quarantine, in order of their ordinals.
+	Rejected []Rejected
+}
+
+// Rejected is a record that went to quarantine.
+type Rejected struct {
+	record.Position
+	Ordinal int64
+	// Key is the quarantine object that holds it.
+	Key string
+	// Replayed says that it has become a row since.
+	Replayed bool
+}
+
+// shard is what an audit knows of a shard.
+type shard struct {
+	Landed
+	id string
+	// absent are the ordinals that must have no row, in order.
+	absent []int64
+	// objects of rows in order of their first ordinals.
+	objects []object
+	tally   *Tally
+}
+
+// object is an object of rows as a listing tells it.
+type object struct {
+	key      string
+	ordinal  int64
+	first    record.Position
+	modified time.Time
+}
+
+func newShard(id string, l Landed) *shard {
+	s := &shard{id: id, Landed: l}
+	quarantined := int64(0)
+	for _, r := range l.Rejected {
+		if !r.Replayed && r.Ordinal <= l.Ledger.Ordinal {
+			s.absent = append(s.absent, r.Ordinal)
+			quarantined++
+		}
+	}
+	slices.Sort(s.absent)
+	s.tally = &Tally{Shard: id, Accepted: l.Ledger.Ordinal, Landed: l.Ledger.Ordinal, Quarantined: quarantined}
+	return s
+}
+
+// isAbsent reports whether an ordinal must have no row.
+func (s *shard) isAbsent(ordinal int64) bool {
+	_, found := slices.BinarySearch(s.absent, ordinal)
+	return found
+}
+
+// without are the ordinals from first to last that must have no row.
+func (s *shard) without(first, last int64) []int64 {
+	from, _ := slices.BinarySearch(s.absent, first)
+	to, _ := slices.BinarySearch(s.absent, last+1)
+	return s.absent[from:max(from, to)]
+}
+
+// want is how many rows a table must have from first to last, and the sum of their ordinals.
+func (s *shard) want(first, last int64) (rows int64, sum string) {
+	if last < first {
+		return 0, "0"
+	}
+	n := big.NewInt(last - first + 1)
+	ordinals := new(big.Int).Add(big.NewInt(first), big.NewInt(last))
+	ordinals.Mul(ordinals, n).Rsh(ordinals, 1)
+	absent := s.without(first, last)
+	for _, ordinal := range absent {
+		ordinals.Sub(ordinals, big.NewInt(ordinal))
+	}
+	return last - first + 1 - int64(len(absent)), ordinals.String()
+}
+
+// covering is the object whose name says that it may hold the ordinal.
+func (s *shard) covering(ordinal int64) (at int, ok bool) {
+	at, exact := slices.BinarySearchFunc(s.objects, ordinal, func(o object, n int64) int { return int(max(-1, min(1, o.ordinal-n))) })
+	if !exact {
+		at--
+	}
+	return at, at >= 0
+}
+
+// aggregate is what one query says of a run of ordinals in one table.
+type aggregate struct {
+	rows, ordinals, identities, lowest, highest int64
+	// sum is that of the ordinals, print that of the rows' fingerprints.
+	sum, print string
+}
+
+// firstOf reads the position of an object's first record from its name.
+func firstOf(key, shard string) record.Position {
+	parts := strings.Split(strings.TrimSuffix(path.Base(key), ".csv"), "-")
+	p := record.Position{Shard: shard}
+	if len(parts) == 3 {
+		p.Sequence = parts[1]
+		p.Subsequence, _ = strconv.ParseInt(parts[2], 10, 64)
+	}
+	return p
+}
+
+// complete reports whether exactly the expected ordinals are there, each once.
+func (s *shard) complete(first, last int64, a aggregate) bool {
+	rows, sum := s.want(first, last)
+	return a.rows == rows && a.ordinals == rows && a.identities == rows && a.sum == sum
+}

@@ -1,0 +1,226 @@
+package audit
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/unpack"
+)
+
+// stream compares what the stream still has of a shard with the streaming table: every record up to the ledger's last
+// one must have an ordinal, in the order of the stream. What lies behind the ledger waits. It reads all that the stream
+// retains, 10,000 records at most at once, and asks the table one query for each such piece.
+func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
+	if a.c.Reader == nil {
+		return nil, nil
+	}
+	u, err := unpack.New(a.c.Schema.Lines)
+	if err != nil {
+		return nil, err
+	}
+	w := &walk{auditor: a, shard: s, rejected: map[record.Position]int64{}}
+	for _, r := range s.Rejected {
+		w.rejected[r.Position] = r.Ordinal
+	}
+	err = a.c.Reader.Read(ctx, s.id, "", func(records []record.Record) error {
+		a.cost.Records += int64(len(records))
+		var landed []record.Record
+		for _, r := range records {
+			if record.CompareSequence(r.Sequence, s.Ledger.Sequence) > 0 {
+				s.tally.Accepted++
+				continue
+			}
+			landed = u.Append(landed, r)
+		}
+		for len(landed) > 0 {
+			n := min(len(landed), leaf)
+			if err := w.step(ctx, landed[:n]); err != nil {
+				return err
+			}
+			landed = landed[n:]
+		}
+		return nil
+	})
+	return w.found, err
+}
+
+// walk goes through a shard's records in order.
+type walk struct {
+	auditor *Auditor
+	shard   *shard
+	// rejected are the ordinals of the records that went to quarantine.
+	rejected map[record.Position]int64
+	// next is the ordinal that the next record must have; 0 where that is not known.
+	next  int64
+	found []Finding
+	// read is the object that was read last.
+	read string
+}
+
+// step checks the next records.
+func (w *walk) step(ctx context.Context, records []record.Record) error {
+	if w.next == 0 {
+		ordinal, err := w.find(ctx, records[0].Position)
+		if err != nil {
+			return err
+		}
+		w.next = ordinal
+	}
+	if w.next > 0 {
+		same, err := w.same(ctx, records)
+		if err != nil {
+			return err
+		}
+		if same {
+			w.next += int64(len(records))
+			return nil
+		}
+	}
+	return w.search(ctx, records)
+}
+
+// find looks a record's ordinal up, 0 if it has none.
+func (w *walk) find(ctx context.Context, p record.Position) (ordinal int64, err error) {
+	if ordinal, ok := w.rejected[p]; ok {
+		return ordinal, nil
+	}
+	a := w.auditor
+	err = a.query(ctx, func(scan func(...any) error) error { return scan(&ordinal) },
+		`SELECT COALESCE(MIN("_ORDINAL"), 0) FROM `+a.table(Streaming)+` WHERE "_SHARD" = ? AND "_SEQUENCE" = ? AND "_SUBSEQUENCE" = ?`,
+		w.shard.id, p.Sequence, p.Subsequence)
+	if err != nil {
+		return 0, fmt.Errorf("look for a record of %s in %s: %w", w.shard.id, a.table(Streaming), err)
+	}
+	return ordinal, nil
+}
+
+// same reports whether the records have the next ordinals, by the sum of their identities.
+func (w *walk) same(ctx context.Context, records []record.Record) (bool, error) {
+	sum, rows := new(big.Int), int64(0)
+	for i, r := range records {
+		ordinal := w.next + int64(i)
+		if w.shard.isAbsent(ordinal) {
+			if w.rejected[r.Position] != ordinal {
+				return false, nil
+			}
+			continue
+		}
+		sum.Add(sum, identityOf(r.Position, ordinal))
+		rows++
+	}
+	var gotRows int64
+	var got string
+	a := w.auditor
+	err := a.query(ctx, func(scan func(...any) error) error { return scan(&gotRows, &got) },
+		`SELECT COUNT(*), `+total(identity("t"))+` FROM `+a.table(Streaming)+` AS t WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ?`,
+		w.shard.id, w.next, w.next+int64(len(records))-1)
+	if err != nil {
+		return false, fmt.Errorf("compare %s with the stream: %w", a.table(Streaming), err)
+	}
+	return gotRows == rows && got == sum.String(), nil
+}
+
+// identityOf is one row's part of the total of identity.
+func identityOf(p record.Position, ordinal int64) *big.Int {
+	md5 := md5.Sum([]byte(p.Sequence + "/" + strconv.FormatInt(p.Subsequence, 10) + "/" + strconv.FormatInt(ordinal, 10)))
+	n, _ := strconv.Atoi(digits)
+	text := strings.Map(func(r rune) rune {
+		if r >= 'a' {
+			return r - 'a' + '0'
+		}
+		return r
+	}, hex.EncodeToString(md5[:])[:n])
+	out, _ := new(big.Int).SetString(text, 10)
+	return out
+}
+
+const skipped = "the stream has it before the ledger's last record, but it never landed"
+
+// search looks each record up by its sequence number, and goes on behind the last one that it finds.
+func (w *walk) search(ctx context.Context, records []record.Record) error {
+	known, err := w.known(ctx, records)
+	if err != nil {
+		return err
+	}
+	for i, r := range records {
+		ordinal, ok := known[r.Position]
+		if w.next = 0; ok {
+			w.next = ordinal + 1
+			continue
+		}
+		if _, before := known[records[max(i-1, 0)].Position]; i > 0 && !before {
+			f := &w.found[len(w.found)-1]
+			f.LastSequence, f.Count = r.Sequence, f.Count+1
+			continue
+		}
+		w.found = append(w.found, Finding{
+			Kind: Missing, Place: RawZone, Shard: w.shard.id, Count: 1, FirstSequence: r.Sequence, LastSequence: r.Sequence, Note: skipped,
+		})
+	}
+	return nil
+}
+
+// known maps the records' positions to their ordinals: from quarantine, from either table, and where neither has one
+// from the raw zone.
+func (w *walk) known(ctx context.Context, records []record.Record) (map[record.Position]int64, error) {
+	out := maps.Clone(w.rejected)
+	var sequences []string
+	for _, r := range records {
+		sequences = append(sequences, r.Sequence)
+	}
+	bind, err := json.Marshal(slices.Compact(sequences))
+	if err != nil {
+		return nil, err
+	}
+	a := w.auditor
+	for _, place := range tables() {
+		err := a.query(ctx, func(scan func(...any) error) error {
+			var r row
+			err := scan(&r.ordinal, &r.sequence, &r.subsequence)
+			out[r.position(w.shard.id)] = r.ordinal
+			return err
+		}, `SELECT "_ORDINAL", "_SEQUENCE", "_SUBSEQUENCE" FROM `+a.table(place)+` WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN 1 AND ?
+AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, w.shard.id, w.shard.Ledger.Ordinal, string(bind))
+		if err != nil {
+			return nil, fmt.Errorf("look for records of the stream in %s: %w", a.table(place), err)
+		}
+	}
+	for _, r := range records {
+		if _, ok := out[r.Position]; ok {
+			continue
+		}
+		if err := w.landed(ctx, r.Position, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// landed adds the rows of the object that must hold a position.
+func (w *walk) landed(ctx context.Context, p record.Position, known map[record.Position]int64) error {
+	at, found := slices.BinarySearchFunc(w.shard.objects, p, func(o object, p record.Position) int { return o.first.Compare(p) })
+	if !found {
+		at--
+	}
+	if at < 0 || w.read == w.shard.objects[at].key {
+		return nil
+	}
+	w.read = w.shard.objects[at].key
+	rows, err := w.auditor.read(ctx, w.read, nil)
+	if err != nil && !unreadable(err) {
+		return err
+	}
+	for _, r := range rows {
+		known[r.Position] = r.ordinal
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package datalake
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Entries calls yield with each key under a prefix, in order, and with the time of its last write.
+func (l *Lake) Entries(ctx context.Context, prefix string, yield func(key string, modified time.Time) error) error {
+	pages := s3.NewListObjectsV2Paginator(l.api, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list %s in bucket %s: %w", prefix, l.bucket, err)
+		}
+		for _, o := range page.Contents {
+			if err := yield(aws.ToString(o.Key), aws.ToTime(o.LastModified)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Restore writes an object of rows that was lost or changed, as it was. Nothing but a repair may replace an object.
+func (l *Lake) Restore(ctx context.Context, key string, csv []byte, metadata map[string]string) error {
+	_, err := l.api.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(csv),
+		ContentType: aws.String(contentType), Metadata: metadata,
+	})
+	if err != nil {
+		return fmt.Errorf("restore object %s in bucket %s: %w", key, l.bucket, err)
+	}
+	return nil
+}

@@ -435,7 +435,7 @@ func TestLedgerLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.orchestrator(nil).Handle(t.Context(), eventOf(10, 20)); err == nil || !strings.Contains(err.Error(), "restore") {
+	if err := w.orchestrator(nil).Handle(t.Context(), eventOf(10, 20)); err == nil || !strings.Contains(err.Error(), "delete") {
 		t.Errorf("a damaged ledger was believed, or its error gives no advice: %v", err)
 	}
 }

@@ -75,7 +75,7 @@ const maxObject = 32 << 20
 // land brings the records of one shard through all steps. It loops because a batch may unpack to more than one object,
 // and because an adopted object may end before the batch does.
 func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
-	head, err := o.lake.Ledger(ctx, b.stream, b.shard)
+	head, err := o.head(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,18 @@ func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 		o.log.Info("landed", "stream", b.stream, "shard", b.shard, "object", object.Key, "rows", object.Rows,
 			"quarantined", object.Quarantined, "last_ordinal", object.LastOrdinal)
 	}
+}
+
+// head reads the shard's ledger, and closes the object that a rebuilt one leaves open.
+func (o *Orchestrator) head(ctx context.Context, b shardBatch) (datalake.Head, error) {
+	head, err := o.lake.Claim(ctx, b.stream, b.shard)
+	if err != nil || head.Open == nil {
+		return head, err
+	}
+	if err := o.handOver(ctx, handoff.Message{Object: head.Open.Key, Rows: head.Open.Rows}); err != nil {
+		return head, err
+	}
+	return o.lake.Advance(ctx, head, head.After(*head.Open, time.Now()))
 }
 
 // fresh unpacks the Kinesis records behind a position, which are in the shard's order, up to the size of an object.
@@ -126,18 +138,23 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, fresh []r
 	if err != nil {
 		return object, err
 	}
-	if object.Rows == 0 {
-		return object, nil
-	}
 	m := handoff.Message{Object: object.Key, Rows: object.Rows}
 	if !adopted {
 		m.CSV = string(batch.CSV)
 	}
-	answer, err := o.upsert.Upsert(ctx, m)
-	if err == nil && answer.Rows != object.Rows {
-		err = fmt.Errorf("upsert of %s looked at %d of %d rows", object.Key, answer.Rows, object.Rows)
+	return object, o.handOver(ctx, m)
+}
+
+// handOver brings an object's rows into the streaming table.
+func (o *Orchestrator) handOver(ctx context.Context, m handoff.Message) error {
+	if m.Rows == 0 {
+		return nil
 	}
-	return object, err
+	answer, err := o.upsert.Upsert(ctx, m)
+	if err == nil && answer.Rows != m.Rows {
+		err = fmt.Errorf("upsert of %s looked at %d of %d rows", m.Object, answer.Rows, m.Rows)
+	}
+	return err
 }
 
 func (o *Orchestrator) quarantine(ctx context.Context, stream string, object rawzone.Object, rejected []record.Rejected) error {

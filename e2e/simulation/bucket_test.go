@@ -1,0 +1,222 @@
+package simulation
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// bucketName is the one bucket.
+const bucketName = "raw"
+
+// bucket is S3's durable state. What it has acknowledged stays; each request takes effect at one moment.
+type bucket struct {
+	w       *world
+	objects map[string]object
+	// late counts the writes of a key that are still on their way though nobody waits for them.
+	late map[string]int
+	// landed and quarantined are the identities in any object of rows and of quarantine that was ever written.
+	landed, quarantined map[string]bool
+}
+
+type object struct {
+	body     []byte
+	etag     string
+	metadata map[string]string
+}
+
+func newBucket(w *world) *bucket {
+	return &bucket{w: w, objects: map[string]object{}, late: map[string]int{}, landed: map[string]bool{}, quarantined: map[string]bool{}}
+}
+
+// applyLater carries a request out though its caller has given up.
+func (b *bucket) applyLater(d time.Duration, q request) {
+	b.late[q.key]++
+	b.w.later(d, func() {
+		b.late[q.key]--
+		b.apply(q)
+	})
+}
+
+// request is a call that has been read off the wire, so that it can take effect later.
+type request struct {
+	method, key string
+	prefix      string
+	after       string
+	header      http.Header
+	body        []byte
+}
+
+func readRequest(r *http.Request) (request, error) {
+	q := request{method: r.Method, header: r.Header, prefix: r.URL.Query().Get("prefix"), after: r.URL.Query().Get("continuation-token")}
+	_, q.key, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if r.Body == nil {
+		return q, nil
+	}
+	defer r.Body.Close()
+	var err error
+	q.body, err = io.ReadAll(r.Body)
+	return q, err
+}
+
+// write reports whether the request changes anything; conditional whether it depends on what is there.
+func (q request) write() bool { return q.method == http.MethodPut }
+func (q request) conditional() bool {
+	return q.write() && (q.header.Get("If-Match") != "" || q.header.Get("If-None-Match") != "")
+}
+
+// apply carries a request out.
+func (b *bucket) apply(q request) *http.Response {
+	var status int
+	var out *http.Response
+	switch {
+	case q.method == http.MethodPut:
+		out = b.put(q)
+	case q.key == "":
+		out = b.list(q)
+	default:
+		out = b.get(q)
+	}
+	status = out.StatusCode
+	b.w.step("s3 %s %s %s -> %d", q.method, q.key, q.prefix, status)
+	return out
+}
+
+// keys are all keys under a prefix, in order.
+func (b *bucket) keys(prefix string) (keys []string) {
+	for _, key := range slices.Sorted(maps.Keys(b.objects)) {
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func (b *bucket) put(q request) *http.Response {
+	old, there := b.objects[q.key]
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(q.body))
+	switch match := q.header.Get("If-Match"); {
+	case q.header.Get("If-None-Match") == "*" && there, match != "" && there && match != old.etag:
+		return refuse(http.StatusPreconditionFailed, "PreconditionFailed")
+	case match != "" && !there:
+		return refuse(http.StatusNotFound, "NoSuchKey")
+	case q.header.Get("X-Amz-Checksum-Crc32") != "" && q.header.Get("X-Amz-Checksum-Crc32") != base64.StdEncoding.EncodeToString(sum):
+		return refuse(http.StatusBadRequest, "BadDigest")
+	}
+	digest := md5.Sum(q.body)
+	o := object{body: q.body, etag: `"` + hex.EncodeToString(digest[:]) + `"`, metadata: map[string]string{}}
+	for name, values := range q.header {
+		if name, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-meta-"); ok {
+			o.metadata[name] = values[0]
+		}
+	}
+	b.objects[q.key] = o
+	b.note(q.key, q.body)
+	return answer(http.StatusOK, nil, "Etag", o.etag)
+}
+
+// note keeps who lies in an object, and tells the pipe of rows.
+func (b *bucket) note(key string, body []byte) {
+	switch {
+	case strings.HasPrefix(key, rawzone.Rows):
+		rows, err := readCSV(body)
+		if err != nil {
+			b.w.find(broken, "%s is no CSV: %v", key, err)
+		}
+		for _, r := range rows {
+			b.landed[r.id()] = true
+		}
+		b.w.pipe.notice(key)
+	case strings.HasPrefix(key, rawzone.Quarantine):
+		rejected, err := rawzone.DecodeQuarantine(body)
+		if err != nil {
+			b.w.find(broken, "%s is not readable: %v", key, err)
+		}
+		for _, r := range rejected {
+			b.quarantined[rejectedID(r)] = true
+		}
+	}
+}
+
+func rejectedID(r record.Rejected) string {
+	return fmt.Sprintf("%s/%s/%d", r.Shard, r.Sequence, r.Subsequence)
+}
+
+func (b *bucket) get(q request) *http.Response {
+	o, there := b.objects[q.key]
+	switch {
+	case !there && q.method == http.MethodHead:
+		return answer(http.StatusNotFound, nil)
+	case !there:
+		return refuse(http.StatusNotFound, "NoSuchKey")
+	}
+	body := o.body
+	if q.method == http.MethodHead {
+		body = nil
+	}
+	out := answer(http.StatusOK, body, "Etag", o.etag)
+	out.ContentLength = int64(len(o.body))
+	out.Header.Set("Content-Length", strconv.Itoa(len(o.body)))
+	for name, value := range o.metadata {
+		out.Header.Set("X-Amz-Meta-"+name, value)
+	}
+	return out
+}
+
+// pageSize is small, so that listings have several pages.
+const pageSize = 7
+
+func (b *bucket) list(q request) *http.Response {
+	type entry struct{ Key string }
+	var page struct {
+		XMLName               xml.Name `xml:"ListBucketResult"`
+		IsTruncated           bool
+		NextContinuationToken string `xml:",omitempty"`
+		Contents              []entry
+	}
+	for _, key := range b.keys(q.prefix) {
+		if key <= q.after {
+			continue
+		}
+		if len(page.Contents) == pageSize {
+			page.IsTruncated, page.NextContinuationToken = true, page.Contents[pageSize-1].Key
+			break
+		}
+		page.Contents = append(page.Contents, entry{key})
+	}
+	text, err := xml.Marshal(page)
+	if err != nil {
+		return refuse(http.StatusInternalServerError, "InternalError")
+	}
+	return answer(http.StatusOK, text)
+}
+
+func answer(status int, body []byte, header ...string) *http.Response {
+	r := &http.Response{
+		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+func refuse(status int, code string) *http.Response {
+	return answer(status, []byte("<Error><Code>"+code+"</Code><Message>simulated</Message></Error>"), "Content-Type", "application/xml")
+}

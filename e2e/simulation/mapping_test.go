@@ -1,0 +1,184 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// mapping is an event source mapping's work on one shard.
+type mapping struct {
+	w     *world
+	shard *shard
+	// next is the checkpoint: the records before it are done.
+	next int
+	// main is false for a second one that runs beside the first.
+	main bool
+	// set back counts lost checkpoints; size is how many records the next batch has at most.
+	setBack, size int
+}
+
+// begin starts the work on a shard.
+func (w *world) begin(s *shard) {
+	m := &mapping{w: w, shard: s, main: true}
+	w.later(w.between(time.Millisecond, time.Second), func() {
+		w.beside(m)
+		if !m.run(len(s.records)) {
+			return
+		}
+		w.step("%s is drained", s.id)
+		s.drained = true
+		for _, c := range s.children {
+			if c.ready() {
+				w.begin(c)
+			}
+		}
+	})
+}
+
+// ready reports whether all records that come before the shard's are done.
+func (s *shard) ready() bool {
+	for _, p := range s.parents {
+		if !p.drained {
+			return false
+		}
+	}
+	return true
+}
+
+// beside starts a second mapping some time later, behind the first one's checkpoint: a poller that was replaced and
+// does not know it.
+func (w *world) beside(m *mapping) {
+	if !w.hit(twoMappings) {
+		return
+	}
+	w.later(w.between(time.Second, time.Minute), func() {
+		second := &mapping{w: w, shard: m.shard, next: w.random.IntN(m.next + 1)}
+		second.run(second.next + w.random.IntN(len(m.shard.records)-second.next+1))
+	})
+}
+
+// maxTries is when a batch that never succeeds counts as stuck. Faults end long before.
+const maxTries = 2000
+
+// run delivers the records up to one, each batch until it succeeds.
+func (m *mapping) run(to int) bool {
+	tries := 0
+	m.recut()
+	for m.next < to {
+		batch := m.shard.records[m.next:min(m.next+m.size, to)]
+		err := m.invoke(batch)
+		if err == nil {
+			tries = 0
+			m.succeeded(batch)
+			continue
+		}
+		m.w.step("%s: records from %d on failed: %v", m.shard.id, m.next, err)
+		if tries++; tries > maxTries || !m.w.faulty && tries > maxTries/20 {
+			m.w.find(broken, "%s is stuck at record %d: %v", m.shard.id, m.next, err)
+			return false
+		}
+		if m.w.hit(retryRecut) {
+			m.recut()
+		}
+		if m.wait(min(time.Second<<min(tries, 6), time.Minute)) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *mapping) recut() { m.size = 1 + m.w.random.IntN(15) }
+
+func (m *mapping) wait(d time.Duration) error {
+	return m.w.pause(context.Background(), m.w.between(d/2, d))
+}
+
+// succeeded moves the checkpoint on, which must not pass what is not durable, and then does what may happen to it.
+func (m *mapping) succeeded(batch []kinesisRecord) {
+	w := m.w
+	w.durable(batch)
+	m.next += len(batch)
+	m.recut()
+	if w.hit(batchTwice) {
+		_ = m.invoke(batch)
+	}
+	if w.hit(batchEmpty) {
+		_ = m.invoke(nil)
+	}
+	if m.setBack < 3 && w.hit(checkpointLost) {
+		m.setBack++
+		m.next = w.random.IntN(m.next)
+	}
+	if w.hit(pipeRefreshed) {
+		w.pipe.refresh()
+	}
+	m.harmLedger()
+	if w.hit(clockAhead) {
+		_ = m.wait(72 * time.Hour)
+	}
+}
+
+// harmLedger deletes or damages the shard's ledger. A damaged one is deleted by a person, as its error asks.
+func (m *mapping) harmLedger() {
+	w, key := m.w, rawzone.LedgerKey(streamName, m.shard.id)
+	ledger, there := w.bucket.objects[key]
+	switch {
+	case !there || w.bucket.late[key] > 0:
+	case w.hit(ledgerLost):
+		delete(w.bucket.objects, key)
+	case w.hit(ledgerDamaged):
+		ledger.body = bytes.Clone(ledger.body)
+		ledger.body[w.random.IntN(len(ledger.body)-1)] ^= 1
+		ledger.etag = `"damaged"`
+		w.bucket.objects[key] = ledger
+		w.later(w.between(time.Minute, 10*time.Minute), func() {
+			if w.bucket.objects[key].etag == ledger.etag {
+				w.step("a person deletes %s", key)
+				delete(w.bucket.objects, key)
+			}
+		})
+	}
+}
+
+// errReplaced is what the mapping takes for the outcome of an invocation that it has given up.
+var errReplaced = errors.New("no answer")
+
+// invoke runs the orchestrator on a batch and waits for it, or gives it up while it still runs.
+func (m *mapping) invoke(batch []kinesisRecord) error {
+	w := m.w
+	p, err := w.functions.idle()
+	if err != nil {
+		return err
+	}
+	timeout := functionTimeout
+	var giveUp <-chan time.Time
+	if w.faulty && w.random.Float64() < w.rates[writerReplaced] {
+		timeout = 2 * time.Hour
+		timer := time.NewTimer(time.Until(w.moment(w.between(time.Second, time.Minute))))
+		defer timer.Stop()
+		giveUp = timer.C
+	}
+	p.begin(timeout)
+	if giveUp != nil {
+		p.freeze, p.frozen = 1+w.random.IntN(6), w.between(time.Minute, 40*time.Minute)
+	}
+	done := make(chan error, 1)
+	w.later(time.Millisecond, func() { done <- w.functions.handle(p, event(m.shard.id, batch)) })
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	select {
+	case err = <-done:
+	case <-giveUp:
+		err = errReplaced
+	}
+	if err == errReplaced {
+		w.mu.Lock()
+		w.count(writerReplaced)
+		w.mu.Unlock()
+	}
+	return err
+}

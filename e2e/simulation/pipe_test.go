@@ -1,0 +1,131 @@
+package simulation
+
+import (
+	"errors"
+	"time"
+
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// pipe is Snowpipe: it hears of objects late, twice or never, loads each name once, and takes the object as it is at
+// that moment.
+type pipe struct {
+	w      *world
+	loaded map[string]bool
+	table  *table
+}
+
+// notice is S3's word that an object was written.
+func (p *pipe) notice(key string) {
+	w := p.w
+	if w.hit(noticeLost) {
+		return
+	}
+	times := 1
+	if w.hit(noticeRepeated) {
+		times = 2 + w.random.IntN(3)
+	}
+	for range times {
+		wait := w.between(time.Second, 20*time.Second)
+		if w.hit(noticeLate) {
+			wait = w.between(time.Minute, time.Hour)
+		}
+		w.later(wait, func() { p.load(key) })
+	}
+}
+
+// refresh is ALTER PIPE ... REFRESH: it loads what lies in the stage and was never loaded.
+func (p *pipe) refresh() {
+	for _, key := range p.w.bucket.keys(rawzone.Rows) {
+		p.load(key)
+	}
+}
+
+func (p *pipe) load(key string) {
+	if p.loaded[key] {
+		return
+	}
+	p.loaded[key] = true
+	rows, err := readCSV(p.w.bucket.objects[key].body)
+	if err != nil {
+		p.w.find(broken, "Snowpipe skips %s: %v", key, err) // ON_ERROR = SKIP_FILE
+		return
+	}
+	p.w.step("pipe loads %d rows of %s", len(rows), key)
+	p.table.insert(rows...)
+}
+
+// readCSV reads a file as Snowflake does with the landing zone's file format: header by name, comma, fields
+// optionally in double quotes, an empty field without quotes is NULL, and each of CR, LF and CRLF ends a line unless
+// it is in quotes. A bare \N is NULL, which our format switches off and Snowflake's default does not: the files mean
+// the same under both. It shares no code with the writer.
+func readCSV(text []byte) ([]row, error) {
+	var header []value
+	var rows []row
+	for len(text) > 0 {
+		line, rest, err := readLine(text)
+		if err != nil {
+			return nil, err
+		}
+		text = rest
+		if header == nil {
+			header = line
+			continue
+		}
+		if len(line) != len(header) {
+			return nil, errors.New("a line has not as many fields as the header")
+		}
+		r := row{}
+		for i, v := range line {
+			r[header[i].text] = v
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+func readLine(text []byte) (line []value, rest []byte, err error) {
+	for {
+		var v value
+		if v, text, err = readField(text); err != nil {
+			return nil, nil, err
+		}
+		line = append(line, v)
+		switch {
+		case len(text) == 0:
+			return line, nil, nil
+		case text[0] == ',':
+			text = text[1:]
+		case len(text) > 1 && text[0] == '\r' && text[1] == '\n':
+			return line, text[2:], nil
+		case text[0] == '\n' || text[0] == '\r':
+			return line, text[1:], nil
+		default:
+			return nil, nil, errors.New("text after a closing quote")
+		}
+	}
+}
+
+func readField(text []byte) (value, []byte, error) {
+	if len(text) == 0 || text[0] != '"' {
+		n := 0
+		for n < len(text) && text[n] != ',' && text[n] != '\n' && text[n] != '\r' {
+			n++
+		}
+		field := string(text[:n])
+		return value{text: field, null: field == "" || field == `\N`}, text[n:], nil
+	}
+	var out []byte
+	for i := 1; i < len(text); i++ {
+		switch {
+		case text[i] != '"':
+			out = append(out, text[i])
+		case i+1 < len(text) && text[i+1] == '"':
+			out = append(out, '"')
+			i++
+		default:
+			return value{text: string(out)}, text[i+1:], nil
+		}
+	}
+	return value{}, nil, errors.New("a quote is never closed")
+}

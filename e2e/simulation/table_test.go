@@ -1,0 +1,223 @@
+package simulation
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// value is what a table holds in one column; NULL and the empty string differ.
+type value struct {
+	text string
+	null bool
+}
+
+// row maps columns to values.
+type row map[string]value
+
+func (r row) id() string {
+	return r["_SHARD"].text + "/" + r["_SEQUENCE"].text + "/" + r["_SUBSEQUENCE"].text
+}
+
+// table is a table of the warehouse: its rows in the order in which they were committed.
+type table struct {
+	rows []row
+	// index finds rows by the columns that statements match on.
+	index map[string]map[string][]row
+}
+
+func newTable() *table { return &table{index: map[string]map[string][]row{}} }
+
+func (t *table) insert(rows ...row) {
+	for _, r := range rows {
+		t.rows = append(t.rows, r)
+		for columns, at := range t.index {
+			key := r.key(columns)
+			at[key] = append(at[key], r)
+		}
+	}
+}
+
+// find returns the rows that have these values in the columns, which are separated by spaces.
+func (t *table) find(columns, key string) []row {
+	if t.index[columns] == nil {
+		at := map[string][]row{}
+		for _, r := range t.rows {
+			at[r.key(columns)] = append(at[r.key(columns)], r)
+		}
+		t.index[columns] = at
+	}
+	return t.index[columns][key]
+}
+
+func (r row) key(columns string) string {
+	var b strings.Builder
+	for name := range strings.FieldsSeq(columns) {
+		fmt.Fprintf(&b, "%q %v,", r[name].text, r[name].null)
+	}
+	return b.String()
+}
+
+// sum is a checksum over the rows as a set.
+func (t *table) sum() uint64 {
+	var total uint64
+	for _, r := range t.rows {
+		h := fnv.New64a()
+		for _, name := range slices.Sorted(maps.Keys(r)) {
+			_, _ = fmt.Fprintf(h, "%s=%q %v\n", name, r[name].text, r[name].null)
+		}
+		total += h.Sum64()
+	}
+	return total
+}
+
+// statement is what the text of a MERGE asks for. Its text is read, not assumed: a statement that says something
+// else does something else.
+type statement struct {
+	// columns are the source's, by their place in the bound array; casts what each is cast to.
+	columns, casts []string
+	// on are the columns that decide whether a row is there; distinct those by which the source is deduplicated.
+	on, distinct string
+	// pruned says that only rows from the second bind's ordinal on are looked at.
+	pruned bool
+	insert bool
+}
+
+func parseStatement(text string) (statement, error) {
+	var s statement
+	if s.insert = strings.HasPrefix(text, "INSERT INTO"); !s.insert && !strings.HasPrefix(text, "MERGE INTO") {
+		return s, errors.New("not a MERGE and not an INSERT")
+	}
+	for i, m := range regexp.MustCompile(`(?m)^ +(.*)f\.value\[(\d+)\]::STRING(.*) AS "(\w+)",?$`).FindAllStringSubmatch(text, -1) {
+		if m[2] != strconv.Itoa(i) {
+			return s, errors.New("the source's columns are not in their order")
+		}
+		s.columns, s.casts = append(s.columns, m[4]), append(s.casts, m[1]+m[3])
+	}
+	inserted := regexp.MustCompile(`INSERT \((.*)\)\n? +VALUES \((.*)\)`).FindStringSubmatch(text)
+	if len(s.columns) == 0 || inserted == nil || strings.ReplaceAll(inserted[2], "s.", "") != inserted[1] ||
+		inserted[1] != `"`+strings.Join(s.columns, `", "`)+`"` {
+		return s, errors.New("the inserted columns are not the source's")
+	}
+	if m := regexp.MustCompile(`QUALIFY ROW_NUMBER\(\) OVER \(PARTITION BY (.*) ORDER BY 1\) = 1`).FindStringSubmatch(text); m != nil {
+		s.distinct = strings.NewReplacer(`"`, "", ",", "").Replace(m[1])
+	}
+	for _, m := range regexp.MustCompile(`t\."(\w+)" = s\."(\w+)"`).FindAllStringSubmatch(text, -1) {
+		if m[1] != m[2] {
+			return s, errors.New("ON compares two different columns")
+		}
+		s.on = strings.TrimSpace(s.on + " " + m[1])
+	}
+	s.pruned = strings.Contains(text, `t."_ORDINAL" >= ?`)
+	return s, nil
+}
+
+// source are the bound rows as the statement selects them.
+func (s statement) source(bind string) ([]row, error) {
+	var lines [][]*string
+	if err := json.Unmarshal([]byte(bind), &lines); err != nil {
+		return nil, err
+	}
+	var out []row
+	seen := map[string]bool{}
+	for _, line := range lines {
+		if len(line) != len(s.columns) {
+			return nil, fmt.Errorf("%d values for %d columns", len(line), len(s.columns))
+		}
+		r := row{}
+		for i, text := range line {
+			if text == nil {
+				r[s.columns[i]] = value{null: true}
+				continue
+			}
+			r[s.columns[i]] = value{text: cast(s.casts[i], *text)}
+		}
+		if key := r.key(s.distinct); s.distinct != "" && seen[key] {
+			continue
+		} else {
+			seen[key] = true
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// cast is what becomes of a text. Only a cast over a float loses something.
+func cast(to, text string) string {
+	if f, err := strconv.ParseFloat(text, 64); err == nil && strings.Contains(to, "::FLOAT") {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return text
+}
+
+// run carries the statement out at one moment and returns how many rows it added.
+func (t *table) run(text, bind string, lowest int64) (int64, error) {
+	s, err := parseStatement(text)
+	if err != nil {
+		return 0, fmt.Errorf("SQL compilation error: %w", err)
+	}
+	rows, err := s.source(bind)
+	if err != nil {
+		return 0, err
+	}
+	var fresh []row
+	for _, r := range rows {
+		there := slices.ContainsFunc(t.find(s.on, r.key(s.on)), func(old row) bool {
+			n, err := strconv.ParseInt(old["_ORDINAL"].text, 10, 64)
+			return err == nil && (!s.pruned || n >= lowest)
+		})
+		if s.insert || !there {
+			fresh = append(fresh, r)
+		}
+	}
+	t.insert(fresh...)
+	return int64(len(fresh)), nil
+}
+
+// session is a process's connection to the warehouse.
+type session struct{ *process }
+
+type affected int64
+
+func (a affected) RowsAffected() (int64, error) { return int64(a), nil }
+func (a affected) LastInsertId() (int64, error) { return 0, errors.New("not supported") }
+
+// Exec runs a statement: all of it or nothing, and its answer may be lost.
+func (s session) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	w := s.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.dead || s.ctx.Err() != nil {
+		return nil, context.Canceled
+	}
+	wait := w.between(5*time.Millisecond, 300*time.Millisecond)
+	if w.hit(sqlSlow) {
+		wait = w.between(10*time.Second, 4*time.Minute)
+	}
+	if err := w.pause(ctx, wait); err != nil {
+		return nil, err
+	}
+	if w.hit(sqlRefused) {
+		return nil, errors.New("000625 (57014): too many waiters")
+	}
+	bind, isText := args[0].(string)
+	lowest, isNumber := args[1].(int64)
+	if len(args) != 2 || !isText || !isNumber {
+		return nil, errors.New("the statement's binds are not rows and an ordinal")
+	}
+	n, err := w.streaming.run(query, bind, lowest)
+	w.step("merge from ordinal %d on: %d new, %v", lowest, n, err)
+	if w.hit(sqlAnswerLost) {
+		return nil, errReset
+	}
+	return affected(n), err
+}

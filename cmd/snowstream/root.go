@@ -56,6 +56,8 @@ micro-batch table. Nothing is lost, nothing is doubled, and it can be proved.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	file := root.PersistentFlags().String("config", "", "configuration file (default: "+configFile+" in this folder, if there is one)")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return configure(cmd, *file) }
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

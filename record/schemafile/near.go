@@ -14,8 +14,8 @@ func either(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// suggest names the known word that was probably meant, or all of them.
-func suggest(wrong string, known []string) string {
+// Suggest names the known word that was probably meant, or all of them.
+func Suggest(wrong string, known []string) string {
 	best, least := "", 1+max(2, len(wrong)/3)
 	for _, word := range known {
 		if d := distance(strings.ToLower(wrong), word); d < least {

@@ -222,7 +222,7 @@ func (p *parser) parameters(n *yaml.Node, c *record.Column, text string, has boo
 				return
 			}
 		}
-		p.add(n, "a timestamp is not written in %.60q: %s", word, suggest(word, []string{"rfc3339", "seconds", "milliseconds"}))
+		p.add(n, "a timestamp is not written in %.60q: %s", word, Suggest(word, []string{"rfc3339", "seconds", "milliseconds"}))
 	case has:
 		p.add(n, "%s takes nothing in brackets", c.Type)
 	}
@@ -259,5 +259,5 @@ func suggestType(word string) string {
 	case "json", "jsonb", "object", "array", "map", "struct", "list":
 		return "did you mean variant?"
 	}
-	return suggest(word, typeNames)
+	return Suggest(word, typeNames)
 }

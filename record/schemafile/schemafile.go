@@ -142,7 +142,7 @@ func (p *parser) mapping(n *yaml.Node, what string, known ...string) map[string]
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
 		case key.Kind != yaml.ScalarNode || !slices.Contains(known, key.Value):
-			p.add(key, "%s has no key %s: %s", what, kindOf(key), suggest(key.Value, known))
+			p.add(key, "%s has no key %s: %s", what, kindOf(key), Suggest(key.Value, known))
 		case values[key.Value] != nil:
 			p.add(key, "%s is here twice, first in line %d", key.Value, values[key.Value].Line)
 		default:
@@ -166,7 +166,7 @@ func (p *parser) choice(n *yaml.Node, what string, words ...string) string {
 	if n.Kind == yaml.ScalarNode && slices.Contains(words, n.Value) {
 		return n.Value
 	}
-	p.add(n, "%s is %s, not %s: %s", what, either(words), kindOf(n), suggest(n.Value, words))
+	p.add(n, "%s is %s, not %s: %s", what, either(words), kindOf(n), Suggest(n.Value, words))
 	return ""
 }
 

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/snowstream/snowstream/record/schemafile"
+)
+
+// configFile is read from the current folder if it is there.
+const configFile = "snowstream.yaml"
+
+// configure fills in the flags that the command line does not give: from the environment (SNOWSTREAM_LOCAL_RATE is
+// --rate of `snowstream local`), then from the configuration file, whose keys are the commands and under them their
+// flags. A key that is neither is an error: a misspelt setting that is silently ignored is worse than none.
+func configure(cmd *cobra.Command, file string) error {
+	values := map[string]setting{}
+	if cmd.Flags().Lookup("config") != nil {
+		if err := readConfig(cmd, file, values); err != nil {
+			return usageError{err}
+		}
+	}
+	prefix := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToUpper(cmd.CommandPath()))
+	var errs []error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || f.Name == "config" {
+			return
+		}
+		variable := prefix + "_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		s, ok := values[f.Name]
+		if text := os.Getenv(variable); text != "" {
+			s, ok = setting{text, variable}, true
+		}
+		if !ok {
+			return
+		}
+		if err := cmd.Flags().Set(f.Name, s.text); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s is not a value of --%s", s.from, s.text, f.Name))
+		}
+	})
+	if err := errors.Join(errs...); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// setting is a flag's value with the place that it comes from.
+type setting struct{ text, from string }
+
+// readConfig checks the whole file and collects the settings of one command. The default file may be missing.
+func readConfig(cmd *cobra.Command, file string, values map[string]setting) error {
+	name := file
+	if name == "" {
+		name = configFile
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) && file == "" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		return fmt.Errorf("read the configuration %s: %w", name, err)
+	}
+	if len(document.Content) == 0 {
+		return nil
+	}
+	return readCommand(name, cmd.Root(), cmd, document.Content[0], values)
+}
+
+// readCommand reads the mapping of one command: its flags and its sub-commands.
+func readCommand(file string, at, wanted *cobra.Command, n *yaml.Node, values map[string]setting) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("%s:%d: %s needs its settings as names and values", file, n.Line, at.CommandPath())
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		where := fmt.Sprintf("%s:%d", file, key.Line)
+		flag := slices.Contains(settingsOf(at), key.Value)
+		// generate has both a flag and a sub-command of the name rate: what stands behind the key tells which.
+		if sub := subcommand(at, key.Value); sub != nil && !(flag && value.Kind == yaml.ScalarNode) {
+			if err := readCommand(file, sub, wanted, value, values); err != nil {
+				return err
+			}
+			continue
+		}
+		if !flag {
+			return fmt.Errorf("%s: %s has no setting %q: %s", where, at.CommandPath(), key.Value, schemafile.Suggest(key.Value, known(at)))
+		}
+		if value.Kind != yaml.ScalarNode {
+			return fmt.Errorf("%s: %q takes one value", where, key.Value)
+		}
+		if at == wanted {
+			values[key.Value] = setting{value.Value, where}
+		}
+	}
+	return nil
+}
+
+func subcommand(at *cobra.Command, name string) *cobra.Command {
+	for _, c := range at.Commands() {
+		if c.Name() == name && !c.Hidden {
+			return c
+		}
+	}
+	return nil
+}
+
+// settingsOf are the flags of a command that a file may set.
+func settingsOf(at *cobra.Command) (names []string) {
+	add := func(f *pflag.Flag) {
+		if f.Name != "help" && f.Name != "config" {
+			names = append(names, f.Name)
+		}
+	}
+	at.LocalFlags().VisitAll(add)
+	at.InheritedFlags().VisitAll(add)
+	return names
+}
+
+// known are all keys that a command's mapping may have.
+func known(at *cobra.Command) []string {
+	names := settingsOf(at)
+	for _, c := range at.Commands() {
+		if !c.Hidden && c.Name() != "help" && c.Name() != "completion" {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}

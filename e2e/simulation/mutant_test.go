@@ -91,7 +91,7 @@ func zoneMutants() []mutant {
 			pack: "./record/rawzone", run: "."},
 		edited("MERGE becomes INSERT", schemaFile, "`MERGE INTO %s AS t USING (", "`INSERT INTO %s AS t USING ("),
 		edited("MERGE without the shard in its key", schemaFile, `ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL"`, `ON t."_ORDINAL"`),
-		edited("the MERGE's source is not deduplicated", schemaFile, `  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_SHARD", "_ORDINAL" ORDER BY 1) = 1`+"\n", ""),
+		edited("the MERGE's source is not deduplicated", schemaFile, "\n"+`  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_SHARD", "_ORDINAL" ORDER BY 1) = 1`, ""),
 		edited("the MERGE is pruned by the highest ordinal", streamingFile, "b.rows == 0 || n < b.lowest", "b.rows == 0 || n > b.lowest"),
 		edited("hand-overs split by rows, not bytes", "processing/handoff/handoff.go", "if len(m.CSV) > MaxInline {\n\t\tm.CSV = \"\"\n\t}\n	payload, err := encode(m)\n	if err == nil && len(payload) > MaxInline && m.CSV != \"\" {",
 			"	payload, err := encode(m)\n	if err == nil && m.Rows > 5000 && m.CSV != \"\" {"),

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +50,7 @@ While it runs, other programs can use it: it prints the endpoints.`,
 			if err := o.check(cmd.Flags().Changed("shards")); err != nil {
 				return usageError{err}
 			}
-			config, err := o.producer()
+			config, err := o.producer(cmd)
 			if err != nil {
 				return usageError{err}
 			}
@@ -101,14 +100,10 @@ func (o *localOptions) check(shardsGiven bool) error {
 const maxShards = 32
 
 // producer is the generator's part of the flags.
-func (o *localOptions) producer() (producer.Config, error) {
-	text := template.Sensor
-	if o.file != "" {
-		content, err := os.ReadFile(o.file)
-		if err != nil {
-			return producer.Config{}, fmt.Errorf("read the template: %w", err)
-		}
-		text = string(content)
+func (o *localOptions) producer(cmd *cobra.Command) (producer.Config, error) {
+	text, err := readTemplate(cmd, o.file)
+	if err != nil {
+		return producer.Config{}, err
 	}
 	t, err := template.Compile(text)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/latency"
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/producer"
@@ -103,6 +104,8 @@ type localRun struct {
 	producer       *producer.Producer
 	tables         [2]*latency.Table
 	started        time.Time
+	// report is the audit after the drain.
+	report audit.Report
 }
 
 // lookEvery is how often the tables and the boxes are looked at; it is part of the latencies' error.
@@ -132,7 +135,7 @@ func (r *localRun) run(generate context.Context, config producer.Config, log *sl
 	if err = errors.Join(err, group.Wait()); err != nil {
 		return result{}, err
 	}
-	return r.result(ctx, made)
+	return r.result(made)
 }
 
 // generateAndDrain returns when all that was generated is where it belongs.
@@ -154,17 +157,20 @@ func (r *localRun) generateAndDrain(generate context.Context, phases chan<- stri
 	return made, r.settle(ctx)
 }
 
-// settle looks at the tables once more, so that the last rows are measured, and has the pipe search for files whose
-// notice was lost, if it seems that there are any.
+// settle audits. Where rows seem to be missing, the pipe first searches for files whose notice was lost.
 func (r *localRun) settle(ctx context.Context) error {
-	report, err := r.stack.Audit(ctx)
-	if err != nil || report.OK() {
+	var err error
+	if r.report, err = r.stack.Audit(ctx); err != nil || r.report.OK() {
 		return err
 	}
 	if err := r.stack.Pipe().Refresh(ctx); err != nil {
 		return err
 	}
-	return r.stack.Drain(ctx)
+	if err := r.stack.Drain(ctx); err != nil {
+		return err
+	}
+	r.report, err = r.stack.Audit(ctx)
+	return err
 }
 
 // look shows the progress and measures the tables until ctx ends.
@@ -205,17 +211,12 @@ func (r *localRun) lookOnce(ctx context.Context) error {
 	return nil
 }
 
-func (r *localRun) result(ctx context.Context, made producer.Stats) (result, error) {
-	elapsed := time.Since(r.started)
-	report, err := r.stack.Audit(ctx)
-	if err != nil {
-		return result{}, err
-	}
+func (r *localRun) result(made producer.Stats) (result, error) {
 	counts, err := r.stack.Counts()
 	if err != nil {
 		return result{}, err
 	}
-	out := newResult(report, counts.Objects, made, elapsed)
+	out := newResult(r.report, counts.Objects, made, time.Since(r.started))
 	out.StreamingP50, out.StreamingP99 = r.tables[0].Latency.Quantile(0.5), r.tables[0].Latency.Quantile(0.99)
 	out.MicrobatchP50, out.MicrobatchP99 = r.tables[1].Latency.Quantile(0.5), r.tables[1].Latency.Quantile(0.99)
 	return out, nil

@@ -118,7 +118,7 @@ func (st *status) readWarehouse(ctx context.Context, s stack.Settings, expected 
 		return err
 	}
 	defer db.Close()
-	report, err := audit.Run(ctx, db, s.Names(), expected)
+	report, err := audit.Count(ctx, db, s.Names(), expected)
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,17 @@ methods work. These do not exist there, and not with --strict:
 	return cmd
 }
 
+// read returns a template's text and how to compile it.
+func (l *language) read(cmd *cobra.Command, file string, simulated bool) (template.Options, string, error) {
+	o, err := l.options()
+	if err != nil {
+		return o, "", usageError{err}
+	}
+	o.Simulated = simulated
+	text, err := readTemplate(cmd, file)
+	return o, text, err
+}
+
 // oneFile takes the file that a template command is about.
 func oneFile(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
@@ -123,12 +134,7 @@ also makes some records and looks at them. Exit code 1 means that it does not wo
   snowstream template check sensor.kdg --strict --json`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := l.options()
-			if err != nil {
-				return usageError{err}
-			}
-			o.Simulated = backfill
-			text, err := readTemplate(cmd, args[0])
+			o, text, err := l.read(cmd, args[0], backfill)
 			if err != nil {
 				return err
 			}
@@ -238,12 +244,7 @@ func newTemplateShow() *cobra.Command {
   snowstream template show sensor.kdg --seed 7 --tz UTC`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := l.options()
-			if err != nil {
-				return usageError{err}
-			}
-			o.Simulated = backfill
-			text, err := readTemplate(cmd, args[0])
+			o, text, err := l.read(cmd, args[0], backfill)
 			if err != nil {
 				return err
 			}

@@ -55,6 +55,7 @@ var owners = []struct {
 	{"github.com/aws/aws-sdk-go-v2/service/kinesis", []string{"listener", "local/lambda", "cmd"}},
 	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"processing/datalake", "local/lambda", "local/warehouse", "cmd"}},
 	{"github.com/aws/aws-sdk-go-v2/service/lambda", []string{"processing/invoke", "cmd"}},
+	{"github.com/aws/aws-sdk-go-v2/service/secretsmanager", []string{"deploy", "cmd"}},
 	{"github.com/aws/aws-lambda-go", []string{"cmd"}},
 	{"github.com/brianvoe/gofakeit", []string{"producer/template"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},

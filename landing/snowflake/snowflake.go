@@ -23,6 +23,9 @@ type Config struct {
 	// Account is the account identifier, such as myorg-myaccount.
 	Account string
 	User    string
+	// WorkloadIdentity signs in as the AWS role that the process runs under: there is no secret at all. The user must
+	// have been made with WORKLOAD_IDENTITY = (TYPE = AWS ARN = '<role>').
+	WorkloadIdentity bool
 	// PrivateKey signs the login (key pair); without it Password is used, which Snowflake refuses for service users.
 	PrivateKey *rsa.PrivateKey
 	Password   string
@@ -63,12 +66,14 @@ func (c Config) driver() (sf.Config, error) {
 	switch {
 	case c.Account == "" || c.User == "":
 		return cfg, errors.New("a Snowflake account and a user are needed")
+	case c.WorkloadIdentity:
+		cfg.Authenticator, cfg.WorkloadIdentityProvider = sf.AuthTypeWorkloadIdentityFederation, "AWS"
 	case c.PrivateKey != nil:
 		cfg.Authenticator, cfg.PrivateKey = sf.AuthTypeJwt, c.PrivateKey
 	case c.Password != "":
 		cfg.Password = c.Password
 	default:
-		return cfg, fmt.Errorf("user %s has neither a private key nor a password", c.User)
+		return cfg, fmt.Errorf("user %s has neither a workload identity, nor a private key, nor a password", c.User)
 	}
 	return cfg, c.endpoint(&cfg)
 }

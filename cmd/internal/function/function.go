@@ -27,17 +27,28 @@ const (
 	SchemaFile = "SNOWSTREAM_SCHEMA_FILE"
 	// UpsertFunction is the name or ARN that the orchestrator invokes.
 	UpsertFunction = "SNOWSTREAM_UPSERT_FUNCTION"
-	// Account, User, PrivateKey (PEM), Role and Warehouse are Upsert's login; Endpoint replaces the account's host.
-	Account    = "SNOWSTREAM_SNOWFLAKE_ACCOUNT"
-	User       = "SNOWSTREAM_SNOWFLAKE_USER"
-	PrivateKey = "SNOWSTREAM_SNOWFLAKE_PRIVATE_KEY"
-	Role       = "SNOWSTREAM_SNOWFLAKE_ROLE"
-	Warehouse  = "SNOWSTREAM_SNOWFLAKE_WAREHOUSE"
-	Endpoint   = "SNOWSTREAM_SNOWFLAKE_ENDPOINT"
+	// Account, User, Role and Warehouse are Upsert's login; Endpoint replaces the account's host.
+	Account   = "SNOWSTREAM_SNOWFLAKE_ACCOUNT"
+	User      = "SNOWSTREAM_SNOWFLAKE_USER"
+	Role      = "SNOWSTREAM_SNOWFLAKE_ROLE"
+	Warehouse = "SNOWSTREAM_SNOWFLAKE_WAREHOUSE"
+	Endpoint  = "SNOWSTREAM_SNOWFLAKE_ENDPOINT"
+	// Authentication is KeyPair, which is also what an empty one means, or WorkloadIdentity: the function's own role.
+	Authentication = "SNOWSTREAM_SNOWFLAKE_AUTHENTICATION"
+	// PrivateKeySecret is the ARN of the secret that holds the key pair's private key (PEM). PrivateKey is the key
+	// itself, for a stack on one machine: an environment variable of a deployed function can be read by too many.
+	PrivateKeySecret = "SNOWSTREAM_SNOWFLAKE_PRIVATE_KEY_SECRET"
+	PrivateKey       = "SNOWSTREAM_SNOWFLAKE_PRIVATE_KEY"
 	// Database, Namespace (the Snowflake schema) and Table name the streaming table; empty takes the sensor example's names.
 	Database  = "SNOWSTREAM_SNOWFLAKE_DATABASE"
 	Namespace = "SNOWSTREAM_SNOWFLAKE_SCHEMA"
 	Table     = "SNOWSTREAM_STREAMING_TABLE"
+)
+
+// The values of Authentication.
+const (
+	KeyPair          = "key-pair"
+	WorkloadIdentity = "workload-identity"
 )
 
 // Handler is a function's handler: one payload in, one answer out.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/landing/schema"
-	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/landing/streaming"
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/upsert"
@@ -27,14 +26,14 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	names := tableNames()
-	db, err := openSnowflake(names)
-	if err != nil {
-		return err
-	}
 	aws, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	names := tableNames()
+	db, err := openSnowflake(ctx, aws, names)
+	if err != nil {
+		return err
 	}
 	schema, err := function.Schema()
 	if err != nil {
@@ -60,20 +59,4 @@ func tableNames() schema.Names {
 		}
 	}
 	return names
-}
-
-func openSnowflake(names schema.Names) (*snowflake.DB, error) {
-	text, err := function.Required(function.PrivateKey)
-	if err != nil {
-		return nil, err
-	}
-	key, err := snowflake.ParseKey([]byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", function.PrivateKey, err)
-	}
-	return snowflake.Open(snowflake.Config{
-		Account: os.Getenv(function.Account), User: os.Getenv(function.User), PrivateKey: key,
-		Role: os.Getenv(function.Role), Warehouse: os.Getenv(function.Warehouse), Endpoint: os.Getenv(function.Endpoint),
-		Database: names.Database, Schema: names.Schema,
-	})
 }

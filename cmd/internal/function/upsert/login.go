@@ -1,0 +1,62 @@
+package upsert
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/snowstream/snowstream/cmd/internal/function"
+	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/landing/snowflake"
+)
+
+// openSnowflake prepares the session that the function keeps for its life.
+func openSnowflake(ctx context.Context, cfg aws.Config, names schema.Names) (*snowflake.DB, error) {
+	login, err := login(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	login.Account, login.User, login.Endpoint = os.Getenv(function.Account), os.Getenv(function.User), os.Getenv(function.Endpoint)
+	login.Role, login.Warehouse = os.Getenv(function.Role), os.Getenv(function.Warehouse)
+	login.Database, login.Schema = names.Database, names.Schema
+	return snowflake.Open(login)
+}
+
+// login is how the function proves who it is.
+func login(ctx context.Context, cfg aws.Config) (snowflake.Config, error) {
+	switch how := os.Getenv(function.Authentication); how {
+	case function.WorkloadIdentity:
+		return snowflake.Config{WorkloadIdentity: true}, nil
+	case function.KeyPair, "":
+		key, err := privateKey(ctx, cfg)
+		return snowflake.Config{PrivateKey: key}, err
+	default:
+		return snowflake.Config{}, fmt.Errorf("%s is %q: it can be %s or %s", function.Authentication, how, function.WorkloadIdentity, function.KeyPair)
+	}
+}
+
+// privateKey reads the key from its secret, once in the function's life: a rotated key is taken up by the next one.
+func privateKey(ctx context.Context, cfg aws.Config) (*rsa.PrivateKey, error) {
+	text, from := os.Getenv(function.PrivateKey), function.PrivateKey
+	if id := os.Getenv(function.PrivateKeySecret); id != "" {
+		out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+		if err != nil {
+			return nil, fmt.Errorf("read the private key from secret %s: %w", id, err)
+		}
+		text, from = aws.ToString(out.SecretString), "secret "+id
+	}
+	if text == "" {
+		return nil, errors.New("the function has no private key: set " + function.PrivateKeySecret + ", or " +
+			function.Authentication + "=" + function.WorkloadIdentity)
+	}
+	key, err := snowflake.ParseKey([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	return key, nil
+}

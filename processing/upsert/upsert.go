@@ -50,6 +50,7 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 		return nil, err
 	}
 	var answer handoff.Answer
+	began := time.Now()
 	if m.Object == "" {
 		answer, err = u.content(ctx, requestID, m.Content)
 	} else {
@@ -58,7 +59,8 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 	if err != nil {
 		return nil, err
 	}
-	u.log.Info("merged", "object", m.Object, "rows", answer.Rows, "inserted", answer.Inserted, "quarantined", answer.Quarantined)
+	u.log.Info("merged", "object", m.Object, "rows", answer.Rows, "inserted", answer.Inserted, "quarantined", answer.Quarantined,
+		"merge_ms", time.Since(began).Milliseconds())
 	return json.Marshal(answer)
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -23,7 +22,7 @@ var answered = []byte(`{"batchItemFailures":[]}`)
 
 // Run is SnowflakeOrchestrator until the runtime ends the process.
 func Run(ctx context.Context, log io.Writer) error {
-	logger := slog.New(slog.NewJSONHandler(log, nil))
+	logger := function.Logger(log)
 	bucket, err := function.Required(function.Bucket)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -21,7 +20,7 @@ import (
 
 // Run is SnowflakeUpsert until the runtime ends the process.
 func Run(ctx context.Context, log io.Writer) error {
-	logger := slog.New(slog.NewJSONHandler(log, nil))
+	logger := function.Logger(log)
 	bucket, err := function.Required(function.Bucket)
 	if err != nil {
 		return err

@@ -118,8 +118,10 @@ func (r *Reader) Lag(ctx context.Context, shard, after string) (Lag, error) {
 type cursor struct {
 	reader *Reader
 	shard  string
-	// after is the last sequence number read, "" for none; iterator leads to what follows, nil if it is not known.
+	// after is the last sequence number read, "" for none; then at is the first one to read, "" for the oldest.
+	// iterator leads to what follows, nil if it is not known.
 	after    string
+	at       string
 	iterator *string
 	last     time.Time
 }
@@ -141,7 +143,7 @@ func (c *cursor) get(ctx context.Context, limit int32) (*kinesis.GetRecordsOutpu
 	var reply *kinesis.GetRecordsOutput
 	err := c.reader.try(ctx, func(ctx context.Context) (err error) {
 		if c.iterator == nil {
-			if c.iterator, err = c.reader.iterator(ctx, c.shard, c.after); err != nil {
+			if c.iterator, err = c.reader.iterator(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -169,11 +171,14 @@ func (c *cursor) get(ctx context.Context, limit int32) (*kinesis.GetRecordsOutpu
 // errRenew is tried again like a lost connection.
 var errRenew = errors.New("the iterator has expired")
 
-// iterator leads to the first record after a sequence number, or to the oldest one.
-func (r *Reader) iterator(ctx context.Context, shard, after string) (*string, error) {
-	input := &kinesis.GetShardIteratorInput{StreamName: &r.stream, ShardId: &shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
-	if after != "" {
-		input.ShardIteratorType, input.StartingSequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &after
+// iterator leads to where a cursor goes on.
+func (r *Reader) iterator(ctx context.Context, c *cursor) (*string, error) {
+	input := &kinesis.GetShardIteratorInput{StreamName: &r.stream, ShardId: &c.shard, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
+	switch {
+	case c.after != "":
+		input.ShardIteratorType, input.StartingSequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &c.after
+	case c.at != "":
+		input.ShardIteratorType, input.StartingSequenceNumber = types.ShardIteratorTypeAtSequenceNumber, &c.at
 	}
 	reply, err := r.api.GetShardIterator(ctx, input, once)
 	if err != nil {

@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -17,6 +18,20 @@ type Shard struct {
 	Parent, AdjacentParent string
 	// Open shards take records. A closed one can still be read until its records expire.
 	Open bool
+}
+
+// Retention is how long the stream keeps records, and when it was made.
+func (r *Reader) Retention(ctx context.Context) (period time.Duration, created time.Time, err error) {
+	var out *kinesis.DescribeStreamSummaryOutput
+	err = r.try(ctx, func(ctx context.Context) (err error) {
+		out, err = r.api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &r.stream}, once)
+		return err
+	})
+	if err != nil {
+		return 0, created, fmt.Errorf("look how long stream %s keeps records: %w", r.stream, err)
+	}
+	s := out.StreamDescriptionSummary
+	return time.Duration(aws.ToInt32(s.RetentionPeriodHours)) * time.Hour, aws.ToTime(s.StreamCreationTimestamp), nil
 }
 
 // Shards lists all shards of the stream that still hold records, closed ones included.

@@ -43,6 +43,8 @@ type stand struct {
 	lose func(n int) bool
 	// page is the most records of one read.
 	page int
+	// trimmed records are past their retention.
+	trimmed int
 	// shards and status describe the stream; 0 shards is none.
 	shards  int
 	status  string
@@ -90,7 +92,15 @@ func (s *stand) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(w, 400, "InvalidArgumentException")
 			return
 		}
-		answer(w, map[string]any{"ShardIterator": "at-0" + after})
+		at, _ := strconv.Atoi("0" + after)
+		if kind == "AT_SEQUENCE_NUMBER" {
+			at--
+		}
+		if kind != "TRIM_HORIZON" && at < s.trimmed {
+			refuse(w, 400, "InvalidArgumentException")
+			return
+		}
+		answer(w, map[string]any{"ShardIterator": fmt.Sprint("at-", max(at, s.trimmed))})
 	case "GetRecords":
 		s.get(w, body)
 	case "ListShards":

@@ -1,6 +1,9 @@
 package record
 
-import "strconv"
+import (
+	"bytes"
+	"strings"
+)
 
 // Batch is a run of consecutive records of one shard, decided: each is either a row of the CSV or rejected, and each
 // has its ordinal.
@@ -29,14 +32,16 @@ type Rejected struct {
 }
 
 // Cut decides records, which must not be empty, in the order of their shard and numbers them from ordinal on. It
-// keeps the records' Data where they are rejected.
+// keeps the records' Data where they are rejected. The CSV is valid until the next call.
 func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 	first, last := records[0], records[len(records)-1]
 	b := Batch{First: first.Position, Last: last.Position, FirstOrdinal: ordinal}
+	// The ends of a batch are kept in ledgers; they must not hold on to the text of a whole event.
+	b.First.Sequence, b.Last.Sequence = strings.Clone(b.First.Sequence), strings.Clone(b.Last.Sequence)
 	b.Folder, _ = FolderValue(first.Data, d.schema.Folder.Field)
-	b.CSV = AppendCSVHeader(make([]byte, 0, 128+len(records)*160), d.schema.TableColumns())
+	b.CSV = append(d.csv[:0], d.header...)
 	for i := range records {
-		if i == 0 || records[i].Sequence != records[i-1].Sequence {
+		if i == 0 || records[i].Subsequence == 0 || records[i].Sequence != records[i-1].Sequence {
 			b.Records++
 		}
 		var reason *Reason
@@ -47,33 +52,29 @@ func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 		}
 		ordinal++
 	}
-	b.LastOrdinal = ordinal - 1
+	b.LastOrdinal, d.csv = ordinal-1, b.CSV
 	return b
 }
 
 // Header is the header line of the schema's CSV.
-func (d *Decoder) Header() []byte { return AppendCSVHeader(nil, d.schema.TableColumns()) }
+func (d *Decoder) Header() []byte { return bytes.Clone(d.header) }
 
 // AppendRow decides one record: it appends the record's line of CSV to dst, or returns the reason why there is none.
 func (d *Decoder) AppendRow(dst []byte, r *Record, ordinal int64) ([]byte, *Reason) {
 	if r.Refused != OK {
 		return dst, &Reason{Code: r.Refused}
 	}
-	row, reason := d.Decode(r.Data)
-	if reason != nil {
-		return dst, reason
+	out, ok := d.appendKnown(dst, r.Data)
+	if !ok {
+		row, reason := d.Decode(r.Data)
+		if reason != nil {
+			return dst, reason
+		}
+		d.remember(r.Data)
+		out = dst
+		for _, v := range row {
+			out = append(appendField(out, v), ',')
+		}
 	}
-	return appendRow(dst, row, r, ordinal), nil
-}
-
-// appendRow appends a row's line, lineage last. Shard ids and sequence numbers need no quotes.
-func appendRow(dst []byte, row []Value, r *Record, ordinal int64) []byte {
-	for _, v := range row {
-		dst = append(appendField(dst, v), ',')
-	}
-	dst = append(append(dst, r.Shard...), ',')
-	dst = append(append(dst, r.Sequence...), ',')
-	dst = append(strconv.AppendInt(dst, r.Subsequence, 10), ',')
-	dst = append(strconv.AppendInt(dst, ordinal, 10), ',')
-	return append(r.ArrivedAt.UTC().AppendFormat(dst, TimestampLayout), '\n')
+	return d.appendLineage(out, r, ordinal), nil
 }

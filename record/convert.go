@@ -7,7 +7,7 @@ import (
 )
 
 // convert turns a checked JSON value into the column's text.
-func (d *Decoder) convert(c Column, t token) (Value, Code) {
+func (d *Decoder) convert(c *Column, t token) (Value, Code) {
 	if t.kind == kindNull {
 		if c.Required {
 			return Value{}, NullField
@@ -52,7 +52,7 @@ func (c Column) kind() kind {
 // TIMESTAMP_NTZ without a format.
 const TimestampLayout = "2006-01-02 15:04:05.999999999"
 
-func timestamp(dst []byte, t token, c Column) ([]byte, Code) {
+func timestamp(dst []byte, t token, c *Column) ([]byte, Code) {
 	at, code := rfc3339(t.text, c.places())
 	if c.Moment != RFC3339 {
 		at, code = epoch(t.raw, c)
@@ -89,7 +89,7 @@ const epochDigits = 15
 const nanoDigits = 9
 
 // epoch reads seconds or milliseconds since 1970, exactly: as a decimal number of nanoseconds' precision.
-func epoch(raw []byte, c Column) (time.Time, Code) {
+func epoch(raw []byte, c *Column) (time.Time, Code) {
 	scale, unit := nanoDigits, int64(1)
 	if c.Moment == Milliseconds {
 		scale, unit = nanoDigits-3, 1000

@@ -64,6 +64,33 @@ func plain(text []byte) bool {
 	return len(text) > 0
 }
 
+// class is what a byte of a JSON string means for its CSV.
+type class uint8
+
+const (
+	special  class = iota // ends the string, starts an escape, or is no ASCII character
+	quoted                // stands for itself, in a field with quotes
+	blank                 // the same at the ends of a field, and needs no quotes inside
+	harmless              // stands for itself, and needs no quotes
+)
+
+// classes follows from plain and from JSON's grammar.
+var classes = func() (t [256]class) {
+	for c := byte(' '); c < 0x7f; c++ {
+		switch {
+		case c == '"' || c == '\\':
+		case c == ' ':
+			t[c] = blank
+		case plain([]byte{c}):
+			t[c] = harmless
+		default:
+			t[c] = quoted
+		}
+	}
+	t[0x7f] = quoted
+	return t
+}()
+
 // CSVReader reads the CSV that this package writes. Anything else is an error: it is a format between our own
 // parts, and a reader that guesses would hide a damaged object.
 type CSVReader struct {
@@ -142,16 +169,18 @@ func (r *CSVReader) field() (Value, error) {
 		return r.quoted()
 	}
 	start := r.at
-	n := bytes.IndexAny(r.data[start:], ",\n")
-	if n < 0 {
+	for r.at < len(r.data) && classes[r.data[r.at]] >= blank {
+		r.at++
+	}
+	text := r.data[start:r.at]
+	edged := len(text) > 0 && (text[0] == ' ' || text[len(text)-1] == ' ')
+	if r.at < len(r.data) && (r.data[r.at] == ',' || r.data[r.at] == '\n') && !edged {
+		return Value{Text: text, Null: len(text) == 0}, nil
+	}
+	if !bytes.ContainsAny(r.data[r.at:], ",\n") {
 		return Value{}, io.ErrUnexpectedEOF
 	}
-	r.at += n
-	text := r.data[start:r.at]
-	if n > 0 && !plain(text) {
-		return Value{}, fmt.Errorf("byte %d: a field that needs quotes has none", start)
-	}
-	return Value{Text: text, Null: n == 0}, nil
+	return Value{}, fmt.Errorf("byte %d: a field that needs quotes has none", start)
 }
 
 func (r *CSVReader) quoted() (Value, error) {

@@ -18,6 +18,16 @@ type Decoder struct {
 	text, rest []byte
 	// at is the column that is being converted, for the reason of a refusal.
 	at *Column
+	// layouts are those of payloads that came lately, the last one that fitted in front. learn is that of the payload at
+	// hand, fields and places are its fields if they come in another order.
+	layouts [4]*layout
+	learn   layout
+	fields  []byte
+	places  []place
+	// header and csv are the CSV's header line and the CSV of the last Cut.
+	header, csv []byte
+	ordinal     counter
+	clock       clock
 }
 
 // node is a place in the payload that the schema names: a column, or an object with columns in it.
@@ -34,6 +44,8 @@ func NewDecoder(schema Schema) *Decoder {
 		root:   &node{fields: map[string]*node{}},
 		row:    make([]Value, len(schema.DataColumns())),
 		found:  make([]bool, len(schema.Columns)),
+		places: make([]place, len(schema.Columns)),
+		header: AppendCSVHeader(nil, schema.TableColumns()),
 	}
 	for i, c := range schema.Columns {
 		n := d.root
@@ -58,6 +70,7 @@ func NewDecoder(schema Schema) *Decoder {
 func (d *Decoder) Decode(payload []byte) ([]Value, *Reason) {
 	d.scan.data, d.scan.at, d.scan.text = payload, 0, d.scan.text[:0]
 	d.text, d.rest, d.at = d.text[:0], d.rest[:0], nil
+	d.learn.holes, d.learn.keptTo = d.learn.holes[:0], 0
 	clear(d.row)
 	clear(d.found)
 	if len(payload) > MaxPayload {
@@ -118,7 +131,8 @@ func (d *Decoder) column(i, depth int) Code {
 		return code
 	}
 	d.at, d.found[i] = &d.schema.Columns[i], true
-	if d.row[i], code = d.convert(*d.at, value); code == OK {
+	d.learn.value(value.raw, d.scan.at, i, depth+1)
+	if d.row[i], code = d.convert(d.at, value); code == OK {
 		d.at = nil
 	}
 	return code
@@ -155,9 +169,12 @@ func (d *Decoder) unknown(name []byte, opened, depth int) Code {
 		return UnknownField
 	case d.schema.Unknown == Keep:
 		d.restName(name, opened)
+		d.learn.value(value.raw, d.scan.at, keptField, depth+1)
+		d.learn.kept(value.raw, d.rest)
 		d.rest = append(d.rest, value.raw...)
 		return exactNumbers(value.raw)
 	}
+	d.learn.value(value.raw, d.scan.at, skippedField, depth+1)
 	return OK
 }
 

@@ -1,6 +1,9 @@
 package record
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // Position is a record's place in its stream: its identity, which no other record ever has.
 type Position struct {
@@ -27,5 +30,5 @@ func CompareSequence(a, b string) int {
 	if c := cmp.Compare(len(a), len(b)); c != 0 {
 		return c
 	}
-	return cmp.Compare(a, b)
+	return strings.Compare(a, b)
 }

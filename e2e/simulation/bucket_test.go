@@ -30,6 +30,8 @@ type bucket struct {
 	objects map[string]object
 	// late counts the writes of a key that are still on their way though nobody waits for them.
 	late map[string]int
+	// past are the versions that each ledger has had.
+	past map[string][]object
 	// landed and quarantined are the identities in any object of rows and of quarantine that was ever written.
 	landed, quarantined map[string]bool
 }
@@ -37,11 +39,12 @@ type bucket struct {
 type object struct {
 	body     []byte
 	etag     string
+	modified time.Time
 	metadata map[string]string
 }
 
 func newBucket(w *world) *bucket {
-	return &bucket{w: w, objects: map[string]object{}, late: map[string]int{}, landed: map[string]bool{}, quarantined: map[string]bool{}}
+	return &bucket{w: w, objects: map[string]object{}, late: map[string]int{}, past: map[string][]object{}, landed: map[string]bool{}, quarantined: map[string]bool{}}
 }
 
 // applyLater carries a request out though its caller has given up.
@@ -51,6 +54,16 @@ func (b *bucket) applyLater(d time.Duration, q request) {
 		b.late[q.key]--
 		b.apply(q)
 	})
+}
+
+// lateOf reports whether a write of a shard's objects is on its way.
+func (b *bucket) lateOf(shard string) bool {
+	for key, n := range b.late {
+		if n > 0 && strings.Contains(key, shard) {
+			return true
+		}
+	}
+	return false
 }
 
 // request is a call that has been read off the wire, so that it can take effect later.
@@ -119,7 +132,7 @@ func (b *bucket) put(q request) *http.Response {
 		return refuse(http.StatusBadRequest, "BadDigest")
 	}
 	digest := md5.Sum(q.body)
-	o := object{body: q.body, etag: `"` + hex.EncodeToString(digest[:]) + `"`, metadata: map[string]string{}}
+	o := object{body: q.body, etag: `"` + hex.EncodeToString(digest[:]) + `"`, metadata: map[string]string{}, modified: time.Now()}
 	for name, values := range q.header {
 		if name, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-meta-"); ok {
 			o.metadata[name] = values[0]
@@ -133,6 +146,8 @@ func (b *bucket) put(q request) *http.Response {
 // note keeps who lies in an object, and tells the pipe of rows.
 func (b *bucket) note(key string, body []byte) {
 	switch {
+	case strings.HasPrefix(key, rawzone.Ledgers):
+		b.past[key] = append(b.past[key], b.objects[key])
 	case strings.HasPrefix(key, rawzone.Rows):
 		rows, err := readCSV(body)
 		if err != nil {
@@ -169,7 +184,7 @@ func (b *bucket) get(q request) *http.Response {
 	if q.method == http.MethodHead {
 		body = nil
 	}
-	out := answer(http.StatusOK, body, "Etag", o.etag)
+	out := answer(http.StatusOK, body, "Etag", o.etag, "Last-Modified", o.modified.UTC().Format(http.TimeFormat))
 	out.ContentLength = int64(len(o.body))
 	out.Header.Set("Content-Length", strconv.Itoa(len(o.body)))
 	for name, value := range o.metadata {

@@ -2,9 +2,11 @@ package simulation
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/snowstream/snowstream/record"
@@ -17,6 +19,7 @@ func (w *world) durable(batch []kinesisRecord) {
 	for _, r := range batch {
 		for _, u := range r.users {
 			switch id := u.id(); {
+			case u.skipped: // the ledger may have passed it
 			case u.want == nil && !w.bucket.quarantined[id]:
 				w.find(lost, "%s was reported as done and is not in quarantine", id)
 			case u.want == nil:
@@ -37,25 +40,104 @@ func (t *table) keyOf(u *user) string {
 }
 
 // check is the one checker: I1, I3, I4, I5, I7 over everything that was accepted, and the ledgers. With mended set,
-// the records that the wider schema takes must be rows.
+// the records that the wider schema takes must be rows. Of what was given up, only records that nobody can read any more
+// may be nowhere.
 func (w *world) check(mended bool) {
+	ordinals := w.ordinals()
 	want := map[string]row{}
 	for _, s := range w.stream.shards {
 		for _, u := range s.users {
-			if u.want != nil {
-				want[u.id()] = u.want
-			} else if mended && u.mended != nil {
-				want[u.id()] = u.mended
+			expected := u.want
+			if mended && u.want == nil {
+				expected = u.mended
+			}
+			n, landed := ordinals[u.id()]
+			if !landed && u.skipped && u.expired {
+				continue
+			}
+			if !landed {
+				w.find(lost, "%s is neither in an object of rows nor in quarantine", u.id())
+			}
+			if expected != nil {
+				want[u.id()] = maps.Clone(expected)
+				want[u.id()]["_ORDINAL"] = value{text: fmt.Sprint(n)}
 			}
 		}
+		w.checkOrdinals(s, ordinals)
 	}
 	w.checkTable("streaming table", w.streaming, want)
 	w.checkTable("micro-batch table", w.pipe.table, want)
 	w.checkOrder()
-	w.checkQuarantine()
+	w.checkQuarantine(ordinals)
 	for _, s := range w.stream.shards {
-		w.checkLedger(s)
+		w.checkLedger(s, ordinals)
 	}
+}
+
+// ordinals are those of all records that lie in the raw zone, as rows or in a quarantine object that counts.
+func (w *world) ordinals() map[string]int64 {
+	out := map[string]int64{}
+	for _, key := range w.bucket.keys(rawzone.Rows) {
+		o := w.bucket.objects[key]
+		rows, err := readCSV(o.body)
+		if err != nil {
+			continue // it was found when it was written
+		}
+		for _, r := range rows {
+			n := r.ordinal()
+			if old, twice := out[r.id()]; twice && !strings.HasPrefix(key, rawzone.Replayed) {
+				w.find(doubled, "%s lies in the raw zone twice, as %d and %d", r.id(), old, n)
+			}
+			out[r.id()] = n
+		}
+	}
+	for _, key := range w.bucket.keys(rawzone.Rows) {
+		rejected, _ := rawzone.DecodeQuarantine(w.bucket.objects[w.bucket.objects[key].metadata["quarantine"]].body)
+		for _, r := range rejected {
+			if old, there := out[rejectedID(r)]; there && old != r.Ordinal {
+				w.find(misordered, "%s was in quarantine as %d and is a row as %d", rejectedID(r), r.Ordinal, old)
+			}
+			out[rejectedID(r)] = r.Ordinal
+		}
+	}
+	return out
+}
+
+// checkOrdinals checks that what has landed of a shard is numbered without a gap, in the order of acceptance, with what
+// was appended later behind it.
+func (w *world) checkOrdinals(s *shard, ordinals map[string]int64) {
+	first := base(s.id) + 1
+	seen := map[int64]string{}
+	last := int64(0)
+	for _, u := range s.users {
+		n, landed := ordinals[u.id()]
+		if !landed {
+			continue
+		}
+		if other := seen[n]; other != "" {
+			w.find(misordered, "%s and %s both have ordinal %d", other, u.id(), n)
+		}
+		if seen[n] = u.id(); u.appended {
+			continue
+		}
+		if n < last {
+			w.find(misordered, "%s has ordinal %d behind %d", u.id(), n, last)
+		}
+		last = n
+	}
+	for n := first; n < first+int64(len(seen)); n++ {
+		if seen[n] == "" {
+			w.find(misordered, "%s has %d records that landed and none with ordinal %d", s.id, len(seen), n)
+			return
+		}
+	}
+}
+
+// base is what the first ordinal of a shard is one more than.
+func base(shard string) int64 {
+	var n int64
+	_, _ = fmt.Sscanf(shard, "shardId-%d", &n)
+	return n * 1e13
 }
 
 func (w *world) checkTable(name string, t *table, want map[string]row) {
@@ -81,8 +163,9 @@ func (w *world) checkTable(name string, t *table, want map[string]row) {
 	}
 }
 
-// checkOrder checks I5 across shards as well: of one key, the streaming table got the rows in the order of acceptance.
-// Rows that were replayed from quarantine come when they come.
+// checkOrder checks I5 across shards as well: of one key, the ordinals alone say in which order the rows were accepted, in
+// both tables, and the streaming table got them in that order. Rows that were replayed from quarantine come when they
+// come, and what was given up and brought again has later ordinals.
 func (w *world) checkOrder() {
 	users := map[string]*user{}
 	for _, s := range w.stream.shards {
@@ -90,21 +173,40 @@ func (w *world) checkOrder() {
 			users[u.id()] = u
 		}
 	}
-	last := map[string]int{}
+	sent := func(r row) *user {
+		if u := users[r.id()]; u != nil && !u.appended {
+			return u
+		}
+		return nil
+	}
+	committed := map[string]int{}
 	for _, r := range w.streaming.rows {
-		u := users[r.id()]
-		if u == nil || u.want == nil {
+		u := sent(r)
+		if u == nil || u.want == nil || u.skipped {
 			continue
 		}
-		if u.number < last[u.key] {
+		if u.number < committed[u.key] {
 			w.find(misordered, "%s of %s came behind a later record of its key", u.id(), u.key)
 		}
-		last[u.key] = u.number
+		committed[u.key] = u.number
+	}
+	for _, t := range []*table{w.streaming, w.pipe.table} {
+		last := map[string]int{}
+		for _, r := range slices.SortedStableFunc(slices.Values(t.rows), func(a, b row) int { return cmp.Compare(a.ordinal(), b.ordinal()) }) {
+			u := sent(r)
+			if u == nil {
+				continue
+			}
+			if u.number < last[u.key] {
+				w.find(misordered, "%s of %s has a higher ordinal than a later record of its key", u.id(), u.key)
+			}
+			last[u.key] = u.number
+		}
 	}
 }
 
 // checkQuarantine checks I7 and the second half of I1: what cannot become a row is in quarantine once, as it came.
-func (w *world) checkQuarantine() {
+func (w *world) checkQuarantine(ordinals map[string]int64) {
 	held := map[string][]record.Rejected{}
 	for _, key := range w.bucket.keys(rawzone.Rows) {
 		quarantine := w.bucket.objects[key].metadata["quarantine"]
@@ -121,7 +223,7 @@ func (w *world) checkQuarantine() {
 	}
 	for _, s := range w.stream.shards {
 		for _, u := range s.users {
-			w.checkRejected(u, held[u.id()])
+			w.checkRejected(u, held[u.id()], ordinals)
 			delete(held, u.id())
 		}
 	}
@@ -130,42 +232,59 @@ func (w *world) checkQuarantine() {
 	}
 }
 
-func (w *world) checkRejected(u *user, held []record.Rejected) {
+func (w *world) checkRejected(u *user, held []record.Rejected, ordinals map[string]int64) {
+	n, landed := ordinals[u.id()]
 	switch {
 	case u.want != nil && len(held) > 0:
 		w.find(doubled, "%s is a row and in quarantine", u.id())
 	case u.want != nil:
 	case len(held) == 0:
-		w.find(lost, "%s is not in quarantine", u.id())
+		if landed || !u.skipped {
+			w.find(lost, "%s is not in quarantine", u.id())
+		}
 	case len(held) > 1:
 		w.find(doubled, "%s is in quarantine %d times", u.id(), len(held))
 	case !bytes.Equal(held[0].Data, u.data), held[0].PartitionKey != u.key, !held[0].ArrivedAt.Equal(u.arrival), string(held[0].Reason.Code) != u.code:
 		w.find(altered, "%s is in quarantine as something else, for %s instead of %s", u.id(), held[0].Reason.Code, u.code)
-	case held[0].Ordinal != int64(u.ordinal):
-		w.find(misordered, "%s has ordinal %d in quarantine instead of %d", u.id(), held[0].Ordinal, u.ordinal)
+	case held[0].Ordinal != n:
+		w.find(misordered, "%s has ordinal %d in quarantine instead of %d", u.id(), held[0].Ordinal, n)
 	}
 }
 
 // checkLedger checks that a shard's ledger says what has landed, if there is one.
-func (w *world) checkLedger(s *shard) {
+func (w *world) checkLedger(s *shard, ordinals map[string]int64) {
 	key := rawzone.LedgerKey(streamName, s.id)
 	o, there := w.bucket.objects[key]
 	if !there {
 		return // it was lost, and no batch has needed it since
 	}
 	l, err := rawzone.DecodeLedger(o.body, streamName, s.id)
-	if err == nil && l.Ordinal == 0 {
-		return // empty: whoever reads it looks at the objects
+	if err == nil && l.Empty() {
+		return // whoever reads it looks at the objects
 	}
-	quarantined := int64(0)
-	for _, u := range s.users {
-		if u.want == nil {
-			quarantined++
+	if open, there := w.bucket.objects[l.Open]; there && open.metadata["void"] == "" {
+		number := func(name string) int64 {
+			n, _ := strconv.ParseInt(open.metadata[name], 10, 64)
+			return n
+		}
+		l.Ordinal, l.Records, l.Quarantined = number("last-ordinal"), number("total-records"), number("total-quarantine")
+	}
+	var users, records, quarantined int64
+	for _, r := range s.records {
+		if _, landed := ordinals[r.users[0].id()]; !landed {
+			continue
+		}
+		records++
+		for _, u := range r.users {
+			users++
+			if u.want == nil {
+				quarantined++
+			}
 		}
 	}
-	if err != nil || l.Ordinal != int64(len(s.users)) || l.Records != int64(len(s.records)) || l.Quarantined != quarantined {
+	if err != nil || l.Ordinal != base(s.id)+users || l.Records != records || l.Quarantined != quarantined {
 		w.find(broken, "ledger of %s says %d ordinals, %d records, %d quarantined of %d, %d, %d, %v",
-			s.id, l.Ordinal, l.Records, l.Quarantined, len(s.users), len(s.records), quarantined, err)
+			s.id, l.Ordinal, l.Records, l.Quarantined, users, records, quarantined, err)
 	}
 }
 
@@ -173,7 +292,9 @@ func (w *world) checkLedger(s *shard) {
 func (w *world) state() string {
 	var b strings.Builder
 	for _, key := range w.bucket.keys("") {
-		fmt.Fprintln(&b, key, w.bucket.objects[key].etag)
+		if !strings.HasPrefix(key, rawzone.Ledgers) { // checkLedger sees to what these say
+			fmt.Fprintln(&b, key, w.bucket.objects[key].etag)
+		}
 	}
 	fmt.Fprint(&b, w.streaming.sum(), len(w.streaming.rows), w.pipe.table.sum(), len(w.pipe.table.rows))
 	return b.String()

@@ -86,14 +86,16 @@ func TestOldHeadRevivesNoLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 		head, err := lake.Claim(p.ctx, streamName, shard)
-		for n := int64(1); n < 4 && err == nil; n++ {
-			head, err = lake.Advance(p.ctx, head, rawzone.Ledger{Stream: streamName, Shard: shard, Sequence: fmt.Sprint(n), Ordinal: n, Records: n})
+		for n := range 3 {
+			if err == nil {
+				head, err = lake.Advance(p.ctx, head, head.Before(rawzone.Object{Key: fmt.Sprint("kinesiscsv/", n)}, time.Now()))
+			}
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		delete(w.bucket.objects, rawzone.LedgerKey(streamName, shard))
-		_, err = lake.Advance(p.ctx, old, rawzone.Ledger{Stream: streamName, Shard: shard, Sequence: "1", Ordinal: 1, Records: 1})
+		_, err = lake.Advance(p.ctx, old, old.Before(rawzone.Object{Key: "kinesiscsv/0"}, time.Now()))
 		if !errors.Is(err, datalake.ErrFenced) || len(w.bucket.objects) > 0 {
 			t.Errorf("%v, and the bucket has %v", err, w.bucket.keys(""))
 		}
@@ -131,6 +133,24 @@ func TestRowTwiceInOneHandOver(t *testing.T) {
 		for range 2 {
 			out, err := u.Handle(p.ctx, "request", payload)
 			if err != nil || len(w.streaming.rows) != 3 {
+				t.Errorf("%s, %v, %d rows", out, err, len(w.streaming.rows))
+			}
+		}
+	})
+}
+
+// TestHandOverOfTwoShards: shards whose ordinals have no base, from older ledgers or with ids of another form, share ordinals.
+func TestHandOverOfTwoShards(t *testing.T) {
+	inCalm(t, func(w *world) {
+		p := w.calmProcess()
+		defer p.kill()
+		u := upsert.New(narrow(), streaming.New(session{p}, schema.Defaults(), narrow()), p.lake(), quiet())
+		for n, shard := range []string{shardOfTest, "shardId-000000000001"} {
+			payload, err := handoff.Encode(handoff.Message{Object: "kinesiscsv/x.csv", Rows: 2, CSV: strings.ReplaceAll(csvOf("x", 1, 2), shardOfTest, shard)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, err := u.Handle(p.ctx, "request", payload); err != nil || len(w.streaming.rows) != 2*(n+1) {
 				t.Errorf("%s, %v, %d rows", out, err, len(w.streaming.rows))
 			}
 		}

@@ -16,6 +16,7 @@ const (
 	s3BodyChanged
 	ledgerLost
 	ledgerDamaged
+	ledgerPutBack
 
 	invokeThrottled
 	invokeLost
@@ -33,6 +34,10 @@ const (
 	batchTwice
 	batchEmpty
 	retryRecut
+	batchGivenUp
+	retentionPassed
+	appended
+	recoveredEarly
 	checkpointLost
 	writerReplaced
 	twoMappings
@@ -61,11 +66,12 @@ func (f fault) String() string {
 	return [...]string{
 		"S3 out of reach", "S3 503 SlowDown", "S3 500 after success", "S3 answer lost", "S3 409 conflict",
 		"S3 write arrives minutes later", "S3 slow, calls overtake each other", "S3 answer cut", "S3 body changed on its way",
-		"ledger lost", "ledger damaged",
+		"ledger lost", "ledger damaged", "older ledger put back",
 		"invocation throttled", "invocation never arrives", "invocation's answer lost", "invocation carried out twice",
 		"function killed before a call", "function killed after a call", "function timed out", "function failed",
 		"SQL refused", "SQL committed, answer lost", "SQL slow",
-		"batch delivered twice", "empty batch", "retry cut otherwise", "checkpoint lost", "replaced writer wakes up later",
+		"batch delivered twice", "empty batch", "retry cut otherwise", "batch given up", "retention passes records", "given-up records appended", "recovery beside the mapping",
+		"checkpoint lost", "replaced writer wakes up later",
 		"two mappings at once", "shards split and merged",
 		"notice lost", "notice repeated", "notice late", "pipe refreshed under load",
 		"clock leaps ahead", "arrival clock goes back", "put stored twice", "poison record", "aggregated record", "broken aggregate",
@@ -76,12 +82,16 @@ func (f fault) String() string {
 // rate is how often a fault happens where it can, in a seed of medium strength that has it.
 func (f fault) rate() float64 {
 	switch f {
-	case ledgerLost, ledgerDamaged, checkpointLost, writerReplaced:
+	case ledgerLost, ledgerDamaged, ledgerPutBack, checkpointLost, writerReplaced:
 		return 0.03
 	case functionKilledBefore, functionKilledAfter, batchTwice, batchEmpty, clockAhead, pipeRefreshed:
 		return 0.05
-	case twoMappings, resharded, replayTwice, retryRecut:
+	case recoveredEarly, twoMappings, resharded, replayTwice, retryRecut:
 		return 0.7
+	case batchGivenUp:
+		return 0.1
+	case retentionPassed:
+		return 0.01
 	case noticeLost, noticeRepeated, noticeLate:
 		return 0.2
 	case s3Conflict:

@@ -101,8 +101,12 @@ func (f *functions) idleUpsert() *upsertProcess {
 
 // handle runs one invocation of the orchestrator to its end. mu is held.
 func (f *functions) handle(p *orchestratorProcess, event []byte) error {
+	return f.run(p, func(o *orchestrator.Orchestrator) error { return o.Handle(p.ctx, event) })
+}
+
+func (f *functions) run(p *orchestratorProcess, do func(*orchestrator.Orchestrator) error) error {
 	f.w.mu.Unlock()
-	err := p.function.Handle(p.ctx, event)
+	err := do(p.function)
 	f.w.mu.Lock()
 	switch {
 	case p.dead:

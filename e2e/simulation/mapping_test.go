@@ -68,7 +68,10 @@ const maxTries = 2000
 func (m *mapping) run(to int) bool {
 	tries := 0
 	m.recut()
-	for m.next < to {
+	for {
+		if m.next = max(m.next, m.shard.horizon); m.next >= to {
+			return true
+		}
 		batch := m.shard.records[m.next:min(m.next+m.size, to)]
 		err := m.invoke(batch)
 		if err == nil {
@@ -81,6 +84,10 @@ func (m *mapping) run(to int) bool {
 			m.w.find(broken, "%s is stuck at record %d: %v", m.shard.id, m.next, err)
 			return false
 		}
+		if m.givesUp(batch) {
+			tries = 0
+			continue
+		}
 		if m.w.hit(retryRecut) {
 			m.recut()
 		}
@@ -88,6 +95,28 @@ func (m *mapping) run(to int) bool {
 			return false
 		}
 	}
+}
+
+// givesUp ends the tries of a batch that has failed. Its records come again only if somebody brings them; if retention
+// has passed them, nobody can.
+func (m *mapping) givesUp(batch []kinesisRecord) bool {
+	w := m.w
+	switch {
+	case !m.main:
+		return false
+	case w.hit(batchGivenUp):
+		skip(batch)
+		m.shard.givenUp = append(m.shard.givenUp, batch)
+		m.next += len(batch)
+	case w.hit(retentionPassed):
+		to := m.next + 1 + w.random.IntN(min(30, len(m.shard.records)-m.next))
+		skip(m.shard.records[m.next:to])
+		m.shard.expire(to)
+	default:
+		return false
+	}
+	w.step("%s: records in front of %d are given up", m.shard.id, max(m.next, m.shard.horizon))
+	m.recut()
 	return true
 }
 
@@ -122,12 +151,16 @@ func (m *mapping) succeeded(batch []kinesisRecord) {
 	}
 }
 
-// harmLedger deletes or damages the shard's ledger. A damaged one is deleted by a person, as its error asks.
+// harmLedger deletes or damages the shard's ledger, or puts an older copy back. A damaged one is deleted by a person, as
+// its error asks. Nobody puts a ledger back while a writer is under way; nor loses it then, if something was given up:
+// see docs/exactly-once.md.
 func (m *mapping) harmLedger() {
 	w, key := m.w, rawzone.LedgerKey(streamName, m.shard.id)
 	ledger, there := w.bucket.objects[key]
+	busy := m.shard.running > 0 || w.bucket.lateOf(m.shard.id)
 	switch {
 	case !there || w.bucket.late[key] > 0:
+	case busy && len(m.shard.givenUp)+m.shard.horizon > 0:
 	case w.hit(ledgerLost):
 		delete(w.bucket.objects, key)
 	case w.hit(ledgerDamaged):
@@ -135,12 +168,36 @@ func (m *mapping) harmLedger() {
 		ledger.body[w.random.IntN(len(ledger.body)-1)] ^= 1
 		ledger.etag = `"damaged"`
 		w.bucket.objects[key] = ledger
-		w.later(w.between(time.Minute, 10*time.Minute), func() {
-			if w.bucket.objects[key].etag == ledger.etag {
-				w.step("a person deletes %s", key)
-				delete(w.bucket.objects, key)
-			}
-		})
+		w.deleteDamaged(m.shard, key, ledger.etag)
+	case !busy && w.faulty && w.random.Float64() < w.rates[ledgerPutBack]:
+		m.putBack(key)
+	}
+}
+
+// deleteDamaged is a person who reads the log, some time later.
+func (w *world) deleteDamaged(s *shard, key, etag string) {
+	w.later(w.between(time.Minute, 10*time.Minute), func() {
+		switch {
+		case w.bucket.objects[key].etag != etag:
+		case (s.running > 0 || w.bucket.lateOf(s.id)) && len(s.givenUp)+s.horizon > 0:
+			w.deleteDamaged(s, key, etag) // not while a writer is under way
+		default:
+			w.step("a person deletes %s", key)
+			delete(w.bucket.objects, key)
+		}
+	})
+}
+
+// putBack is a person who stops the mapping, waits, and puts an older copy of the ledger back.
+func (m *mapping) putBack(key string) {
+	w := m.w
+	_ = m.wait(30 * time.Minute)
+	_, there := w.bucket.objects[key]
+	if past := w.bucket.past[key]; there && len(past) > 0 && m.shard.running == 0 && !w.bucket.lateOf(m.shard.id) {
+		o := past[w.random.IntN(len(past))]
+		o.modified = time.Now()
+		w.bucket.objects[key] = o
+		w.count(ledgerPutBack)
 	}
 }
 
@@ -167,7 +224,12 @@ func (m *mapping) invoke(batch []kinesisRecord) error {
 		p.freeze, p.frozen = 1+w.random.IntN(6), w.between(time.Minute, 40*time.Minute)
 	}
 	done := make(chan error, 1)
-	w.later(time.Millisecond, func() { done <- w.functions.handle(p, event(m.shard.id, batch)) })
+	m.shard.running++
+	w.later(time.Millisecond, func() {
+		err := w.functions.handle(p, event(m.shard.id, batch))
+		m.shard.running--
+		done <- err
+	})
 	w.mu.Unlock()
 	defer w.mu.Lock()
 	select {

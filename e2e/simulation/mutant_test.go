@@ -14,6 +14,8 @@ const (
 	orchestratorFile = "processing/orchestrator/orchestrator.go"
 	lakeFile         = "processing/datalake/datalake.go"
 	ledgerFile       = "processing/datalake/ledger.go"
+	headFile         = "processing/orchestrator/head.go"
+	appendFile       = "processing/orchestrator/append.go"
 	batchFile        = "record/batch.go"
 	convertFile      = "record/convert.go"
 	schemaFile       = "landing/schema/schema.go"
@@ -55,38 +57,38 @@ func orderMutants() []mutant {
 			"	if len(rejected) == 0 {\n\t\treturn nil\n\t}\n", "	if len(rejected) == 0 {\n\t\treturn nil\n\t}\n	if len(rejected) > 0 {\n\t\treturn fmt.Errorf(\"a bad record\")\n\t}\n"),
 		edited("bad records are dropped", orchestratorFile, "	if len(rejected) == 0 {\n", "	if len(rejected) > 0 || len(rejected) == 0 {\n"),
 		edited("ordinals given before known records are dropped", orchestratorFile,
-			"object, err := o.object(ctx, head, fresh)",
-			"early := head\n\t\tearly.Ordinal += int64(len(b.records) - len(fresh))\n\t\tobject, err := o.object(ctx, early, fresh)"),
+			"batch := o.cut(fresh, head.Ordinal+1)", "batch := o.cut(fresh, head.Ordinal+1+int64(len(b.records)-len(fresh)))"),
 		edited("known records are not dropped", orchestratorFile,
-			"fresh := o.fresh(b.records, head.Last())", "fresh := o.fresh(b.records, record.Position{})\n\t\tif len(fresh) > 0 && record.CompareSequence(b.records[len(b.records)-1].Sequence, head.Sequence) <= 0 {\n\t\t\treturn nil\n\t\t}"),
+			"	if len(fresh) == 0 {\n\t\treturn nil\n\t}\n", "	if len(fresh) == 0 {\n\t\treturn nil\n\t}\n	fresh = o.fresh(b.records, record.Position{})\n"),
 		{name: "quarantine written after the object that names it", edits: []edit{
-			{orchestratorFile, "	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn object, err\n\t}\n	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn object, err\n\t}\n",
-				"	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn object, err\n\t}\n	if !adopted {\n\t\tif err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\t\treturn object, err\n\t\t}\n	}\n"}}},
-		edited("an adopted object's range is not taken over", lakeFile, "return landed, true, err", "return o, true, err"),
-		edited("an adopted object's rows are not handed over", orchestratorFile,
-			"	if !adopted {\n", "	if adopted {\n\t\treturn object, nil\n\t}\n	if !adopted {\n"),
+			{orchestratorFile, "	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn head, err\n\t}\n	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn head, err\n\t}\n",
+				"	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn head, err\n\t}\n	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn head, err\n\t}\n"}}},
+		edited("the range of an object with the same name is not taken over", lakeFile, "return landed, true, err", "return o, true, err"),
+		edited("an object that is there already is not handed over", orchestratorFile,
+			"	if !adopted {\n", "	if adopted {\n\t\thead.Ledger = head.After(object, time.Now())\n\t\treturn head, nil\n\t}\n	if !adopted {\n"),
+		edited("a process remembers what it has not handed over", orchestratorFile,
+			"	m := handoff.Message{Object: object.Key, Rows: object.Rows}\n",
+			"	done := head\n	done.Ledger = head.After(object, time.Now())\n	o.keep(done, 0)\n	m := handoff.Message{Object: object.Key, Rows: object.Rows}\n"),
 	}
 }
 
 // zoneMutants break what S3's conditions and the names of objects are there for.
 func zoneMutants() []mutant {
-	return []mutant{
+	return append(protocolMutants(), []mutant{
 		edited("If-None-Match dropped", lakeFile, `IfNoneMatch: aws.String("*"), Metadata`, "Metadata"),
 		edited("If-Match dropped", ledgerFile, "in.IfMatch = &head.etag", "_ = head"),
 		edited("a refused swap is taken for success", ledgerFile, "if !bytes.Equal(head.Encode(), text) {", "if len(text) == 0 {"),
-		{name: "the ledger is kept over invocations", edits: []edit{
-			{orchestratorFile, "	decoder *record.Decoder\n", "	decoder *record.Decoder\n	heads   map[string]datalake.Head\n"},
-			{orchestratorFile, "	head, err := o.head(ctx, b)\n	if err != nil {\n\t\treturn err\n\t}\n",
-				"	head, known := o.heads[b.shard]\n	var err error\n	if !known {\n\t\tif head, err = o.head(ctx, b); err != nil {\n\t\t\treturn err\n\t\t}\n	}\n	o.heads = map[string]datalake.Head{}\n	defer func() { o.heads[b.shard] = head }()\n"}}},
-		edited("a lost ledger starts at nothing", ledgerFile, "if err != nil || last == \"\" {\n\t\treturn head, err\n\t}\n	o, err", "if err != nil || last != \"?\" {\n\t\treturn head, err\n\t}\n	o, err"),
-		edited("a rebuilt ledger passes an object that was not handed over", orchestratorFile,
-			"if err := o.handOver(ctx, handoff.Message{Object: head.Open.Key, Rows: head.Open.Rows}); err != nil {\n\t\treturn head, err\n\t}\n", ""),
-		{name: "the ledger is created by the first commit", edits: []edit{
-			{ledgerFile, "	if err == nil && head.etag == \"\" {\n", "	if err == nil && head.etag == \"\" {\n\t\treturn l.rebuild(ctx, head)\n	}\n	if err == nil && head.etag == \"\" {\n"},
+		edited("the ledger is kept over invocations", headFile, "case head.Version() == mine.version:", `case mine.version != "":`),
+		edited("a lost ledger starts at nothing", headFile, "if head.Doubtful || head.Ordinal < mine.ledger.Ordinal {", "if head.Ordinal < mine.ledger.Ordinal {"),
+		edited("a rebuilt ledger passes an object that was not handed over", headFile,
+			"	if err := o.cover(ctx, head, newest); err != nil {\n\t\treturn err\n\t}\n", "	head.Ledger = head.After(newest, time.Now())\n"),
+		{name: "the ledger is created by the first swap", edits: []edit{
+			{ledgerFile, "	if err == nil && head.etag == \"\" {\n", "	if err == nil && head.etag == \"?\" {\n"},
+			{ledgerFile, "	case head.etag == \"\":\n", "	case head.etag == \"?\":\n"},
 			{ledgerFile, "	if head.etag == \"\" {\n\t\treturn Head{}, fmt.Errorf(\"advance", "	if head.etag == \"?\" {\n\t\treturn Head{}, fmt.Errorf(\"advance"}}},
-		edited("the key from the last record", objectFile, "RowsKey(folder, b.Folder, l.Stream, b.First, b.FirstOrdinal)", "RowsKey(folder, b.Folder, l.Stream, b.Last, b.LastOrdinal)"),
-		edited("the key from the sensor alone", rawzoneFile, `"/" + place(stream, first.Shard) + name(first, ordinal) + ".csv"`, `"/" + place(stream, first.Shard) + fmt.Sprintf("%012d", ordinal%7+1) + "-.csv"`),
-		edited("a quarantine key without its end", rawzoneFile, `name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + ".ndjson"`, `name(first, ordinal) + ".ndjson"`),
+		edited("the key from the last record", objectFile, "RowsKey(folder, b.Folder, l.Stream, b.First, b.FirstOrdinal, l.Turn)", "RowsKey(folder, b.Folder, l.Stream, b.Last, b.LastOrdinal, l.Turn)"),
+		edited("the key from the sensor alone", rawzoneFile, `"/" + place(stream, first.Shard) + name(first, ordinal) + suffix(turn) + ".csv"`, `"/" + place(stream, first.Shard) + fmt.Sprintf("%012d", ordinal%7+1) + "-1-0" + suffix(turn) + ".csv"`),
+		edited("a quarantine key without its end", rawzoneFile, `name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + suffix(turn) + ".ndjson"`, `name(first, ordinal) + suffix(turn) + ".ndjson"`),
 		{name: "data decides the key", edits: []edit{{rawzoneFile, "func Escape(value string) string {\n", "func Escape(value string) string {\n\tif value != \"\" {\n\t\treturn value\n\t}\n"}},
 			pack: "./record/rawzone", run: "."},
 		edited("MERGE becomes INSERT", schemaFile, "`MERGE INTO %s AS t USING (", "`INSERT INTO %s AS t USING ("),
@@ -95,6 +97,38 @@ func zoneMutants() []mutant {
 		edited("the MERGE is pruned by the highest ordinal", streamingFile, "b.rows == 0 || n < b.lowest", "b.rows == 0 || n > b.lowest"),
 		edited("hand-overs split by rows, not bytes", "processing/handoff/handoff.go", "if len(m.CSV) > MaxInline {\n\t\tm.CSV = \"\"\n\t}\n	payload, err := encode(m)\n	if err == nil && len(payload) > MaxInline && m.CSV != \"\" {",
 			"	payload, err := encode(m)\n	if err == nil && m.Rows > 5000 && m.CSV != \"\" {"),
+	}...)
+}
+
+// protocolMutants leave out what keeps two records from sharing an ordinal, and each from landing twice.
+func protocolMutants() []mutant {
+	return []mutant{
+		edited("the object is written before the ledger names it", orchestratorFile,
+			"	head, err := o.lake.Advance(ctx, head, head.Before(object, time.Now()))\n",
+			"	if _, _, err := o.lake.Land(ctx, object, batch.CSV); err != nil {\n\t\treturn head, err\n\t}\n	head, err := o.lake.Advance(ctx, head, head.Before(object, time.Now()))\n"),
+		edited("the ledger names no object", orchestratorFile,
+			"	head, err := o.lake.Advance(ctx, head, head.Before(object, time.Now()))\n",
+			"	nameless := head.Before(object, time.Now())\n	nameless.Open = \"\"\n	head, err := o.lake.Advance(ctx, head, nameless)\n"),
+		edited("an open object is not looked at", headFile, `case head.Open != "":`, `case head.Open == "?":`),
+		edited("an open object's rows are not handed over", headFile,
+			"handoff.Message{Object: object.Key, Rows: object.Rows}", "handoff.Message{Object: object.Key}"),
+		edited("an open object's range is not taken over", headFile, "	return o.cover(ctx, head, object)\n}\n\n// rebuild", "	if err := o.cover(ctx, head, object); err != nil {\n\t\treturn err\n\t}\n	head.Ordinal--\n	return nil\n}\n\n// rebuild"),
+		edited("the name of an object that never came is not made void", ledgerFile,
+			"if _, err := l.Create(ctx, key, header, rawzone.Void()); err != nil {\n\t\t\treturn o, err\n\t\t}",
+			"if len(header) > 0 {\n\t\t\treturn o, rawzone.ErrVoid\n\t\t}"),
+		edited("a void name is overwritten", lakeFile, "		err = fmt.Errorf(\"write object %s: %w\", o.Key, ErrFenced)\n", "		return o, false, l.Restore(ctx, o.Key, csv, o.Metadata())\n"),
+		edited("a void name is used again", "record/rawzone/ledger.go", `l.Open, l.Turn = "", l.Turn+1`, `l.Open = ""`),
+		edited("a void object is taken for one with rows", objectFile, `if metadata["void"] != "" {`, `if metadata["void"] == "?" {`),
+		edited("an older ledger that was put back is believed", ledgerFile, "aws.ToTime(out.LastModified).Sub(ledger.UpdatedAt) > patience", "out.LastModified == nil"),
+		edited("a process believes the older ledger that it wrote itself", headFile, "if head.Ledger = mine.ledger; !head.Doubtful {", "if head.Ledger = mine.ledger; true {"),
+		edited("a process does not notice that the ledger went back", headFile, "if head.Doubtful || head.Ordinal < mine.ledger.Ordinal {", "if head.Doubtful {"),
+		edited("rows that were there already are no reason to look", orchestratorFile, "inserted < int64(object.Rows)", "inserted < 0"),
+		edited("recovered records move the ledger's position back", "record/rawzone/ledger.go", "o.Passed.Sequence, o.Passed.Subsequence", "o.Last.Sequence, o.Last.Subsequence"),
+		edited("records are appended twice", appendFile, `	if err != nil || object.Key != "" {`, "	if n = int(head.Objects); err != nil {"),
+		edited("records are appended before the ledger has passed them", appendFile, "if record.CompareSequence(last.Sequence, head.Sequence) > 0 {", "if head.Sequence == \"?\" {"),
+		edited("ordinals of all shards start at 1", "record/ordinal.go", "return int64(n) * ordinals", "return 0 * ordinals"),
+		{name: "the audit counts rows only", edits: []edit{{"landing/audit/shard.go", "return a.rows == rows && a.ordinals == rows && a.identities == rows && a.sum == sum", "return a.rows == rows && sum != \"\""}},
+			pack: "./landing/audit", run: "TestComplete"},
 	}
 }
 
@@ -117,7 +151,7 @@ func valueMutants() []mutant {
 		edited("aggregated records are taken for payloads", unpackFile, "if !aggregate.Is(r.Data) {", "if len(r.Data) >= 0 {"),
 		edited("the records of an aggregate share an identity", unpackFile, "one.Subsequence = int64(len(dst) - from)", "one.Subsequence = int64(len(dst)-from) * 0"),
 		edited("half of a broken aggregate is taken", unpackFile, "		r.Refused = record.BadAggregate\n\t\treturn append(dst, r)\n", "		return dst\n"),
-		edited("the payload in an error", "processing/orchestrator/event.go", `return nil, errors.New("the invocation's`, `return nil, errors.New(string(payload) + "the invocation's`),
+		edited("the payload in an error", "record/event.go", "if err := r.top(); err != nil {\n\t\treturn nil, err", "if err := r.top(); err != nil {\n\t\treturn nil, errors.New(string(event))"),
 	}
 }
 

@@ -94,7 +94,7 @@ func (m mutant) try(t *testing.T) (by, output string) {
 	t.Helper()
 	pack, run := m.pack, m.run
 	if pack == "" {
-		pack, run = "./e2e/simulation", "Ledger|HandOver|ErrorsHold|TestSimulation"
+		pack, run = "./e2e/simulation", "Ledger|HandOver|ErrorsHold|TestGivenUp|TestVoid|TestSameName|TestAppend|TestSimulation"
 	}
 	args := []string{"test", "-overlay", m.overlay(t), "-count=1", "-failfast", "-timeout", "3m", "-run", run, pack}
 	if m.pack == "" {

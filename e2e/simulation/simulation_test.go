@@ -33,6 +33,7 @@ func simulate(t *testing.T, seed uint64, print func(string)) (out outcome) {
 		w := newWorld(seed)
 		w.print = print
 		w.underFaults()
+		w.recover()
 		w.check(false)
 		w.replayQuarantine()
 		w.check(true)
@@ -64,8 +65,35 @@ func (w *world) underFaults() {
 				w.begin(s)
 			}
 		}
+		if w.hit(recoveredEarly) {
+			w.later(w.between(time.Minute, 2*time.Hour), func() { _ = w.recoverAll() })
+		}
 	})
 	w.pipe.refresh()
+}
+
+// recover brings what was given up: under faults, perhaps two at once, then to the end, then once
+// more, which must change nothing.
+func (w *world) recover() {
+	w.phase(true, func() {
+		for range 1 + w.random.IntN(2) {
+			w.later(w.between(time.Millisecond, time.Minute), func() { w.recoverAll() })
+		}
+	})
+	for _, last := range []bool{false, true} {
+		before := w.state()
+		w.phase(false, func() {
+			w.later(time.Millisecond, func() {
+				if err := w.recoverAll(); err != nil {
+					w.find(broken, "recovery: %v", err)
+				}
+			})
+		})
+		w.pipe.refresh()
+		if last && w.state() != before {
+			w.find(broken, "a second recovery has changed something")
+		}
+	}
 }
 
 // replayQuarantine changes the schema and makes rows of what now fits: under faults, perhaps two at once, then to the

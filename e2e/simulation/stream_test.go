@@ -28,12 +28,36 @@ type stream struct {
 type shard struct {
 	id      string
 	records []kinesisRecord
-	// users are the user records in all of them: ordinal n is users[n-1].
+	// users are the user records in all of them. Each that lands gets the shard's next ordinal.
 	users    []*user
 	keys     []int
 	parents  []*shard
 	children []*shard
 	drained  bool
+	// givenUp are the batches that the mapping has given up. Records in front of horizon can be read no more.
+	givenUp [][]kinesisRecord
+	horizon int
+	// running counts the orchestrators that are at work on it.
+	running int
+}
+
+// skip notes that the mapping went past records that it never saw succeed.
+func skip(records []kinesisRecord) {
+	for _, r := range records {
+		for _, u := range r.users {
+			u.skipped = true
+		}
+	}
+}
+
+// expire moves the horizon.
+func (s *shard) expire(horizon int) {
+	for _, r := range s.records[s.horizon:max(s.horizon, horizon)] {
+		for _, u := range r.users {
+			u.expired = true
+		}
+	}
+	s.horizon = max(s.horizon, horizon)
 }
 
 type kinesisRecord struct {
@@ -51,7 +75,10 @@ type user struct {
 	shard    string
 	sequence string
 	sub      int
-	ordinal  int
+	// skipped says that the mapping went past it, expired that nobody can read it any more.
+	skipped, expired bool
+	// appended says that somebody brought it after it was given up.
+	appended bool
 	key      string
 	arrival  time.Time
 	data     []byte
@@ -141,7 +168,6 @@ func (s *stream) accept(to *shard, key string, users []user, data []byte) {
 	for sub, u := range users {
 		s.accepted++
 		u.number, u.shard, u.sequence, u.sub, u.arrival = s.accepted, to.id, r.sequence, sub, r.arrival
-		u.ordinal = len(to.users) + 1
 		u.want, u.mended = u.withLineage(u.want), u.withLineage(u.mended)
 		to.users = append(to.users, &u)
 		r.users = append(r.users, &u)
@@ -156,7 +182,6 @@ func (u *user) withLineage(r row) row {
 	}
 	out := row{
 		"_SHARD": {text: u.shard}, "_SEQUENCE": {text: u.sequence}, "_SUBSEQUENCE": {text: fmt.Sprint(u.sub)},
-		"_ORDINAL":    {text: fmt.Sprint(u.ordinal)},
 		"_ARRIVED_AT": {text: u.arrival.UTC().Format("2006-01-02 15:04:05.999999999")},
 	}
 	for name, v := range r {

@@ -59,6 +59,11 @@ func (t *table) find(columns, key string) []row {
 	return t.index[columns][key]
 }
 
+func (r row) ordinal() int64 {
+	n, _ := strconv.ParseInt(r["_ORDINAL"].text, 10, 64)
+	return n
+}
+
 func (r row) key(columns string) string {
 	var b strings.Builder
 	for name := range strings.FieldsSeq(columns) {

@@ -1,6 +1,6 @@
-// Package audit proves that both tables are complete: per shard, every ordinal from 1 to the ledger's last one is a
+// Package audit proves that both tables are complete: per shard, every ordinal from the first to the ledger's last one is a
 // row in each table or a record in quarantine, exactly once, with the values that the raw zone has. Where that is not
-// so, it names the positions, and it can repair them.
+// so, it names the positions, and it can repair them. A shard's ordinals start behind its record.Base.
 //
 //   - [Run] only counts: two aggregations and a comparison of the tables as sets, for a look while records flow.
 //   - [Auditor.Audit] finds the positions (prove.go). It aggregates first; only in shards that are off it cuts the
@@ -148,7 +148,7 @@ func Run(ctx context.Context, session Session, names schema.Names, shards map[st
 
 // accepted counts user records: the ledger's, and one each for the Kinesis records that the ledger has not reached.
 func (e Expected) accepted() int64 {
-	return e.Ledger.Ordinal + max(0, e.Stream-e.Ledger.Records)
+	return e.Ledger.Count() + max(0, e.Stream-e.Ledger.Records)
 }
 
 // ofStream tells the stream's rows from those that came through Upsert's plain form: every shard id of Kinesis

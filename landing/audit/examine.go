@@ -55,10 +55,10 @@ func (a *Auditor) examine(ctx context.Context, s *shard, first, last int64, stre
 func (a *Auditor) nothing(s *shard, first, last, want int64, okStreaming, okMicrobatch bool) (all []Finding) {
 	f := Finding{Kind: Missing, Place: Streaming, Shard: s.id, First: first, Last: last, Count: want}
 	if !okStreaming {
-		all = append(all, f)
+		all = append(all, a.late(s, f)...)
 	}
 	if f.Place = Microbatch; !okMicrobatch {
-		all = append(all, a.age(s, f)...)
+		all = append(all, a.late(s, f)...)
 	}
 	return all
 }
@@ -110,8 +110,8 @@ func (a *Auditor) fetch(ctx context.Context, s *shard, first, last int64) ([]Fin
 	marks, err := a.judge(ctx, s, rows, compare(first, last, s.isAbsent, rows[0], rows[1]))
 	var all []Finding
 	for _, f := range join(s.id, marks, s.isAbsent) {
-		if f.Kind == Missing && f.Place == Microbatch {
-			all = append(all, a.age(s, f)...)
+		if f.Kind == Missing {
+			all = append(all, a.late(s, f)...)
 		} else {
 			all = append(all, f)
 		}
@@ -163,7 +163,24 @@ func wrong(rows []row, ordinal int64, right row) bool {
 	return slices.ContainsFunc(rows, func(r row) bool { return r.ordinal == ordinal && r != right })
 }
 
-// age splits a run that the micro-batch table lacks into what is missing and what the pipe may still load.
+// late splits a run that a table lacks into what is missing and what may still come: to the micro-batch table what is
+// young, to the streaming table that only of the last object, of which nobody has noted yet that it was handed over.
+func (a *Auditor) late(s *shard, f Finding) (all []Finding) {
+	switch {
+	case f.Place == Microbatch:
+		return a.age(s, f)
+	case s.Since == 0 || f.Last < s.Since:
+		return []Finding{f}
+	case f.First >= s.Since:
+		return a.age(s, f)
+	}
+	before, since := f, f
+	before.Last, before.LastSequence, since.First, since.FirstSequence = s.Since-1, "", s.Since, ""
+	before.Count, _ = s.want(before.First, before.Last)
+	return append([]Finding{before}, a.age(s, since)...)
+}
+
+// age splits a run into what is missing and what is so young that it may still come.
 func (a *Auditor) age(s *shard, f Finding) (all []Finding) {
 	young := time.Now().Add(-a.c.Grace)
 	at, _ := s.covering(f.First)

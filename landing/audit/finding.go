@@ -21,7 +21,8 @@ const (
 	// Foreign: a row that no accepted record accounts for: of a shard without a ledger, behind the ledger without an
 	// object, or of a record that lies in quarantine.
 	Foreign Kind = "foreign"
-	// Pending: not in the micro-batch table, but its object is so young that the pipe may still load it. This is
+	// Pending: not in a table, but its object is so young that the pipe may still load it, or that its hand-over to the
+	// streaming table may be under way. This is
 	// not a fault.
 	Pending Kind = "pending"
 )
@@ -34,6 +35,8 @@ const (
 	Streaming  Place = "streaming"
 	Microbatch Place = "microbatch"
 	RawZone    Place = "raw_zone"
+	// Stream: what the stream had, and nobody has any more.
+	Stream Place = "stream"
 )
 
 // Finding is a run of consecutive ordinals of one shard that are wrong in the same way.
@@ -44,7 +47,8 @@ type Finding struct {
 	// First and Last are the ends of the run; 0 where a record never got an ordinal.
 	First int64 `json:"first_ordinal"`
 	Last  int64 `json:"last_ordinal"`
-	// Count is how many records or rows of the run are concerned; quarantined ones in between are not.
+	// Count is how many records or rows of the run are concerned; quarantined ones in between are not. 0 where nobody
+	// knows.
 	Count int64 `json:"count"`
 	// FirstSequence and LastSequence are the sequence numbers at the ends, empty where nothing tells them.
 	FirstSequence string `json:"first_sequence,omitempty"`

@@ -53,7 +53,7 @@ func (a *Auditor) beyond(ctx context.Context, place Place, s *shard, sum aggrega
 		end = o.LastOrdinal
 	}
 	var rows []row
-	for _, run := range [][2]int64{{math.MinInt64, 0}, {end + 1, math.MaxInt64}} {
+	for _, run := range [][2]int64{{math.MinInt64, s.first() - 1}, {end + 1, math.MaxInt64}} {
 		if sum.lowest > run[1] || sum.highest < run[0] {
 			continue
 		}

@@ -11,26 +11,17 @@ import (
 // load the object any more, or its rows would be doubled: it has dealt with it already, or it is older than a REFRESH
 // looks back. All others are left to the pipe.
 func (m *mender) load(ctx context.Context) error {
-	keys := slices.Sorted(maps.Keys(m.toLoad))
-	if len(keys) == 0 {
-		return nil
+	var objects []object
+	for _, key := range slices.Sorted(maps.Keys(m.toLoad)) {
+		objects = append(objects, object{key: key, modified: m.toLoad[key]})
 	}
-	var waiting []string
-	for _, key := range keys {
-		known, err := m.tools.Pipe.Known(ctx, key)
-		if err != nil {
-			return err
-		}
-		if !known && time.Since(m.toLoad[key]) < refreshDays*24*time.Hour {
-			waiting = append(waiting, key)
-			continue
-		}
-		if err := m.insert(ctx, key); err != nil {
-			return err
-		}
+	waiting, insert, err := m.split(ctx, objects)
+	if err != nil {
+		return err
 	}
-	if len(waiting) == 0 {
-		return nil
+	inserted, err := m.fill(ctx, Microbatch, insert, func() {})
+	if m.done.Inserted += inserted; err != nil || len(waiting) == 0 {
+		return err
 	}
 	if err := m.tools.Pipe.Refresh(ctx); err != nil {
 		return err
@@ -41,36 +32,46 @@ func (m *mender) load(ctx context.Context) error {
 // refreshDays is how far ALTER PIPE ... REFRESH looks back.
 const refreshDays = 7
 
-// insert merges an object's rows into the micro-batch table.
-func (m *mender) insert(ctx context.Context, key string) error {
-	rows, err := m.read(ctx, key, nil)
-	if err != nil {
-		return err
+// split tells the objects that are the pipe's to load from those that it will not load any more.
+func (m *mender) split(ctx context.Context, objects []object) (waiting []string, insert []object, err error) {
+	if len(objects) == 0 {
+		return nil, nil, nil
 	}
-	return m.tools.Transaction(ctx, func(tx Statements) error {
-		inserted, err := m.merge(ctx, tx, Microbatch, rows)
-		m.done.Inserted += inserted
-		return err
-	})
+	known, err := m.tools.Pipe.Known(ctx, keysOf(objects))
+	for _, o := range objects {
+		if !known[o.key] && time.Since(o.modified) < refreshDays*24*time.Hour {
+			waiting = append(waiting, o.key)
+		} else {
+			insert = append(insert, o)
+		}
+	}
+	return waiting, insert, err
 }
 
-// await waits for the pipe to load objects.
+func keysOf(objects []object) []string {
+	keys := make([]string, len(objects))
+	for i, o := range objects {
+		keys[i] = o.key
+	}
+	return keys
+}
+
+// await waits for the pipe to load objects, as long as it makes progress.
 func (m *mender) await(ctx context.Context, keys []string) error {
 	const look = 500 * time.Millisecond
 	until := time.Now().Add(m.tools.Wait)
 	for {
-		var left []string
-		for _, key := range keys {
-			known, err := m.tools.Pipe.Known(ctx, key)
-			if err != nil {
-				return err
-			}
-			if !known {
-				left = append(left, key)
-			}
+		known, err := m.tools.Pipe.Known(ctx, keys)
+		if err != nil {
+			return err
 		}
-		m.done.Loaded += int64(len(keys) - len(left))
-		if keys = left; len(keys) == 0 {
+		before := len(keys)
+		keys = slices.DeleteFunc(keys, func(key string) bool { return known[key] })
+		if len(keys) < before {
+			m.done.Loaded += int64(before - len(keys))
+			until = time.Now().Add(m.tools.Wait)
+		}
+		if len(keys) == 0 {
 			return nil
 		}
 		if time.Now().After(until) {

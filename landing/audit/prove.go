@@ -37,6 +37,8 @@ type Config struct {
 	Stream string
 	// Reader reads the stream; nil leaves the stream out.
 	Reader Reader
+	// Retention says when the stream's records expire; zero leaves out what expired before it was read.
+	Retention Retention
 	// Landed says what every shard that ever had records should hold. It is asked before the tables are.
 	Landed func(context.Context) (map[string]Landed, error)
 	// Grace is how old an object must be for a row that the micro-batch table lacks to count as missing.
@@ -113,7 +115,7 @@ func (p Proof) Total() (t Tally) {
 type Auditor struct {
 	c       Config
 	cost    Cost
-	replays map[string][]string // objects of replayed rows, by rawzone.ReplayPrefix
+	replays map[string][]object // objects of replayed rows, by rawzone.ReplayPrefix
 	shards  map[string]*shard
 	// found is all that the last audit found.
 	found []Finding
@@ -144,14 +146,9 @@ func (a *Auditor) Audit(ctx context.Context) (Proof, error) {
 
 // audit returns all findings.
 func (a *Auditor) audit(ctx context.Context) ([]Finding, error) {
-	a.cost, a.leaves = Cost{}, 0
-	landed, err := a.c.Landed(ctx)
+	landed, err := a.begin(ctx)
 	if err != nil {
 		return nil, err
-	}
-	a.shards = map[string]*shard{}
-	for id, l := range landed {
-		a.shards[id] = newShard(id, l)
 	}
 	var counted [2]map[group]aggregate
 	for i, place := range tables() {
@@ -177,12 +174,22 @@ func (a *Auditor) audit(ctx context.Context) ([]Finding, error) {
 	return all, nil
 }
 
+// begin reads how far the shards have landed.
+func (a *Auditor) begin(ctx context.Context) (map[string]Landed, error) {
+	a.cost, a.leaves, a.shards = Cost{}, 0, map[string]*shard{}
+	landed, err := a.c.Landed(ctx)
+	for id, l := range landed {
+		a.shards[id] = newShard(id, l)
+	}
+	return landed, err
+}
+
 // shard does all checks of one shard.
 func (a *Auditor) shard(ctx context.Context, s *shard, counted [2]map[group]aggregate) (all []Finding, err error) {
 	inside := group{shard: s.id}
 	streaming, microbatch := counted[0][inside], counted[1][inside]
 	s.tally.Streaming, s.tally.Microbatch = streaming.rows, microbatch.rows
-	if all, err = a.examine(ctx, s, 1, s.Ledger.Ordinal, streaming, microbatch); err != nil {
+	if all, err = a.examine(ctx, s, s.first(), s.Ledger.Ordinal, streaming, microbatch); err != nil {
 		return nil, err
 	}
 	for i, g := range []aggregate{streaming, microbatch} {
@@ -194,14 +201,14 @@ func (a *Auditor) shard(ctx context.Context, s *shard, counted [2]map[group]aggr
 			all = append(all, slices.DeleteFunc(found, func(f Finding) bool { return explained(all, f) })...)
 		}
 	}
-	for _, check := range []func(context.Context, *shard) ([]Finding, error){a.lost, a.objects, a.stream} {
+	for _, check := range []func(context.Context, *shard) ([]Finding, error){a.lost, a.objects, a.stream, a.expired} {
 		found, err := check(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
-	return all, nil
+	return append(all, s.clashes...), nil
 }
 
 // explained reports whether a repeated record stands where something else is wrong already: then that row is the fault,

@@ -29,9 +29,9 @@ const maxGroups = 20000
 
 // whole aggregates a table by shard, each split by what the ledgers cover. It is the one query that reads all rows.
 func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*shard) (map[group]aggregate, error) {
-	ledgers := make([][2]any, 0, len(shards))
+	ledgers := make([][3]any, 0, len(shards))
 	for id, s := range shards {
-		ledgers = append(ledgers, [2]any{id, s.Ledger.Ordinal})
+		ledgers = append(ledgers, [3]any{id, s.first(), s.Ledger.Ordinal})
 	}
 	bind, err := json.Marshal(ledgers)
 	if err != nil {
@@ -48,9 +48,9 @@ func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*sha
 		err := scan(append([]any{&g.shard, &g.outside}, sum.into()...)...)
 		out[g] = sum
 		return err
-	}, fmt.Sprintf(`SELECT t."_SHARD", CASE WHEN t."_ORDINAL" BETWEEN 1 AND l."LANDED" THEN FALSE ELSE TRUE END, %s
+	}, fmt.Sprintf(`SELECT t."_SHARD", CASE WHEN t."_ORDINAL" BETWEEN l."FIRST" AND l."LANDED" THEN FALSE ELSE TRUE END, %s
 FROM %s AS t LEFT JOIN (
-  SELECT f.value[0]::STRING AS "LEDGER", f.value[1]::NUMBER(38,0) AS "LANDED" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
+  SELECT f.value[0]::STRING AS "LEDGER", f.value[1]::NUMBER(38,0) AS "FIRST", f.value[2]::NUMBER(38,0) AS "LANDED" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
 ) AS l ON t."_SHARD" = l."LEDGER"%s GROUP BY 1, 2 ORDER BY 2, 1 LIMIT %d`, a.aggregates("t"), a.table(place), where, maxGroups), string(bind))
 	if err != nil {
 		return nil, fmt.Errorf("count the rows of %s: %w", a.table(place), err)
@@ -105,8 +105,8 @@ func (a *Auditor) repeated(ctx context.Context, place Place, s *shard) (out []Fi
 		out = append(out, f)
 		return err
 	}, `SELECT "_SEQUENCE", MIN("_ORDINAL"), MAX("_ORDINAL"), COUNT(DISTINCT "_ORDINAL") - 1 FROM `+a.table(place)+`
-WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN 1 AND ? GROUP BY "_SEQUENCE", "_SUBSEQUENCE" HAVING COUNT(DISTINCT "_ORDINAL") > 1 ORDER BY 2 LIMIT 100`,
-		s.id, s.Ledger.Ordinal)
+WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ? GROUP BY "_SEQUENCE", "_SUBSEQUENCE" HAVING COUNT(DISTINCT "_ORDINAL") > 1 ORDER BY 2 LIMIT 100`,
+		s.id, s.first(), s.Ledger.Ordinal)
 	if err != nil {
 		return nil, fmt.Errorf("look for repeated records in %s: %w", a.table(place), err)
 	}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/snowstream/snowstream/landing/snowflake"
@@ -33,32 +35,88 @@ func (a *Auditor) list(ctx context.Context) error {
 	for id, s := range a.shards {
 		byFolder[rawzone.Escape(id)] = s
 	}
-	a.replays = map[string][]string{}
+	a.replays = map[string][]object{}
 	folder := rawzone.Replayed + rawzone.Escape(a.c.Stream) + "/"
-	err := a.c.Lake.Entries(ctx, folder, func(key string, _ time.Time) error {
+	err := a.c.Lake.Entries(ctx, folder, func(key string, modified time.Time) error {
 		a.cost.Objects++
-		a.replays[path.Dir(key)+"/"] = append(a.replays[path.Dir(key)+"/"], key)
+		a.replays[path.Dir(key)+"/"] = append(a.replays[path.Dir(key)+"/"], object{key: key, modified: modified})
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	recovered := map[string]time.Time{}
 	err = a.c.Lake.Entries(ctx, rawzone.Rows, func(key string, modified time.Time) error {
 		a.cost.Objects++
-		s := byFolder[path.Base(path.Dir(key))]
+		dir := path.Dir(key)
+		if strings.HasPrefix(key, rawzone.RecoveredPrefix(a.c.Stream, "")) {
+			recovered[key], dir = modified, path.Dir(dir)
+		}
+		s := byFolder[path.Base(dir)]
 		if s == nil {
 			return nil
 		}
-		if ordinal, ok := rawzone.OfShard(key, a.c.Stream, s.id); ok {
-			s.objects = append(s.objects, object{key, ordinal, firstOf(key, s.id), modified})
+		if n, ok := rawzone.OfShard(key, a.c.Stream, s.id); ok {
+			s.objects = append(s.objects, object{key: key, ordinal: n.Ordinal, first: n.First, turn: n.Turn, modified: modified})
 		}
 		return nil
 	})
-	for _, s := range a.shards {
-		slices.SortFunc(s.objects, func(a, b object) int { return cmp.Compare(a.ordinal, b.ordinal) })
+	for _, key := range slices.Sorted(maps.Keys(recovered)) {
+		if err == nil {
+			err = a.recovered(ctx, byFolder[path.Base(path.Dir(path.Dir(key)))], key, recovered[key])
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.shards)) {
+		if err == nil {
+			err = a.arrange(ctx, a.shards[id])
+		}
 	}
 	return err
 }
+
+// recovered adds an object whose name does not tell its ordinals.
+func (a *Auditor) recovered(ctx context.Context, s *shard, key string, modified time.Time) error {
+	o, err := a.described(ctx, key)
+	if s == nil || errors.Is(err, rawzone.ErrVoid) {
+		return nil
+	}
+	if err == nil {
+		s.objects = append(s.objects, object{key: key, ordinal: o.FirstOrdinal, first: o.First, modified: modified, recovered: true})
+	}
+	return err
+}
+
+// arrange puts a shard's objects in order and leaves the void ones out. Behind each of those is another one for the same
+// ordinal, or nothing at all, so only few have to be looked at.
+func (a *Auditor) arrange(ctx context.Context, s *shard) error {
+	slices.SortFunc(s.objects, func(a, b object) int { return cmp.Or(cmp.Compare(a.ordinal, b.ordinal), cmp.Compare(a.turn, b.turn)) })
+	kept := s.objects[:0]
+	for i, o := range s.objects {
+		again := i+1 < len(s.objects) && s.objects[i+1].ordinal == o.ordinal
+		if !again && o.ordinal <= s.Ledger.Ordinal {
+			kept = append(kept, o)
+			continue
+		}
+		d, err := a.described(ctx, o.key)
+		switch {
+		case errors.Is(err, rawzone.ErrVoid):
+			s.turns[o.ordinal] = o.turn + 1
+		case err != nil && ctx.Err() != nil:
+			return err
+		case again:
+			s.clashes = append(s.clashes, Finding{
+				Kind: Doubled, Place: RawZone, Shard: s.id, First: d.FirstOrdinal, Last: d.LastOrdinal, Count: int64(d.Rows), Object: o.key,
+				FirstSequence: d.First.Sequence, LastSequence: d.Last.Sequence, Note: clash,
+			})
+		default:
+			kept = append(kept, o)
+		}
+	}
+	s.objects = kept
+	return nil
+}
+
+const clash = "another object has the same ordinals: an older copy of the ledger was put back"
 
 // described reads an object's range from its metadata.
 func (a *Auditor) described(ctx context.Context, key string) (rawzone.Object, error) {
@@ -105,7 +163,7 @@ func (a *Auditor) lost(ctx context.Context, s *shard) (out []Finding, err error)
 
 // gap is the run of ordinals between an object, -1 for the start of the shard, and the next one.
 func (a *Auditor) gap(ctx context.Context, s *shard, objects []object, low int) (f Finding, err error) {
-	f = Finding{Kind: Missing, Place: RawZone, Shard: s.id, First: 1, Last: s.Ledger.Ordinal, Note: "its object is gone"}
+	f = Finding{Kind: Missing, Place: RawZone, Shard: s.id, First: s.first(), Last: s.Ledger.Ordinal, Note: "its object is gone"}
 	if low+1 < len(objects) {
 		f.Last = objects[low+1].ordinal - 1
 	}
@@ -166,8 +224,8 @@ func (a *Auditor) raw(ctx context.Context, s *shard, ordinals []int64) (map[int6
 	}
 	for _, n := range ordinals {
 		if i, found := slices.BinarySearchFunc(s.Rejected, n, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) }); found {
-			for _, key := range a.replays[rawzone.ReplayPrefix(s.Rejected[i].Key)] {
-				want(key, n)
+			for _, o := range a.replays[rawzone.ReplayPrefix(s.Rejected[i].Key)] {
+				want(o.key, n)
 			}
 		} else if at, ok := s.covering(n); ok {
 			want(s.objects[at].key, n)

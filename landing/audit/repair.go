@@ -22,8 +22,8 @@ type Statements interface {
 type Pipe interface {
 	// Refresh queues the files that were never loaded.
 	Refresh(ctx context.Context) error
-	// Known reports whether the pipe has dealt with an object, so that it will not load it again.
-	Known(ctx context.Context, key string) (bool, error)
+	// Known tells with which objects the pipe has dealt, so that it will not load them again.
+	Known(ctx context.Context, keys []string) (map[string]bool, error)
 }
 
 // Tools are what a repair works with.
@@ -122,6 +122,10 @@ func (m *mender) mend(ctx context.Context) error {
 		return nil
 	}
 	for _, f := range m.found {
+		if f.Place == Stream {
+			m.leave(f, "no place has them: put them into the stream again, if their producer still can")
+			continue
+		}
 		if f.Place == RawZone || f.Kind == Pending || m.isBlocked(f) {
 			continue
 		}
@@ -134,8 +138,12 @@ func (m *mender) mend(ctx context.Context) error {
 
 func (m *mender) leave(f Finding, reason string) {
 	const most = 100
+	where := fmt.Sprintf("ordinals %d to %d", f.First, f.Last)
+	if f.First < 1 {
+		where = fmt.Sprintf("sequences %s to %s", f.FirstSequence, f.LastSequence)
+	}
 	if len(m.done.Left) < most {
-		m.done.Left = append(m.done.Left, fmt.Sprintf("%s %s in %s, ordinals %d to %d: %s", f.Shard, f.Kind, f.Place, f.First, f.Last, reason))
+		m.done.Left = append(m.done.Left, fmt.Sprintf("%s %s in %s, %s: %s", f.Shard, f.Kind, f.Place, where, reason))
 	}
 }
 
@@ -145,12 +153,9 @@ func (m *mender) isBlocked(f Finding) bool {
 
 // amend mends one run of one table.
 func (m *mender) amend(ctx context.Context, f Finding) error {
-	s, ledger := m.shards[f.Shard], int64(0)
-	if s != nil {
-		ledger = s.Ledger.Ordinal
-	}
+	s := m.shards[f.Shard]
 	switch {
-	case f.Kind == Foreign && (f.First < 1 || f.First > ledger):
+	case f.Kind == Foreign && (s == nil || f.First < s.first() || f.First > s.Ledger.Ordinal):
 		return m.remove(ctx, f)
 	case f.Kind == Missing:
 		return m.eachObject(ctx, s, f, func(o object, rows int) error { return m.bring(ctx, f.Place, o, rows) })
@@ -248,22 +253,25 @@ func (m *mender) merge(ctx context.Context, tx Statements, place Place, rows []r
 	return inserted, nil
 }
 
-// eachObject calls yield with each object that holds rows of a run, and how many it has. Objects of replayed rows
-// count as young: the pipe must have dealt with them before anything else may load them.
-func (m *mender) eachObject(ctx context.Context, s *shard, f Finding, yield func(o object, rows int) error) error {
-	var objects []object
-	if at, ok := s.covering(f.First); ok {
-		for ; at < len(s.objects) && s.objects[at].ordinal <= f.Last; at++ {
-			objects = append(objects, s.objects[at])
-		}
+// holding are the objects that hold rows of a run, replayed ones included.
+func (a *Auditor) holding(s *shard, first, last int64) (objects []object) {
+	at, _ := s.covering(first)
+	for at = max(at, 0); at < len(s.objects) && s.objects[at].ordinal <= last; at++ {
+		objects = append(objects, s.objects[at])
 	}
+	seen := map[string]bool{}
 	for _, r := range s.Rejected {
-		if r.Replayed && f.First <= r.Ordinal && r.Ordinal <= f.Last {
-			for _, key := range m.replays[rawzone.ReplayPrefix(r.Key)] {
-				objects = append(objects, object{key: key, modified: time.Now()})
-			}
+		if r.Replayed && first <= r.Ordinal && r.Ordinal <= last && !seen[r.Key] {
+			seen[r.Key] = true
+			objects = append(objects, a.replays[rawzone.ReplayPrefix(r.Key)]...)
 		}
 	}
+	return objects
+}
+
+// eachObject calls yield with each object that holds rows of a run, and how many it has.
+func (m *mender) eachObject(ctx context.Context, s *shard, f Finding, yield func(o object, rows int) error) error {
+	objects := m.holding(s, f.First, f.Last)
 	for _, o := range objects {
 		m.cost.Reads++
 		metadata, err := m.c.Lake.Metadata(ctx, o.key)

@@ -18,6 +18,9 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 		return "", nil
 	}
 	s := m.shards[f.Shard]
+	if f.Kind == Doubled {
+		return "only a person can say which of the two counts", nil
+	}
 	if f.First < 1 {
 		return "it is not in the raw zone: only the stream has it", nil
 	}
@@ -41,6 +44,7 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 		return "the stream does not have its records any more", nil
 	}
 	batch := record.NewDecoder(m.c.Schema).Cut(records, f.First)
+	ledger.Turn = s.turns[f.First]
 	o := rawzone.Of(batch, m.c.Schema.Folder, ledger)
 	o.TotalObjects, err = m.totalBefore(ctx, s, f.Last)
 	if err != nil {
@@ -79,8 +83,8 @@ func (m *mender) extent(ctx context.Context, s *shard, f Finding) (first, last i
 
 // before is the ledger as it was when the run was about to land.
 func (m *mender) before(ctx context.Context, s *shard, f Finding) (l rawzone.Ledger, reason string, err error) {
-	l = rawzone.Ledger{Stream: m.c.Stream, Shard: s.id}
-	if f.First == 1 {
+	l = rawzone.Start(m.c.Stream, s.id)
+	if l.Ordinal = s.Ledger.Base(); f.First == s.first() {
 		return l, "", nil
 	}
 	at, ok := s.covering(f.First - 1)

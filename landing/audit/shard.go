@@ -2,10 +2,7 @@ package audit
 
 import (
 	"math/big"
-	"path"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/snowstream/snowstream/record"
@@ -15,8 +12,13 @@ import (
 // Landed is how far a shard has come: what its ledger says, and what lies in quarantine.
 type Landed struct {
 	Ledger rawzone.Ledger
+	// Since is the first ordinal whose rows may still be on their way to the streaming table, 0 if there is none; see
+	// datalake.Head.
+	Since int64
 	// Rejected are the records that are or were in quarantine, in order of their ordinals.
 	Rejected []Rejected
+	// Lost are records that are known to be gone.
+	Lost []Lost
 }
 
 // Rejected is a record that went to quarantine.
@@ -35,8 +37,12 @@ type shard struct {
 	id string
 	// absent are the ordinals that must have no row, in order.
 	absent []int64
-	// objects of rows in order of their first ordinals.
+	// objects of rows in order of their first ordinals; void ones are left out.
 	objects []object
+	// turns are the turns of the names that are not void, by ordinal, where void ones are in front of them.
+	turns map[int64]int
+	// clashes are objects that number what another one numbers.
+	clashes []Finding
 	tally   *Tally
 }
 
@@ -45,11 +51,14 @@ type object struct {
 	key      string
 	ordinal  int64
 	first    record.Position
+	turn     int
 	modified time.Time
+	// recovered objects stand where they were appended, not where their positions are.
+	recovered bool
 }
 
 func newShard(id string, l Landed) *shard {
-	s := &shard{id: id, Landed: l}
+	s := &shard{id: id, Landed: l, turns: map[int64]int{}}
 	quarantined := int64(0)
 	for _, r := range l.Rejected {
 		if !r.Replayed && r.Ordinal <= l.Ledger.Ordinal {
@@ -58,7 +67,7 @@ func newShard(id string, l Landed) *shard {
 		}
 	}
 	slices.Sort(s.absent)
-	s.tally = &Tally{Shard: id, Accepted: l.Ledger.Ordinal, Landed: l.Ledger.Ordinal, Quarantined: quarantined}
+	s.tally = &Tally{Shard: id, Accepted: l.Ledger.Count(), Landed: l.Ledger.Count(), Quarantined: quarantined}
 	return s
 }
 
@@ -106,16 +115,8 @@ type aggregate struct {
 	sum, print string
 }
 
-// firstOf reads the position of an object's first record from its name.
-func firstOf(key, shard string) record.Position {
-	parts := strings.Split(strings.TrimSuffix(path.Base(key), ".csv"), "-")
-	p := record.Position{Shard: shard}
-	if len(parts) == 3 {
-		p.Sequence = parts[1]
-		p.Subsequence, _ = strconv.ParseInt(parts[2], 10, 64)
-	}
-	return p
-}
+// first is the shard's first ordinal.
+func (s *shard) first() int64 { return s.Ledger.Base() + 1 }
 
 // complete reports whether exactly the expected ordinals are there, each once.
 func (s *shard) complete(first, last int64, a aggregate) bool {

@@ -27,11 +27,22 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := a.cost.Records
 	w := &walk{auditor: a, shard: s, rejected: map[record.Position]int64{}}
 	for _, r := range s.Rejected {
 		w.rejected[r.Position] = r.Ordinal
 	}
+	for _, o := range s.objects {
+		if o.recovered {
+			w.recovered = append(w.recovered, o)
+		} else {
+			w.live = append(w.live, o)
+		}
+	}
 	err = a.c.Reader.Read(ctx, s.id, "", func(records []record.Record) error {
+		if a.cost.Records == before {
+			w.found = a.trimmed(s, records[0])
+		}
 		a.cost.Records += int64(len(records))
 		var landed []record.Record
 		for _, r := range records {
@@ -62,8 +73,10 @@ type walk struct {
 	// next is the ordinal that the next record must have; 0 where that is not known.
 	next  int64
 	found []Finding
-	// read is the object that was read last.
-	read string
+	// live and recovered are the shard's objects; positions ascend in live only.
+	live, recovered []object
+	// read are the objects whose rows were added for the present step.
+	read map[string]bool
 }
 
 // step checks the next records.
@@ -188,12 +201,13 @@ func (w *walk) known(ctx context.Context, records []record.Record) (map[record.P
 			err := scan(&r.ordinal, &r.sequence, &r.subsequence)
 			out[r.position(w.shard.id)] = r.ordinal
 			return err
-		}, `SELECT "_ORDINAL", "_SEQUENCE", "_SUBSEQUENCE" FROM `+a.table(place)+` WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN 1 AND ?
-AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, w.shard.id, w.shard.Ledger.Ordinal, string(bind))
+		}, `SELECT "_ORDINAL", "_SEQUENCE", "_SUBSEQUENCE" FROM `+a.table(place)+` WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ?
+AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, w.shard.id, w.shard.first(), w.shard.Ledger.Ordinal, string(bind))
 		if err != nil {
 			return nil, fmt.Errorf("look for records of the stream in %s: %w", a.table(place), err)
 		}
 	}
+	w.read = map[string]bool{}
 	for _, r := range records {
 		if _, ok := out[r.Position]; ok {
 			continue
@@ -205,17 +219,34 @@ AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSO
 	return out, nil
 }
 
-// landed adds the rows of the object that must hold a position.
+// landed adds the rows of the objects that may hold a position.
 func (w *walk) landed(ctx context.Context, p record.Position, known map[record.Position]int64) error {
-	at, found := slices.BinarySearchFunc(w.shard.objects, p, func(o object, p record.Position) int { return o.first.Compare(p) })
+	at, found := slices.BinarySearchFunc(w.live, p, func(o object, p record.Position) int { return o.first.Compare(p) })
 	if !found {
 		at--
 	}
-	if at < 0 || w.read == w.shard.objects[at].key {
+	if at >= 0 {
+		if err := w.take(ctx, w.live[at].key, known); err != nil {
+			return err
+		}
+	}
+	for _, o := range w.recovered {
+		if o.first.Compare(p) <= 0 {
+			if err := w.take(ctx, o.key, known); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// take adds the rows of an object, once.
+func (w *walk) take(ctx context.Context, key string, known map[record.Position]int64) error {
+	if w.read[key] {
 		return nil
 	}
-	w.read = w.shard.objects[at].key
-	rows, err := w.auditor.read(ctx, w.read, nil)
+	w.read[key] = true
+	rows, err := w.auditor.read(ctx, key, nil)
 	if err != nil && !unreadable(err) {
 		return err
 	}

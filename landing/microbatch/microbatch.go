@@ -29,13 +29,22 @@ func New(session Session, names schema.Names) *Pipe { return &Pipe{session, name
 type Status struct {
 	// State is RUNNING when all is well; PAUSED and the STOPPED_… states need a person.
 	State string `json:"executionState"`
-	// Pending files wait to be loaded.
-	Pending int64 `json:"pendingFileCount"`
+	// Pending files wait to be loaded, the oldest of them since OldestFile.
+	Pending    int64     `json:"pendingFileCount"`
+	OldestFile time.Time `json:"oldestFileTimestamp"`
 	// LastFile and LastIngested tell of the last file that was loaded.
 	LastFile     string    `json:"lastIngestedFilePath"`
 	LastIngested time.Time `json:"lastIngestedTimestamp"`
 	// Error is the reason where State is not RUNNING.
 	Error string `json:"error"`
+}
+
+// Lag is how long the oldest file has been waiting, 0 if none is.
+func (s Status) Lag(now time.Time) time.Duration {
+	if s.Pending == 0 || s.OldestFile.IsZero() {
+		return 0
+	}
+	return max(now.Sub(s.OldestFile), 0)
 }
 
 // Status asks for the pipe's state.

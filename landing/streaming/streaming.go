@@ -5,14 +5,15 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/jsontext"
 )
 
 // maxBind bounds the text of one MERGE. Snowflake takes 16 MB in a bind; smaller statements keep memory flat.
@@ -126,11 +127,10 @@ func (b *bindText) add(row []record.Value, order []int, columns int) error {
 			b.text.WriteString("null")
 			continue
 		}
-		quoted, err := json.Marshal(string(row[at].Text))
-		if err != nil {
-			return err
+		if !utf8.Valid(row[at].Text) {
+			return errors.New("a row has a value that is not UTF-8")
 		}
-		b.text.Write(quoted)
+		b.text.Write(jsontext.Append(b.text.AvailableBuffer(), row[at].Text))
 	}
 	b.text.WriteByte(']')
 	b.rows++

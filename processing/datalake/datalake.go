@@ -1,9 +1,9 @@
 // Package datalake keeps the raw zone: a batch becomes an object there exactly once, and a shard's ledger moves on
 // only from the state that its writer has read.
 //
-// Both guarantees are S3's own. An object of rows is written with If-None-Match: *, so of two writers one wins and the
-// other is told the range that the winner wrote. The ledger is replaced with If-Match on its ETag, so a writer that was
-// overtaken is stopped (ErrFenced) and can do no more harm. S3 acknowledges a write when it is durable.
+// Both guarantees are S3's own. The ledger is replaced with If-Match on its ETag and names the object that comes next, so
+// a writer that was overtaken is stopped (ErrFenced) before it has written anything. The object is written with
+// If-None-Match: *, so a name that was made void in the meantime stays void. S3 acknowledges a write when it is durable.
 package datalake
 
 import (
@@ -22,9 +22,9 @@ import (
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
-// ErrFenced means that another writer has moved the shard's ledger on. Whoever gets it must stop: what it holds has
-// landed, or will land through the retry.
-var ErrFenced = errors.New("the shard's ledger was moved on by another writer")
+// ErrFenced means that another writer has moved the shard's ledger on, or has made the name void under which this one was
+// about to write. Whoever gets it must stop: what it holds has landed, or will land through the retry.
+var ErrFenced = errors.New("another writer has taken the shard over")
 
 // Lake is the bucket that the raw zone lies in. It is safe for concurrent use.
 type Lake struct {
@@ -50,14 +50,18 @@ func New(api *s3.Client, bucket string) *Lake {
 // Bucket is the bucket's name.
 func (l *Lake) Bucket() string { return l.bucket }
 
-// Land writes the object o with its rows. Where the object is there already, written by an earlier attempt or by
-// another writer, its own range is returned with adopted true: that one counts, and nothing was written.
+// Land writes the object o with its rows, which the ledger must have named. Where the object is there already, because the
+// answer to an earlier try was lost or because a writer had the same name from a ledger that was lost, its own range is
+// returned with adopted true: that one counts, and nothing was written. A name that was made void is ErrFenced.
 func (l *Lake) Land(ctx context.Context, o rawzone.Object, csv []byte) (landed rawzone.Object, adopted bool, err error) {
 	created, err := l.Create(ctx, o.Key, csv, o.Metadata())
 	if err != nil || created {
 		return o, false, err
 	}
 	landed, err = l.Object(ctx, o.Key)
+	if errors.Is(err, rawzone.ErrVoid) {
+		err = fmt.Errorf("write object %s: %w", o.Key, ErrFenced)
+	}
 	if err == nil && (landed.First != o.First || landed.FirstOrdinal != o.FirstOrdinal) {
 		err = fmt.Errorf("object %s opens with %s ordinal %d, not with %s ordinal %d: it was not written for this ledger",
 			o.Key, landed.First.Sequence, landed.FirstOrdinal, o.First.Sequence, o.FirstOrdinal)

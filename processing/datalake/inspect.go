@@ -12,7 +12,16 @@ import (
 
 // Entries calls yield with each key under a prefix, in order, and with the time of its last write.
 func (l *Lake) Entries(ctx context.Context, prefix string, yield func(key string, modified time.Time) error) error {
-	pages := s3.NewListObjectsV2Paginator(l.api, &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix})
+	return l.EntriesAfter(ctx, prefix, "", yield)
+}
+
+// EntriesAfter is Entries for the keys that stand behind one, which need not be there.
+func (l *Lake) EntriesAfter(ctx context.Context, prefix, after string, yield func(key string, modified time.Time) error) error {
+	in := &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix}
+	if after != "" {
+		in.StartAfter = &after
+	}
+	pages := s3.NewListObjectsV2Paginator(l.api, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

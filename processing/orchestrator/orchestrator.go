@@ -1,18 +1,22 @@
-// Package orchestrator is the function SnowflakeOrchestrator: it takes a batch of one shard, lands it in the raw zone,
-// hands its rows to SnowflakeUpsert and moves the shard's ledger on.
+// Package orchestrator is the function SnowflakeOrchestrator: it takes a batch of one shard, lands it in the raw zone
+// and hands its rows to SnowflakeUpsert.
 //
 // The steps, and what a crash after each leaves behind:
 //
-//  1. read the ledger and drop what it covers. Nothing has changed.
-//  2. unpack and decide every record: a row or a rejection, with the next ordinals. Nothing has changed.
-//  3. write the rejected records to quarantine. They count only once the object of rows names them.
-//  4. write the object of rows, If-None-Match: *. From here on the range is fixed: a retry, whatever its boundaries,
-//     opens with the same record, meets the object and adopts its range.
-//  5. hand the rows to Upsert and wait. Repeating this changes nothing, Upsert merges on the rows' identity.
-//  6. advance the ledger, If-Match. This is the commit; of two writers one is refused and stops.
+//  1. read the shard's ledger. It covers everything up to a record, and may name an object that was opened behind that.
+//     If that object exists, hand its rows over (a MERGE that finds them changes nothing) and count it as covered; if
+//     not, make its name void, so that whoever still has it cannot use it. Nothing has changed that counts.
+//  2. drop what is covered; unpack and decide every other record: a row or a rejection, with the next ordinals.
+//  3. swap the ledger, If-Match: it now covers all that was covered in step 1, and names the object to come. Of two
+//     writers one is refused here, before it has written anything. A crash leaves a name for the next one's step 1.
+//  4. write the rejected records to quarantine. They count only once the object of rows names them.
+//  5. write the object of rows, If-None-Match: *. From here on the range is fixed: the next step 1 finds it there.
+//  6. hand the rows to Upsert and wait. Repeating this changes nothing, Upsert merges on the rows' identity.
 //
 // Only after step 6 does the batch count as done, so the event source mapping's checkpoint never passes a record that
-// is not in the raw zone and in the streaming table. An error in any step fails the batch, which comes again.
+// is not in the raw zone and in the streaming table. An error in any step fails the batch. Whether it comes again, cut
+// otherwise or not at all, the next step 1 leaves no two records with one ordinal; what was given up can be brought
+// later, with Append. docs/exactly-once.md has the argument.
 package orchestrator
 
 import (
@@ -39,9 +43,22 @@ type Orchestrator struct {
 	lake    *datalake.Lake
 	upsert  Upserter
 	schema  record.Schema
+	events  record.EventReader
 	unpack  *unpack.Unpacker
 	decoder *record.Decoder
 	log     *slog.Logger
+	// left is how this process left each shard, by the ledger's key. It saves work and notices a ledger that goes
+	// back; what is covered is always read.
+	left map[string]left
+}
+
+// left is a shard as this process left it: the version of its ledger, and what that covers together with the object that
+// the process has handed over since.
+type left struct {
+	version string
+	ledger  rawzone.Ledger
+	// row counts the batches that the process has landed with nobody in between.
+	row int
 }
 
 // New returns an orchestrator for a schema that has passed Check.
@@ -50,13 +67,15 @@ func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	return &Orchestrator{lake: lake, upsert: upsert, schema: schema, unpack: u, decoder: record.NewDecoder(schema), log: log}, nil
+	return &Orchestrator{
+		lake: lake, upsert: upsert, schema: schema, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[string]left{},
+	}, nil
 }
 
-// Handle takes one Kinesis event. It returns nil once all of its records are in the raw zone or in quarantine, in the
-// streaming table, and covered by the ledger.
+// Handle takes one Kinesis event. It returns nil once all of its records are in the raw zone or in quarantine, and in the
+// streaming table, except for those of a batch that was given up before: the ledger has passed these.
 func (o *Orchestrator) Handle(ctx context.Context, event []byte) error {
-	batches, err := parse(event)
+	batches, err := o.parse(event)
 	if err != nil {
 		return err
 	}
@@ -72,89 +91,104 @@ func (o *Orchestrator) Handle(ctx context.Context, event []byte) error {
 // times as much. An object always ends where a Kinesis record ends.
 const maxObject = 32 << 20
 
-// land brings the records of one shard through all steps. It loops because a batch may unpack to more than one object,
-// and because an adopted object may end before the batch does.
+// alone is after how many batches without another writer in between a process stops to note at once that an object was
+// handed over, and leaves that to the next batch's swap.
+const alone = 8
+
+// land brings the records of one shard through all steps. It loops because a batch may unpack to more than one object.
 func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
-	head, err := o.head(ctx, b)
+	head, row, err := o.head(ctx, b.stream, b.shard)
 	if err != nil {
 		return err
 	}
-	for {
-		fresh := o.fresh(b.records, head.Last())
-		if len(fresh) == 0 {
-			return nil
-		}
-		object, err := o.object(ctx, head, fresh)
-		if err != nil {
+	fresh := o.fresh(b.records, head.Last())
+	if len(fresh) == 0 {
+		return nil
+	}
+	for ; len(fresh) > 0; fresh = o.fresh(b.records, head.Last()) {
+		batch := o.cut(fresh, head.Ordinal+1)
+		if head, err = o.object(ctx, head, rawzone.Of(batch.Batch, o.schema.Folder, head.Ledger), batch); err != nil {
 			return err
 		}
-		if head, err = o.lake.Advance(ctx, head, head.After(object, time.Now())); err != nil {
+	}
+	if row < alone {
+		// Whoever comes next is likely another process. It would have to hand the last object over again.
+		if head, err = o.lake.Advance(ctx, head, head.Ledger); err != nil {
 			return err
 		}
-		o.log.Info("landed", "stream", b.stream, "shard", b.shard, "object", object.Key, "rows", object.Rows,
-			"quarantined", object.Quarantined, "last_ordinal", object.LastOrdinal)
 	}
+	o.keep(head, row+1)
+	return nil
 }
 
-// head reads the shard's ledger, and closes the object that a rebuilt one leaves open.
-func (o *Orchestrator) head(ctx context.Context, b shardBatch) (datalake.Head, error) {
-	head, err := o.lake.Claim(ctx, b.stream, b.shard)
-	if err != nil || head.Open == nil {
+// cut is a batch of decided records, with what its log line tells.
+type cut struct {
+	record.Batch
+	// arrived is when the first record came into the stream, took how long deciding all of them was.
+	arrived time.Time
+	took    time.Duration
+}
+
+// cut decides records, at least one, and numbers them from ordinal on.
+func (o *Orchestrator) cut(records []record.Record, ordinal int64) cut {
+	began := time.Now()
+	batch := o.decoder.Cut(records, ordinal)
+	return cut{batch, records[0].ArrivedAt, time.Since(began)}
+}
+
+// object does steps 3 to 6, and returns the head with the object counted as covered.
+func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object rawzone.Object, batch cut) (datalake.Head, error) {
+	began := time.Now()
+	head, err := o.lake.Advance(ctx, head, head.Before(object, time.Now()))
+	if err != nil {
 		return head, err
 	}
-	if err := o.handOver(ctx, handoff.Message{Object: head.Open.Key, Rows: head.Open.Rows}); err != nil {
-		return head, err
-	}
-	return o.lake.Advance(ctx, head, head.After(*head.Open, time.Now()))
-}
-
-// fresh unpacks the Kinesis records behind a position, which are in the shard's order, up to the size of an object.
-func (o *Orchestrator) fresh(records []record.Record, last record.Position) (out []record.Record) {
-	size := 0
-	for _, r := range records {
-		if record.CompareSequence(r.Sequence, last.Sequence) <= 0 {
-			continue
-		}
-		from := len(out)
-		out = o.unpack.Append(out, r)
-		for _, one := range out[from:] {
-			size += len(one.Data)
-		}
-		if size >= maxObject {
-			break
-		}
-	}
-	return out
-}
-
-// object does steps 2 to 5 for the object that opens with the first of the fresh records.
-func (o *Orchestrator) object(ctx context.Context, head datalake.Head, fresh []record.Record) (rawzone.Object, error) {
-	batch := o.decoder.Cut(fresh, head.Ordinal+1)
-	object := rawzone.Of(batch, o.schema.Folder, head.Ledger)
 	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {
-		return object, err
+		return head, err
 	}
 	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)
 	if err != nil {
-		return object, err
+		return head, err
 	}
 	m := handoff.Message{Object: object.Key, Rows: object.Rows}
 	if !adopted {
 		m.CSV = string(batch.CSV)
 	}
-	return object, o.handOver(ctx, m)
+	stored := time.Now()
+	inserted, err := o.handOver(ctx, m)
+	if err == nil && !adopted && inserted < int64(object.Rows) {
+		err = o.unique(ctx, head, object)
+	}
+	if err != nil {
+		return head, err
+	}
+	now := time.Now()
+	head.Ledger = head.After(object, now)
+	o.log.Info("landed", "stream", head.Stream, "shard", head.Shard, "object", object.Key, "last_ordinal", object.LastOrdinal,
+		"records", object.LastOrdinal-object.FirstOrdinal+1, "rows", object.Rows, "quarantined", object.Quarantined,
+		"age_ms", now.Sub(batch.arrived).Milliseconds(), "decode_ms", batch.took.Milliseconds(),
+		"store_ms", stored.Sub(began).Milliseconds(), "hand_over_ms", now.Sub(stored).Milliseconds())
+	return head, nil
 }
 
-// handOver brings an object's rows into the streaming table.
-func (o *Orchestrator) handOver(ctx context.Context, m handoff.Message) error {
+// fresh unpacks the Kinesis records behind a position, which are in the shard's order, up to the size of an object.
+func (o *Orchestrator) fresh(records []record.Record, last record.Position) []record.Record {
+	for len(records) > 0 && record.CompareSequence(records[0].Sequence, last.Sequence) <= 0 {
+		records = records[1:]
+	}
+	return o.unpack.Unpack(records, maxObject)
+}
+
+// handOver brings an object's rows into the streaming table and returns how many were new to it.
+func (o *Orchestrator) handOver(ctx context.Context, m handoff.Message) (inserted int64, err error) {
 	if m.Rows == 0 {
-		return nil
+		return 0, nil
 	}
 	answer, err := o.upsert.Upsert(ctx, m)
 	if err == nil && answer.Rows != m.Rows {
 		err = fmt.Errorf("upsert of %s looked at %d of %d rows", m.Object, answer.Rows, m.Rows)
 	}
-	return err
+	return answer.Inserted, err
 }
 
 func (o *Orchestrator) quarantine(ctx context.Context, stream string, object rawzone.Object, rejected []record.Rejected) error {

@@ -104,7 +104,7 @@ func (u *Upsert) content(ctx context.Context, requestID string, content []json.R
 		if err != nil {
 			return handoff.Answer{}, err
 		}
-		if err := u.lake.Quarantine(ctx, rawzone.QuarantineKey("invoke", batch.First, batch.Last, 1), "", text); err != nil {
+		if err := u.lake.Quarantine(ctx, rawzone.QuarantineKey("invoke", batch.First, batch.Last, 1, 0), "", text); err != nil {
 			return handoff.Answer{}, err
 		}
 	}

@@ -12,38 +12,79 @@ import (
 )
 
 // Ledger says how far a shard has landed: every record up to Last lies in the raw zone or in quarantine, and its row
-// has been handed to the streaming table. The zero Ledger, with stream and shard, is a shard before its first record.
+// has been handed to the streaming table; and which object comes next. It is written before that object, so an object
+// that no ledger has named does not exist, and of two writers one is stopped before it has written anything.
 type Ledger struct {
 	Stream string `json:"stream"`
 	Shard  string `json:"shard"`
-	// Sequence and Subsequence are the position of the last record that landed.
+	// Sequence and Subsequence are the position of the last record that landed. It never moves back.
 	Sequence    string `json:"sequence"`
 	Subsequence int64  `json:"subsequence"`
-	// Ordinal is the last one given, which is also how many records the shard has had.
+	// Ordinal is the last one given; see Count.
 	Ordinal int64 `json:"ordinal"`
-	// Records counts Kinesis records; it is smaller than Ordinal where records were aggregated.
+	// Records counts Kinesis records; it is smaller than Count where records were aggregated.
 	Records int64 `json:"records"`
 	// Quarantined counts the ordinals that have no row.
 	Quarantined int64 `json:"quarantined"`
 	// Objects counts the objects of rows, Object is the key of the last one.
 	Objects int64  `json:"objects"`
 	Object  string `json:"object"`
-	// UpdatedAt is for people.
+	// Open is the key of the object behind all this, empty if there is none. If it exists, its records have landed too
+	// and its rows may be on their way to the streaming table. If not, it may come to exist at any moment, until its
+	// name is made void.
+	Open string `json:"open,omitempty"`
+	// Turn counts the names for the next ordinal that were made void.
+	Turn int `json:"turn,omitempty"`
+	// Stopped says why nobody may write until a person has looked; empty means go on.
+	Stopped string `json:"stopped,omitempty"`
+	// UpdatedAt is when this was written, by its writer's clock.
 	UpdatedAt time.Time `json:"updated_at"`
 	// Check is a checksum over all the above: a ledger that was edited or cut is refused, never believed.
 	Check string `json:"check"`
 }
+
+// Start is the ledger of a shard before its first record.
+func Start(stream, shard string) Ledger {
+	return Ledger{Stream: stream, Shard: shard, Ordinal: record.Base(shard)}
+}
+
+// Empty reports whether the ledger says nothing: the shard is new, or its ledger was lost.
+func (l Ledger) Empty() bool { return l.Object == "" && l.Open == "" }
+
+// Base is the ordinal in front of the shard's first one. Ledgers from before ordinals had a base stay at 0.
+func (l Ledger) Base() int64 {
+	if base := record.Base(l.Shard); l.Ordinal >= base {
+		return base
+	}
+	return 0
+}
+
+// Count is how many records the shard has had.
+func (l Ledger) Count() int64 { return l.Ordinal - l.Base() }
 
 // Last is the position up to which the shard has landed.
 func (l Ledger) Last() record.Position {
 	return record.Position{Shard: l.Shard, Sequence: l.Sequence, Subsequence: l.Subsequence}
 }
 
+// Before is the ledger that is written before the object is.
+func (l Ledger) Before(o Object, now time.Time) Ledger {
+	l.Open, l.UpdatedAt = o.Key, now.UTC()
+	return l
+}
+
 // After is the ledger once the object has landed and was handed over.
 func (l Ledger) After(o Object, now time.Time) Ledger {
-	l.Sequence, l.Subsequence = o.Last.Sequence, o.Last.Subsequence
+	l.Sequence, l.Subsequence = o.Passed.Sequence, o.Passed.Subsequence
 	l.Ordinal, l.Records, l.Quarantined = o.LastOrdinal, o.TotalRecords, o.TotalQuarantined
 	l.Objects, l.Object, l.UpdatedAt = o.TotalObjects, o.Key, now.UTC()
+	l.Open, l.Turn = "", 0
+	return l
+}
+
+// Without is the ledger once the name of the open object is void.
+func (l Ledger) Without() Ledger {
+	l.Open, l.Turn = "", l.Turn+1
 	return l
 }
 
@@ -77,6 +118,9 @@ func DecodeLedger(text []byte, stream, shard string) (Ledger, error) {
 func (l Ledger) sum() string {
 	text := fmt.Sprintf("%q %q %q %d %d %d %d %d %q %s", l.Stream, l.Shard, l.Sequence, l.Subsequence, l.Ordinal,
 		l.Records, l.Quarantined, l.Objects, l.Object, l.UpdatedAt.UTC().Format(time.RFC3339Nano))
+	if l.Open != "" || l.Turn != 0 || l.Stopped != "" { // ledgers from before these fields keep their checksums
+		text += fmt.Sprintf(" %q %d %q", l.Open, l.Turn, l.Stopped)
+	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }

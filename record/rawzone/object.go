@@ -1,47 +1,65 @@
 package rawzone
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/snowstream/snowstream/record"
 )
 
-// Object is an object of rows: its name, and the range of records that it decides, which lies in its metadata. A
-// writer that finds the object there already adopts this range and goes on behind it.
+// ErrVoid says that an object has no rows and never will: the writer that had its name was given up.
+var ErrVoid = errors.New("its name was made void")
+
+// Void is the metadata of such an object; it has the header line alone.
+func Void() map[string]string { return map[string]string{"void": "true"} }
+
+// Object is an object of rows: its name, and the range of records that it decides, which lies in its metadata.
 type Object struct {
 	Key string
 	// First and Last are the ends of the range, rejected records included.
 	First, Last               record.Position
 	FirstOrdinal, LastOrdinal int64
+	// Passed is the position of the ledger once the object has landed: Last, and for recovered records, which the
+	// ledger has passed long ago, where the ledger stands.
+	Passed record.Position
+	// Source says where recovered records came from; empty for all others.
+	Source string
 	// Rows counts the lines behind the header; Quarantined the records of the range without one.
 	Rows, Quarantined int
 	// Quarantine is the key of the object that holds them, empty if there are none.
 	Quarantine string
-	// The totals of the shard once this object has landed, so that a lost ledger can be rebuilt from its last two
-	// objects instead of from all.
+	// The totals of the shard once this object has landed, so that a lost ledger can be rebuilt from its last object
+	// instead of from all.
 	TotalRecords, TotalQuarantined, TotalObjects int64
 }
 
 // Of is the object that a batch becomes, on top of what the ledger covers.
 func Of(b record.Batch, folder record.Folder, l Ledger) Object {
 	o := Object{
-		Key:   RowsKey(folder, b.Folder, l.Stream, b.First, b.FirstOrdinal),
-		First: b.First, Last: b.Last, FirstOrdinal: b.FirstOrdinal, LastOrdinal: b.LastOrdinal,
+		Key:   RowsKey(folder, b.Folder, l.Stream, b.First, b.FirstOrdinal, l.Turn),
+		First: b.First, Last: b.Last, Passed: b.Last, FirstOrdinal: b.FirstOrdinal, LastOrdinal: b.LastOrdinal,
 		Rows: b.Rows, Quarantined: len(b.Rejected),
 		TotalRecords:     l.Records + int64(b.Records),
 		TotalQuarantined: l.Quarantined + int64(len(b.Rejected)),
 		TotalObjects:     l.Objects + 1,
 	}
 	if len(b.Rejected) > 0 {
-		o.Quarantine = QuarantineKey(l.Stream, b.First, b.Last, b.FirstOrdinal)
+		o.Quarantine = QuarantineKey(l.Stream, b.First, b.Last, b.FirstOrdinal, l.Turn)
 	}
+	return o
+}
+
+// Recovered is the object that a batch of recovered records becomes, under the n-th name for them.
+func Recovered(b record.Batch, source string, l Ledger, n int) Object {
+	o := Of(b, record.Folder{}, l)
+	o.Key, o.Source, o.Passed = RecoveredKey(l.Stream, b.First, n), source, l.Last()
 	return o
 }
 
 // Metadata is the range as user metadata of the object: about 0.5 KB, where S3 allows 2.
 func (o Object) Metadata() map[string]string {
-	return map[string]string{
+	m := map[string]string{
 		"shard":            o.First.Shard,
 		"first-sequence":   o.First.Sequence,
 		"first-sub":        strconv.FormatInt(o.First.Subsequence, 10),
@@ -56,10 +74,19 @@ func (o Object) Metadata() map[string]string {
 		"total-quarantine": strconv.FormatInt(o.TotalQuarantined, 10),
 		"total-objects":    strconv.FormatInt(o.TotalObjects, 10),
 	}
+	if o.Source != "" {
+		m["source"] = Escape(o.Source)
+		m["passed-sequence"], m["passed-sub"] = o.Passed.Sequence, strconv.FormatInt(o.Passed.Subsequence, 10)
+	}
+	return m
 }
 
-// ParseObject reads the range from an object's metadata and refuses one that contradicts itself.
+// ParseObject reads the range from an object's metadata and refuses one that contradicts itself. Of an object without
+// rows it returns ErrVoid.
 func ParseObject(key string, metadata map[string]string) (Object, error) {
+	if metadata["void"] != "" {
+		return Object{}, fmt.Errorf("object %s: %w", key, ErrVoid)
+	}
 	var err error
 	number := func(name string) int64 {
 		n, e := strconv.ParseInt(metadata[name], 10, 64)
@@ -81,6 +108,10 @@ func ParseObject(key string, metadata map[string]string) (Object, error) {
 		TotalRecords:     number("total-records"),
 		TotalQuarantined: number("total-quarantine"),
 		TotalObjects:     number("total-objects"),
+		Source:           metadata["source"],
+	}
+	if o.Passed = o.Last; o.Source != "" {
+		o.Passed = record.Position{Shard: shard, Sequence: metadata["passed-sequence"], Subsequence: number("passed-sub")}
 	}
 	switch {
 	case err != nil:

@@ -1,11 +1,16 @@
 // Package rawzone is how the bucket is laid out: the names of its objects and the formats of those that are not CSV.
 //
-// Three prefixes, and nothing else:
+// Four prefixes, and nothing else:
 //
 //	kinesiscsv/sensor-6/<stream>/<shard>/<ordinal>-<sequence>-<subsequence>.csv   rows, one object a batch
+//	kinesiscsv/recovered/<stream>/<shard>/<sequence>-<subsequence>/<n>.csv        rows of records that were given up first
 //	ledger/<stream>/<shard>.json                                                  how far the shard has landed
 //	quarantine/<stream>/<shard>/<ordinal>-<sequence>-….ndjson                     records that cannot become rows
 //	kinesiscsv/replayed/<stream>/<shard>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
+//	aws/lambda/<mapping>/<shard>/…                                                batches that Lambda gave up, and what became of them
+//
+// A name whose writer was given up before the object was there is made void: an object without rows holds it for good.
+// The next name for the same ordinal has a turn at its end, "-1", "-2".
 //
 // Only the first lies where the stage looks, because ALTER PIPE ... REFRESH loads whatever it finds there. The
 // package is pure: the functions that write the bucket, the audit that reads it and the stack that grants access
@@ -13,7 +18,9 @@
 package rawzone
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/snowstream/snowstream/record"
@@ -29,16 +36,50 @@ const (
 // maxFolder bounds a folder value in a key: a value comes from data and may be a megabyte long.
 const maxFolder = 64
 
-// RowsKey is the name of the object that opens with this record. It holds nothing that changes when a batch is
-// retried with other boundaries, so a retry meets its own object; no two records share a name.
-func RowsKey(folder record.Folder, value, stream string, first record.Position, ordinal int64) string {
-	return Rows + folderName(folder.Label, value) + "/" + place(stream, first.Shard) + name(first, ordinal) + ".csv"
+// RowsKey is the name of the object that opens with this record. Only the writer whose ledger names it may create it, and
+// turn keeps it from being a name that was made void, so each name has one writer.
+func RowsKey(folder record.Folder, value, stream string, first record.Position, ordinal int64, turn int) string {
+	return Rows + folderName(folder.Label, value) + "/" + place(stream, first.Shard) + name(first, ordinal) + suffix(turn) + ".csv"
 }
 
-// QuarantineKey is the name of the object with the rejected records of one object of rows. last is the end of the
-// run: a retry with other boundaries writes another object, and only the one that the object of rows names counts.
-func QuarantineKey(stream string, first, last record.Position, ordinal int64) string {
-	return Quarantine + place(stream, first.Shard) + name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + ".ndjson"
+// QuarantineKey is the name of the object with the rejected records of one object of rows. Ordinal and turn belong to one
+// writer, as the object's own name does; only what an object of rows names counts.
+func QuarantineKey(stream string, first, last record.Position, ordinal int64, turn int) string {
+	return Quarantine + place(stream, first.Shard) + name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + suffix(turn) + ".ndjson"
+}
+
+func suffix(turn int) string {
+	if turn == 0 {
+		return ""
+	}
+	return fmt.Sprintf("-%d", turn)
+}
+
+// recovered is the prefix of rows whose records were given up at first. It cannot be a folder of rows: those have a
+// hyphen behind their label, or are "records".
+const recovered = Rows + "recovered/"
+
+// RecoveredPrefix holds all objects of recovered rows of a stream, and with a shard those of the shard.
+func RecoveredPrefix(stream, shard string) string {
+	if shard == "" {
+		return recovered + Escape(stream) + "/"
+	}
+	return recovered + place(stream, shard)
+}
+
+// RecoveredKey is the n-th name, from 0, for recovered records that open with this one. It has no ordinal: whoever
+// brings the same records again finds them there, wherever they were appended. n counts up over void names.
+func RecoveredKey(stream string, first record.Position, n int) string {
+	return RecoveredPrefix(stream, first.Shard) + fmt.Sprintf("%s-%d/%06d.csv", Escape(first.Sequence), first.Subsequence, n)
+}
+
+// RecoveredFirst is the position of the first record in a recovered object's name.
+func RecoveredFirst(key, stream, shard string) (first record.Position, ok bool) {
+	rest, ok := strings.CutPrefix(key, RecoveredPrefix(stream, shard))
+	dir, _, found := strings.Cut(rest, "/")
+	sequence, sub, split := strings.Cut(dir, "-")
+	n, err := strconv.ParseInt(sub, 10, 64)
+	return record.Position{Shard: shard, Sequence: sequence, Subsequence: n}, ok && found && split && err == nil
 }
 
 // Replayed is the prefix of the rows that were replayed from quarantine. It cannot be a folder of rows: those have a
@@ -61,20 +102,33 @@ func LedgerKey(stream, shard string) string {
 	return strings.TrimSuffix(Ledgers+place(stream, shard), "/") + ".json"
 }
 
-// OfShard reports whether an object of rows belongs to the shard, and the first ordinal in its name.
-func OfShard(key, stream, shard string) (ordinal int64, ok bool) {
+// Name is what the name of an object of rows says.
+type Name struct {
+	Ordinal int64
+	First   record.Position
+	Turn    int
+}
+
+// OfShard reads the name of an object of rows, if it is one of the shard. Recovered and replayed rows are not: their names
+// have no ordinal, or one of another object.
+func OfShard(key, stream, shard string) (n Name, ok bool) {
 	_, rest, ok := strings.Cut(strings.TrimPrefix(key, Rows), "/")
 	if !ok {
-		return 0, false
+		return n, false
 	}
 	base, ok := strings.CutPrefix(rest, place(stream, shard))
-	if !ok || strings.Contains(base, "/") {
-		return 0, false
+	parts := strings.Split(strings.TrimSuffix(base, ".csv"), "-")
+	if !ok || len(parts) < 3 || len(parts) > 4 || strings.Contains(base, "/") {
+		return n, false
 	}
-	if _, err := fmt.Sscanf(base, "%d-", &ordinal); err != nil {
-		return 0, false
+	n.First = record.Position{Shard: shard, Sequence: parts[1]}
+	var errs [3]error
+	n.Ordinal, errs[0] = strconv.ParseInt(parts[0], 10, 64)
+	n.First.Subsequence, errs[1] = strconv.ParseInt(parts[2], 10, 64)
+	if len(parts) == 4 {
+		n.Turn, errs[2] = strconv.Atoi(parts[3])
 	}
-	return ordinal, true
+	return n, errors.Join(errs[:]...) == nil
 }
 
 func place(stream, shard string) string { return Escape(stream) + "/" + Escape(shard) + "/" }

@@ -1,6 +1,9 @@
 package rawzone
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -21,11 +24,11 @@ func TestKeys(t *testing.T) {
 		{"", "kinesiscsv/sensor-~none/kdEntry/shardId-000000000000/000000000041-" + first.Sequence + "-0.csv"},
 		{"../../etc", "kinesiscsv/sensor-~2E.~2F..~2Fetc/kdEntry/shardId-000000000000/000000000041-" + first.Sequence + "-0.csv"},
 	} {
-		if got := RowsKey(folder, tt.value, "kdEntry", first, 41); got != tt.want {
+		if got := RowsKey(folder, tt.value, "kdEntry", first, 41, 0); got != tt.want {
 			t.Errorf("%q: %s\nwant %s", tt.value, got, tt.want)
 		}
 	}
-	if got, want := RowsKey(record.Folder{}, "", "kdEntry", first, 41), "kinesiscsv/records/kdEntry/shardId-000000000000/000000000041-"+first.Sequence+"-0.csv"; got != want {
+	if got, want := RowsKey(record.Folder{}, "", "kdEntry", first, 41, 0), "kinesiscsv/records/kdEntry/shardId-000000000000/000000000041-"+first.Sequence+"-0.csv"; got != want {
 		t.Errorf("without a folder: %s, want %s", got, want)
 	}
 	if got, want := LedgerKey("kdEntry", first.Shard), "ledger/kdEntry/shardId-000000000000.json"; got != want {
@@ -33,36 +36,37 @@ func TestKeys(t *testing.T) {
 	}
 	last := first
 	last.Subsequence = 7
-	if got, want := QuarantineKey("kdEntry", first, last, 41), "quarantine/kdEntry/shardId-000000000000/000000000041-"+first.Sequence+"-0-to-"+first.Sequence+"-7.ndjson"; got != want {
+	if got, want := QuarantineKey("kdEntry", first, last, 41, 0), "quarantine/kdEntry/shardId-000000000000/000000000041-"+first.Sequence+"-0-to-"+first.Sequence+"-7.ndjson"; got != want {
 		t.Errorf("quarantine %s, want %s", got, want)
 	}
 }
 
 // TestReplayKeys: what was replayed must not be taken for a batch when a ledger is rebuilt.
 func TestReplayKeys(t *testing.T) {
-	quarantine := QuarantineKey("kdEntry", first, first, 41)
+	quarantine := QuarantineKey("kdEntry", first, first, 41, 0)
 	key := ReplayKey(quarantine, 3)
 	if want := "kinesiscsv/replayed/kdEntry/shardId-000000000000/000000000041-" + first.Sequence + "-0-to-" + first.Sequence + "-0/000003.csv"; key != want {
 		t.Errorf("%s, want %s", key, want)
 	}
-	if ordinal, ok := OfShard(key, "kdEntry", first.Shard); ok {
-		t.Errorf("%s is taken for the batch that starts at %d", key, ordinal)
+	if n, ok := OfShard(key, "kdEntry", first.Shard); ok {
+		t.Errorf("%s is taken for the batch that starts at %d", key, n.Ordinal)
 	}
 }
 
 // TestKeysAreSafe: whatever a record holds, its object stays in its folder, under S3's and Snowpipe's limit of 1,024
 // bytes, and is found again.
 func TestKeysAreSafe(t *testing.T) {
-	safe := regexp.MustCompile(`^kinesiscsv/sensor-[A-Za-z0-9~_.-]+/[A-Za-z0-9._-]+/[A-Za-z0-9-]+/[0-9]{12,}-[0-9]+-[0-9]+\.csv$`)
+	safe := regexp.MustCompile(`^kinesiscsv/sensor-[A-Za-z0-9~_.-]+/[A-Za-z0-9._-]+/[A-Za-z0-9-]+/[0-9]{12,}-[0-9]+-[0-9]+(-[1-9][0-9]*)?\.csv$`)
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"..", ".", "/", "a/../b", "~", "\x00", strings.Repeat("x", 1100), "'; DROP TABLE t; --", "a b+c%2F"})).Draw(t, "value")
 		ordinal := rapid.Int64Range(1, 1<<62).Draw(t, "ordinal")
-		key := RowsKey(record.Folder{Label: "sensor"}, value, "kdEntry", first, ordinal)
+		turn := rapid.SampledFrom([]int{0, 0, 1, 12}).Draw(t, "turn")
+		key := RowsKey(record.Folder{Label: "sensor"}, value, "kdEntry", first, ordinal, turn)
 		if !safe.MatchString(key) || len(key) > 1024 || strings.Contains(key, "/../") {
 			t.Fatalf("key %q", key)
 		}
-		if got, ok := OfShard(key, "kdEntry", first.Shard); !ok || got != ordinal {
-			t.Fatalf("OfShard(%q) = %d, %v", key, got, ok)
+		if got, ok := OfShard(key, "kdEntry", first.Shard); !ok || got != (Name{ordinal, first, turn}) {
+			t.Fatalf("OfShard(%q) = %v, %v", key, got, ok)
 		}
 		if _, ok := OfShard(key, "kdEntry", "shardId-000000000001"); ok {
 			t.Fatalf("%q taken for another shard's", key)
@@ -81,7 +85,7 @@ func TestEscapeIsInjective(t *testing.T) {
 }
 
 func TestLedger(t *testing.T) {
-	l := Ledger{Stream: "kdEntry", Shard: first.Shard, Sequence: "12", Subsequence: 3, Ordinal: 9, Records: 8, Quarantined: 1, Objects: 2, Object: "k", UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
+	l := Ledger{Stream: "kdEntry", Shard: first.Shard, Sequence: "12", Subsequence: 3, Ordinal: 9, Records: 8, Quarantined: 1, Objects: 2, Object: "k", Open: "o", Turn: 1, UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
 	text := l.Encode()
 	got, err := DecodeLedger(text, "kdEntry", first.Shard)
 	got.Check = ""
@@ -94,12 +98,46 @@ func TestLedger(t *testing.T) {
 	for i := range text {
 		damaged := append([]byte(nil), text...)
 		damaged[i] ^= 1
-		if got, err := DecodeLedger(damaged, "kdEntry", first.Shard); err == nil && (got.Ordinal != 9 || got.Sequence != "12") {
+		if got, err := DecodeLedger(damaged, "kdEntry", first.Shard); err == nil && (got.Ordinal != 9 || got.Sequence != "12" || got.Open != "o" || got.Turn != 1) {
 			t.Errorf("byte %d changed, and the ledger says %+v", i, got)
 		}
 		if _, err := DecodeLedger(text[:i], "kdEntry", first.Shard); err == nil && i < len(text)-1 {
 			t.Errorf("%d of %d bytes were believed", i, len(text))
 		}
+	}
+}
+
+// TestOldLedger: a ledger from before an object was named in it goes on.
+func TestOldLedger(t *testing.T) {
+	const text = `{"stream":"s","shard":"shardId-000000000003","sequence":"12","subsequence":0,"ordinal":9,"records":9,"quarantined":0,"objects":1,"object":"k","updated_at":"2026-01-02T03:04:05Z","check":"CHECK"}`
+	sum := sha256.Sum256([]byte(`"s" "shardId-000000000003" "12" 0 9 9 0 1 "k" 2026-01-02T03:04:05Z`))
+	l, err := DecodeLedger([]byte(strings.Replace(text, "CHECK", hex.EncodeToString(sum[:8]), 1)), "s", "shardId-000000000003")
+	if err != nil || l.Empty() || l.Count() != 9 || l.Base() != 0 {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+// TestRecovered: the name says where the records open and not what ordinals they get; the metadata does, and that the
+// ledger stays where it is.
+func TestRecovered(t *testing.T) {
+	b := record.NewDecoder(record.Sensor()).Cut([]record.Record{{Position: first, Data: []byte(`{"sensorId":6,"currentTemperature":64,"status":"OK"}`)}}, 41)
+	l := Ledger{Stream: "kdEntry", Shard: first.Shard, Sequence: first.Sequence + "0", Ordinal: 40, Records: 30, Objects: 5}
+	o := Recovered(b, "given up ü", l, 2)
+	if want := "kinesiscsv/recovered/kdEntry/" + first.Shard + "/" + first.Sequence + "-0/000002.csv"; o.Key != want {
+		t.Errorf("%s, want %s", o.Key, want)
+	}
+	if at, ok := RecoveredFirst(o.Key, "kdEntry", first.Shard); !ok || at != first {
+		t.Errorf("%v, %v", at, ok)
+	}
+	got, err := ParseObject(o.Key, o.Metadata())
+	if got.Source = o.Source; err != nil || got != o {
+		t.Errorf("%s, %v", cmp.Diff(o, got), err)
+	}
+	if next := l.After(got, time.Now()); next.Ordinal != 41 || next.Last() != l.Last() || next.Records != 31 {
+		t.Errorf("ledger after it: %+v", next)
+	}
+	if _, err := ParseObject(o.Key, Void()); !errors.Is(err, ErrVoid) {
+		t.Errorf("void: %v", err)
 	}
 }
 

@@ -30,6 +30,8 @@ type Unpacker struct {
 	lines bool
 	gzip  gzip.Reader
 	zstd  *zstd.Decoder
+	// out is what the last Unpack returned, unless that were its own records.
+	out []record.Record
 }
 
 // New returns an unpacker. With lines, a payload is several JSON documents, one a line.
@@ -39,6 +41,41 @@ func New(lines bool) (*Unpacker, error) {
 		return nil, fmt.Errorf("make a zstd decoder: %w", err)
 	}
 	return &Unpacker{lines: lines, zstd: z}, nil
+}
+
+// Unpack returns the records inside records, which are not changed. It stops behind the record with which the unpacked
+// payloads reach limit bytes. What it returns is valid until the next call; where there is nothing to take apart, it is
+// the front of records itself.
+func (u *Unpacker) Unpack(records []record.Record, limit int) []record.Record {
+	size := 0
+	for i := range records {
+		if u.packed(records[i].Data) {
+			return u.from(records, i, size, limit)
+		}
+		if size += len(records[i].Data); size >= limit {
+			return records[:i+1]
+		}
+	}
+	return records
+}
+
+// packed reports whether a payload may be more than a record.
+func (u *Unpacker) packed(data []byte) bool {
+	return u.lines || len(data) > 0 && (data[0] == gzipMagic[0] || data[0] == zstdMagic[0]) || aggregate.Is(data)
+}
+
+// from is Unpack once the records in front of the i-th, size bytes of payload, have turned out to be plain.
+func (u *Unpacker) from(records []record.Record, i, size, limit int) []record.Record {
+	out := append(u.out[:0], records[:i]...)
+	for ; i < len(records) && size < limit; i++ {
+		from := len(out)
+		out = u.Append(out, records[i])
+		for _, one := range out[from:] {
+			size += len(one.Data)
+		}
+	}
+	u.out = out
+	return out
 }
 
 // Append appends the records inside r to dst: at least one.

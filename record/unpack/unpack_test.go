@@ -124,3 +124,41 @@ func FuzzAppend(f *testing.F) {
 		}
 	})
 }
+
+// TestUnpack: what is plain stays where it is, and an object ends behind the record that fills it.
+func TestUnpack(t *testing.T) {
+	u, err := New(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(data ...string) (out []record.Record) {
+		for i, d := range data {
+			out = append(out, record.Record{Position: record.Position{Sequence: fmt.Sprint(i)}, PartitionKey: "p", Data: []byte(d)})
+		}
+		return out
+	}
+	for _, tt := range []struct {
+		in    []record.Record
+		limit int
+		want  string
+		same  bool
+	}{
+		{list("a", "b", ""), 100, "p/0:a p/0:b p/0:", true},
+		{list("aa", "bb", "c"), 4, "p/0:aa p/0:bb", true},
+		{list("a", aggregated(t, "b", "c"), "d"), 100, "p/0:a key0/0:b key1/1:c p/0:d", false},
+		{list("a", aggregated(t, "b", "c"), "d"), 2, "p/0:a key0/0:b key1/1:c", false},
+		{list(gzipped(t, "aaaa"), zstded(t, "b"), "c"), 5, "p/0:aaaa p/0:b", false},
+		{list("a", "\x1f\x8b", "(", "\xf3"), 100, "p/0:a p/0:!bad_compression p/0:( p/0:\xf3", false},
+		{nil, 1, "", true},
+	} {
+		for range 2 { // the second time with what the first one left behind
+			got := u.Unpack(tt.in, tt.limit)
+			if show(got) != tt.want {
+				t.Errorf("%s with %d: %s, want %s", show(tt.in), tt.limit, show(got), tt.want)
+			}
+			if same := len(got) == 0 || &got[0] == &tt.in[0]; same != tt.same {
+				t.Errorf("%s: the same slice: %v", show(tt.in), same)
+			}
+		}
+	}
+}

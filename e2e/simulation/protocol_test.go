@@ -1,0 +1,300 @@
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snowstream/snowstream/processing/orchestrator"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// The protocol of the ledger, step by step, where a random run does not say which rule has held.
+
+// shardOne is the first shard of a calm world, and deliver brings its records from one index to another.
+func (w *world) shardOne() *shard { return w.stream.shards[0] }
+
+func (w *world) deliver(p *orchestratorProcess, from, to int) error {
+	p.begin(functionTimeout)
+	s := w.shardOne()
+	return p.function.Handle(p.ctx, event(s.id, s.records[from:to]))
+}
+
+func (w *world) fresh(t *testing.T) *orchestratorProcess {
+	t.Helper()
+	p, err := w.functions.idle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// traffic is what f asked of S3, as methods and first folders, bad records left out.
+func (w *world) traffic(f func()) (out []string) {
+	w.print = func(step string) {
+		if _, call, ok := strings.Cut(step, " s3 "); ok {
+			words := strings.Fields(call)
+			folder, _, _ := strings.Cut(words[1], "/")
+			if call := words[0] + " " + folder; call != "PUT quarantine" {
+				out = append(out, call)
+			}
+		}
+	}
+	defer func() { w.print = nil }()
+	f()
+	return out
+}
+
+// usual is what a batch asks of S3.
+var usual = []string{"GET ledger", "PUT ledger", "PUT kinesiscsv"}
+
+// TestCost: a process that has a shard for itself reads the ledger once, writes it once and writes the object once. One
+// that takes turns with others writes the ledger a second time, so that nobody has to hand an object over again.
+func TestCost(t *testing.T) {
+	inCalm(t, func(w *world) {
+		a, b := w.fresh(t), w.fresh(t)
+		for n := range 12 {
+			got := w.traffic(func() {
+				if err := w.deliver(a, n, n+1); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if n >= 9 && !slices.Equal(got, usual) {
+				t.Errorf("batch %d: %v", n, got)
+			}
+		}
+		for n := 12; n < 20; n++ {
+			p := []*orchestratorProcess{a, b}[n%2]
+			got := w.traffic(func() {
+				if err := w.deliver(p, n, n+1); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if n > 13 && !slices.Equal(got, append(usual, "PUT ledger")) {
+				t.Errorf("batch %d, by turns: %v", n, got)
+			}
+		}
+		if got := w.traffic(func() { _ = w.deliver(a, 0, 20) }); !slices.Equal(got, []string{"GET ledger"}) {
+			t.Errorf("a batch that has landed: %v", got)
+		}
+	})
+}
+
+// TestGivenUp: a batch lands in the raw zone, its hand-over fails until the mapping gives it up, and the next batch comes
+// to another process, which may find no ledger.
+func TestGivenUp(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		inCalm(t, func(w *world) {
+			w.faulty, w.rates[sqlRefused] = true, 1
+			if err := w.deliver(w.fresh(t), 0, 5); err == nil {
+				t.Error("the hand-over did not fail")
+			}
+			if w.faulty = false; lost {
+				delete(w.bucket.objects, rawzone.LedgerKey(streamName, w.shardOne().id))
+			}
+			if err := w.deliver(w.fresh(t), 5, 12); err != nil {
+				t.Error(err)
+			}
+			w.wantRows(t, 12)
+		})
+	}
+}
+
+// wantRows checks that the first n Kinesis records lie in both tables and in no other order.
+func (w *world) wantRows(t *testing.T, n int) {
+	t.Helper()
+	w.pipe.refresh()
+	var want []string
+	for i, u := range usersOf(w.shardOne().records[:n]) {
+		if u.want != nil {
+			want = append(want, fmt.Sprint(u.id(), " ", i+1))
+		}
+	}
+	for name, table := range map[string]*table{"streaming": w.streaming, "micro-batch": w.pipe.table} {
+		var got []string
+		for _, r := range slices.SortedFunc(slices.Values(table.rows), func(a, b row) int { return int(a.ordinal() - b.ordinal()) }) {
+			got = append(got, fmt.Sprint(r.id(), " ", r.ordinal()))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s table: %d rows %v, want %d", name, len(got), got, len(want))
+		}
+	}
+}
+
+func usersOf(records []kinesisRecord) (out []*user) {
+	for _, r := range records {
+		out = append(out, r.users...)
+	}
+	return out
+}
+
+// TestVoid: a name whose object never came is made void; the next object gets another, and the writer that had it stops.
+func TestVoid(t *testing.T) {
+	inCalm(t, func(w *world) {
+		slow := w.fresh(t)
+		slow.begin(time.Hour)
+		slow.freeze, slow.frozen = 5, 10*time.Minute // read, claim, list, swap, and then
+		s := w.shardOne()
+		var late error
+		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[:5])) })
+		time.Sleep(time.Minute)
+		if err := w.deliver(w.fresh(t), 0, 3); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.deliver(w.fresh(t), 3, 12); err != nil {
+			t.Fatal(err)
+		}
+		w.group.Wait()
+		if late == nil {
+			t.Error("the writer whose name was made void reported success")
+		}
+		w.wantRows(t, 12)
+		if keys := w.bucket.keys(rawzone.Rows); len(keys) != 3 {
+			t.Errorf("%d objects instead of two and a void one: %v", len(keys), keys)
+		}
+	})
+}
+
+// TestSameName: a writer stands still with a name, the ledger is lost, and another writer gets the same name for fewer
+// records. What the first one then finds there is not its own, and its other records have not landed.
+func TestSameName(t *testing.T) {
+	inCalm(t, func(w *world) {
+		s, slow := w.shardOne(), w.fresh(t)
+		const at = 10
+		for _, i := range []int{at + 1, at + 4, at + 5} { // both writers have quarantine, and the same number of rows
+			s.records[i].spoil()
+		}
+		for n := range at {
+			if err := w.deliver(slow, n, n+1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slow.begin(time.Hour)
+		slow.freeze, slow.frozen = 3, 10*time.Minute // read, swap, and then
+		var late error
+		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[at:at+6])) })
+		time.Sleep(time.Minute)
+		delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id))
+		if err := w.deliver(w.fresh(t), at, at+4); err != nil {
+			t.Fatal(err)
+		}
+		w.group.Wait()
+		if late == nil {
+			t.Error("records that another writer's object does not have were reported as done")
+		}
+		if err := w.deliver(w.fresh(t), at, at+12); err != nil {
+			t.Fatal(err)
+		}
+		w.wantRows(t, at+12)
+		s.records = s.records[:at+12]
+		s.users = usersOf(s.records)
+		w.stream.shards = w.stream.shards[:1]
+		w.check(false)
+	})
+}
+
+// spoil makes a record one that becomes no row.
+func (r *kinesisRecord) spoil() {
+	u := *r.users[0]
+	u.want, u.mended, u.code, u.data, u.sub = nil, nil, "not_json", []byte("{"), 0
+	r.users, r.data = []*user{&u}, u.data
+}
+
+// TestOlderLedger puts an older copy back in the two ways there are: written anew, which shows in its date, and by deleting
+// the versions that are newer. The next batch comes to a process that landed the last one, to one that wrote the very
+// copy that was put back, or to one that knows nothing.
+func TestOlderLedger(t *testing.T) {
+	key := rawzone.LedgerKey(streamName, shardOfTest)
+	for _, written := range []bool{true, false} {
+		for _, who := range []string{"last", "author", "stranger"} {
+			inCalm(t, func(w *world) {
+				author, last := w.fresh(t), w.fresh(t)
+				for n, p := range []*orchestratorProcess{author, author, author, last, last} {
+					if err := w.deliver(p, 4*n, 4*n+4); err != nil {
+						t.Fatal(err)
+					}
+				}
+				old := w.bucket.past[key][6] // the claim, and two of each batch so far
+				time.Sleep(time.Hour)
+				if written {
+					old.modified = time.Now()
+				}
+				w.bucket.objects[key] = old
+				p := map[string]*orchestratorProcess{"last": last, "author": author, "stranger": w.fresh(t)}[who]
+				err := w.deliver(p, 20, 24)
+				if written || who == "last" {
+					if err != nil {
+						t.Errorf("written anew %v, %s: %v", written, who, err)
+					}
+					w.wantRows(t, 24)
+					return
+				}
+				for range 2 { // it is refused for good, not only by the process that noticed
+					if err == nil || !strings.Contains(err.Error(), "delete "+key) {
+						t.Errorf("written anew %v, %s: %v", written, who, err)
+					}
+					err = w.deliver(w.fresh(t), 20, 24)
+				}
+				delete(w.bucket.objects, key)
+				if err := w.deliver(w.fresh(t), 20, 24); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// TestAppend: what the ledger has passed is appended once, at the end, and moves nothing else.
+func TestAppend(t *testing.T) {
+	inCalm(t, func(w *world) {
+		p, s := w.fresh(t), w.shardOne()
+		var records []record.Record
+		for _, r := range s.records {
+			records = append(records, record.Record{
+				Position: record.Position{Shard: s.id, Sequence: r.sequence}, PartitionKey: r.key, ArrivedAt: r.arrival, Data: r.data,
+			})
+		}
+		if err := w.deliver(p, 0, 5); err != nil {
+			t.Fatal(err)
+		}
+		p.begin(time.Hour)
+		if _, err := p.function.Append(p.ctx, streamName, s.id, "test", records[5:8]); !errors.Is(err, orchestrator.ErrAhead) {
+			t.Errorf("records that the ledger has not passed: %v", err)
+		}
+		if err := w.deliver(p, 8, 12); err != nil {
+			t.Fatal(err)
+		}
+		first := int64(len(usersOf(s.records[:5]))+len(usersOf(s.records[8:12]))) + 1
+		for range 3 {
+			p = w.fresh(t)
+			p.begin(time.Hour)
+			o, err := p.function.Append(p.ctx, streamName, s.id, "test", records[5:8])
+			if err != nil || o.FirstOrdinal != first || o.LastOrdinal != first+int64(len(usersOf(s.records[5:8])))-1 || o.Last.Sequence != s.records[7].sequence {
+				t.Fatalf("%+v, %v", o, err)
+			}
+			if err := w.deliver(w.fresh(t), 8, 12); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := p.function.Append(p.ctx, streamName, s.id, "other", records[6:8]); err == nil || !strings.Contains(err.Error(), "recovered already") {
+			t.Errorf("an overlap: %v", err)
+		}
+		delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id)) // the last object is the recovered one
+		if err := w.deliver(w.fresh(t), 8, 20); err != nil {
+			t.Fatal(err)
+		}
+		want := 0
+		for _, u := range usersOf(s.records[:20]) {
+			if u.want != nil {
+				want++
+			}
+		}
+		if n := len(w.streaming.rows); n != want {
+			t.Errorf("%d rows of %d", n, want)
+		}
+	})
+}

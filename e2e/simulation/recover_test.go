@@ -1,0 +1,91 @@
+package simulation
+
+import (
+	"errors"
+
+	"github.com/snowstream/snowstream/processing/orchestrator"
+	"github.com/snowstream/snowstream/record"
+)
+
+// recoverAll hands over what is still open, and brings the batches that were given up, as long as they can be read: first
+// as a batch like any other, which lands what the ledger has not passed, then by Append, run by run, what is nowhere in
+// the raw zone. It goes on after an error and returns the last one.
+func (w *world) recoverAll() (err error) {
+	for _, s := range w.stream.shards {
+		failed := w.withOrchestrator(s, func(o *orchestrator.Orchestrator, p *process) error { return o.Settle(p.ctx, streamName, s.id) })
+		if failed != nil {
+			err = failed
+		}
+		for _, batch := range s.givenUp {
+			for len(batch) > 0 && batch[0].users[0].expired {
+				batch = batch[1:]
+			}
+			if failed := w.recoverBatch(s, batch); failed != nil {
+				w.step("recovery of %s: %v", s.id, failed)
+				err = failed
+			}
+		}
+	}
+	return err
+}
+
+// withOrchestrator runs something in a process of the orchestrator.
+func (w *world) withOrchestrator(s *shard, do func(*orchestrator.Orchestrator, *process) error) error {
+	p, err := w.functions.idle()
+	if err != nil {
+		return err
+	}
+	p.begin(functionTimeout)
+	s.running++
+	defer func() { s.running-- }()
+	return w.functions.run(p, func(o *orchestrator.Orchestrator) error { return do(o, &p.process) })
+}
+
+func (w *world) recoverBatch(s *shard, batch []kinesisRecord) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	err := w.withOrchestrator(s, func(o *orchestrator.Orchestrator, p *process) error { return o.Handle(p.ctx, event(s.id, batch)) })
+	if err != nil {
+		return err
+	}
+	there := w.ordinals()
+	var run []kinesisRecord
+	for i, r := range batch {
+		if _, ok := there[r.users[0].id()]; !ok {
+			run = append(run, r)
+		}
+		if _, ok := there[r.users[0].id()]; ok || i == len(batch)-1 {
+			if err := w.append(s, run); err != nil {
+				return err
+			}
+			run = nil
+		}
+	}
+	return nil
+}
+
+// append lands a run of records at the shard's end.
+func (w *world) append(s *shard, run []kinesisRecord) error {
+	if len(run) == 0 {
+		return nil
+	}
+	var records []record.Record
+	for _, r := range run {
+		records = append(records, record.Record{
+			Position: record.Position{Shard: s.id, Sequence: r.sequence}, PartitionKey: r.key, ArrivedAt: r.arrival, Data: r.data,
+		})
+		for _, u := range r.users {
+			u.appended = true
+		}
+	}
+	w.count(appended)
+	err := w.withOrchestrator(s, func(o *orchestrator.Orchestrator, p *process) error {
+		_, err := o.Append(p.ctx, streamName, s.id, "given up", records)
+		return err
+	})
+	if errors.Is(err, orchestrator.ErrAhead) {
+		w.find(broken, "append to %s: %v", s.id, err)
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/handoff"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// head does step 1: it reads the shard's ledger and returns it with nothing left open, and how many batches this process
+// has landed with nobody in between.
+func (o *Orchestrator) head(ctx context.Context, stream, shard string) (datalake.Head, int, error) {
+	head, err := o.lake.Claim(ctx, stream, shard)
+	if err != nil {
+		return head, 0, err
+	}
+	mine := o.left[rawzone.LedgerKey(stream, shard)]
+	switch {
+	case head.Version() == mine.version:
+		if head.Ledger = mine.ledger; !head.Doubtful {
+			return head, mine.row, nil
+		}
+	case head.Open != "":
+		if err := o.resolve(ctx, &head); err != nil {
+			return head, 0, err
+		}
+	}
+	if head.Doubtful || head.Ordinal < mine.ledger.Ordinal {
+		if err := o.rebuild(ctx, &head); err != nil {
+			return head, 0, err
+		}
+	}
+	if head.Ordinal < mine.ledger.Ordinal {
+		return head, 0, fmt.Errorf("ledger of %s/%s ends at ordinal %d, and this process has landed up to %d: an older copy was put back, and objects are gone; restore them, delete %s, and it is rebuilt from them",
+			stream, shard, head.Ordinal, mine.ledger.Ordinal, rawzone.LedgerKey(stream, shard))
+	}
+	o.keep(head, 0)
+	return head, 0, nil
+}
+
+// keep remembers how this process leaves a shard.
+func (o *Orchestrator) keep(head datalake.Head, row int) {
+	o.left[rawzone.LedgerKey(head.Stream, head.Shard)] = left{head.Version(), head.Ledger, row}
+}
+
+// resolve finds out what became of the open object: it is covered once its rows are handed over, or its name is void.
+func (o *Orchestrator) resolve(ctx context.Context, head *datalake.Head) error {
+	object, err := o.lake.Resolve(ctx, head.Open, o.decoder.Header())
+	if errors.Is(err, rawzone.ErrVoid) {
+		head.Ledger = head.Without()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return o.cover(ctx, head, object)
+}
+
+// rebuild believes the objects more than a ledger that is empty, or older than they are, and writes it anew.
+func (o *Orchestrator) rebuild(ctx context.Context, head *datalake.Head) error {
+	newest, turn, err := o.lake.Newest(ctx, *head, "")
+	if err != nil {
+		return err
+	}
+	if newest.LastOrdinal <= head.Ordinal {
+		head.Turn = max(head.Turn, turn)
+		return nil
+	}
+	if err := o.cover(ctx, head, newest); err != nil {
+		return err
+	}
+	head.Turn = turn
+	*head, err = o.lake.Advance(ctx, *head, head.Ledger)
+	return err
+}
+
+// cover hands an object over and counts it as covered.
+func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object rawzone.Object) error {
+	if _, err := o.handOver(ctx, handoff.Message{Object: object.Key, Rows: object.Rows}); err != nil {
+		return err
+	}
+	head.Ledger = head.After(object, time.Now())
+	return nil
+}
+
+// unique looks, once a MERGE found rows of a fresh object there already, whether another object has its ordinals. Mostly
+// none has: an answer was lost, and the MERGE carried out twice. If one has, the ledger was put back to an older copy in
+// a way that could not be seen, and the shard is stopped.
+func (o *Orchestrator) unique(ctx context.Context, head datalake.Head, object rawzone.Object) error {
+	other, _, err := o.lake.Newest(ctx, head, object.Key)
+	if err != nil || other.LastOrdinal < object.FirstOrdinal {
+		return err
+	}
+	stopped := head.Ledger
+	stopped.Stopped = fmt.Sprintf("%s and %s number the same records, from %d on: an older copy of the ledger was put back. "+
+		"Stop the event source mapping, delete %s to have it rebuilt from the raw zone, start the mapping, and run `snowstream audit`",
+		object.Key, other.Key, object.FirstOrdinal, rawzone.LedgerKey(head.Stream, head.Shard))
+	if _, err := o.lake.Advance(ctx, head, stopped); err != nil {
+		return err
+	}
+	return fmt.Errorf("ledger of %s/%s: %s", head.Stream, head.Shard, stopped.Stopped)
+}

@@ -3,13 +3,16 @@
 package latency
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"math"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/record"
 )
 
 // Session runs queries; see landing/snowflake.
@@ -23,18 +26,35 @@ type Table struct {
 	name    string
 	rows    int64
 	shards  map[string]*shard
+	// newest is the latest arrival of all rows that were seen.
+	newest time.Time
+	// sampled is set once there were more than maxShards: then a shard that appears may be one that was dropped.
+	sampled bool
 	// Latency of the rows that became visible since the first Look.
 	Latency Histogram
 }
 
 // shard remembers which rows have been seen: all up to low, and those in above.
 type shard struct {
-	low   int64
-	above map[int64]struct{}
+	low    int64
+	above  []ordinals // in order, apart from one another
+	newest time.Time
 }
 
-// maxHoles bounds above: a quarantined record leaves a hole in the ordinals that no row will ever fill.
-const maxHoles = 5000
+// ordinals are those from first to last.
+type ordinals struct{ first, last int64 }
+
+const (
+	// A quarantined record leaves a hole that no row will ever fill: maxBehind bounds how far above low rows may lie, and
+	// maxRanges how many holes there may be.
+	maxBehind = 20_000
+	maxRanges = 500
+	// window is how much older than the newest row a row may be to be measured. It keeps a Look from reading the whole
+	// table, which lies in the order of arrival, and lets closed shards be forgotten.
+	window = 10 * time.Minute
+	// maxShards are measured; of a stream with more of them they are a sample.
+	maxShards = 64
+)
 
 // Watch starts from what the table holds now: rows that are there count as seen.
 func Watch(ctx context.Context, session Session, table string) (*Table, error) {
@@ -42,129 +62,134 @@ func Watch(ctx context.Context, session Session, table string) (*Table, error) {
 	err := session.Query(ctx, func(scan func(...any) error) error {
 		var id string
 		var rows, highest int64
-		if err := scan(&id, &rows, &highest); err != nil {
+		var newest time.Time
+		if err := scan(&id, &rows, &highest, &newest); err != nil {
 			return err
 		}
 		t.rows += rows
-		t.shards[id] = &shard{low: highest, above: map[int64]struct{}{}}
+		t.shards[id] = &shard{low: highest, newest: newest}
+		if newest.After(t.newest) {
+			t.newest = newest
+		}
 		return nil
-	}, `SELECT "_SHARD", COUNT(*), MAX("_ORDINAL") FROM `+table+` GROUP BY "_SHARD"`)
+	}, `SELECT "_SHARD", COUNT(*), MAX("_ORDINAL"), MAX("_ARRIVED_AT") FROM `+table+` GROUP BY "_SHARD"`)
 	if err != nil {
 		return nil, fmt.Errorf("watch table %s: %w", table, err)
 	}
+	t.forget()
 	return t, nil
+}
+
+// forget drops the shards that have had no row for long, and those beyond the sample.
+func (t *Table) forget() {
+	for id, s := range t.shards {
+		t.sampled = t.sampled || len(t.shards) > maxShards
+		if s.newest.Before(t.newest.Add(-window)) || len(t.shards) > maxShards {
+			delete(t.shards, id)
+		}
+	}
 }
 
 // Rows is how many rows the last Look has counted.
 func (t *Table) Rows() int64 { return t.rows }
 
-// Look counts the rows, and measures those that were not there at the last Look. A row counts as visible when the
-// query that found it has answered, so the interval between two Looks is part of the figure.
+// group are rows of a shard that arrived in the same millisecond.
+type group struct {
+	shard string
+	at    time.Time
+	rows  int64
+	ordinals
+}
+
+// Look counts the rows, and measures those that were not there at the last Look. A row counts as visible when the query
+// that found it has answered, so the time since it appeared is part of the figure: look soon after a change. Rows that
+// arrived in the same millisecond come as one, so the answer stays small.
 func (t *Table) Look(ctx context.Context) error {
-	var rows int64
-	err := t.session.Query(ctx, func(scan func(...any) error) error { return scan(&rows) }, `SELECT COUNT(*) FROM `+t.name)
-	if err == nil && rows != t.rows {
-		err = t.measure(ctx)
-	}
+	var found []group
+	err := t.session.Query(ctx, func(scan func(...any) error) error {
+		var g group
+		if err := scan(&g.shard, &g.at, &g.rows, &g.first, &g.last); err != nil {
+			return err
+		}
+		found = append(found, g)
+		return nil
+	}, `SELECT '' AS "_SHARD", CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS "_ARRIVED_AT", COUNT(*), 0, 0 FROM `+t.name+
+		` UNION ALL SELECT "_SHARD", "_ARRIVED_AT", COUNT(*), MIN("_ORDINAL"), MAX("_ORDINAL") FROM `+t.name+` WHERE `+t.unseen()+` GROUP BY 1, 2`)
 	if err != nil {
 		return fmt.Errorf("look at table %s: %w", t.name, err)
 	}
-	t.rows = rows
+	t.measure(found, time.Now())
 	return nil
 }
 
-func (t *Table) measure(ctx context.Context) error {
-	type arrival struct {
-		shard   string
-		ordinal int64
-		at      time.Time
-	}
-	var found []arrival
-	err := t.session.Query(ctx, func(scan func(...any) error) error {
-		var a arrival
-		if err := scan(&a.shard, &a.ordinal, &a.at); err != nil {
-			return err
+// measure takes what was seen at a time: the whole table's count, under no shard, and the groups that may be new.
+func (t *Table) measure(found []group, now time.Time) {
+	joined := map[string]bool{}
+	for _, g := range found {
+		if g.shard == "" {
+			t.rows = g.rows
+			continue
 		}
-		found = append(found, a)
-		return nil
-	}, `SELECT "_SHARD", "_ORDINAL", "_ARRIVED_AT" FROM `+t.name+` WHERE `+t.unseen())
-	now := time.Now()
-	for _, a := range found {
-		if t.see(a.shard, a.ordinal) {
-			t.Latency.Add(now.Sub(a.at))
+		joined[g.shard] = joined[g.shard] || t.sampled && t.shards[g.shard] == nil
+		if fresh := g.rows - t.see(g.shard, g.ordinals, g.at); fresh > 0 && !joined[g.shard] {
+			t.Latency.Add(now.Sub(g.at), fresh)
 		}
 	}
-	return err
+	t.forget()
 }
 
 // unseen selects the rows that may be new.
 func (t *Table) unseen() string {
 	var known, newer []string
-	for id, s := range t.shards {
+	for _, id := range slices.Sorted(maps.Keys(t.shards)) {
 		known = append(known, schema.Literal(id))
-		newer = append(newer, fmt.Sprintf(`"_SHARD" = %s AND "_ORDINAL" > %d`, schema.Literal(id), s.low))
+		newer = append(newer, fmt.Sprintf(`"_SHARD" = %s AND "_ORDINAL" > %d`, schema.Literal(id), t.shards[id].low))
 	}
 	if len(known) == 0 {
 		return "TRUE"
 	}
-	return strings.Join(newer, " OR ") + ` OR "_SHARD" NOT IN (` + strings.Join(known, ", ") + `)`
+	if len(known) < maxShards {
+		newer = append(newer, `"_SHARD" NOT IN (`+strings.Join(known, ", ")+`)`)
+	}
+	return `"_ARRIVED_AT" >= ` + schema.Literal(t.newest.Add(-window).UTC().Format("2006-01-02 15:04:05.000")) + `::TIMESTAMP_NTZ AND (` + strings.Join(newer, " OR ") + `)`
 }
 
-// see reports whether the row is new, and remembers it.
-func (t *Table) see(id string, ordinal int64) bool {
+// see remembers rows and says how many of them had been seen before.
+func (t *Table) see(id string, rows ordinals, arrived time.Time) (before int64) {
 	s := t.shards[id]
 	if s == nil {
-		s = &shard{above: map[int64]struct{}{}}
+		s = &shard{low: record.Base(id)}
 		t.shards[id] = s
 	}
-	if _, seen := s.above[ordinal]; seen || ordinal <= s.low {
-		return false
+	if arrived.After(s.newest) {
+		s.newest = arrived
 	}
-	s.above[ordinal] = struct{}{}
-	if len(s.above) > maxHoles {
-		s.low = math.MaxInt64
-		for o := range s.above {
-			s.low = min(s.low, o-1)
+	if arrived.After(t.newest) {
+		t.newest = arrived
+	}
+	before = max(min(rows.last, s.low)-rows.first+1, 0)
+	var above []ordinals
+	for _, r := range s.above {
+		before += max(min(rows.last, r.last)-max(rows.first, r.first)+1, 0)
+		if r.last < rows.first-1 || r.first > rows.last+1 {
+			above = append(above, r)
+			continue
 		}
+		rows = ordinals{min(rows.first, r.first), max(rows.last, r.last)}
 	}
-	for {
-		if _, ok := s.above[s.low+1]; !ok {
-			return true
-		}
-		s.low++
-		delete(s.above, s.low)
-	}
+	s.above = append(above, rows)
+	slices.SortFunc(s.above, func(a, b ordinals) int { return cmp.Compare(a.first, b.first) })
+	s.settle()
+	return before
 }
 
-// Histogram holds durations in buckets that grow by 1 %: any number of them in constant memory.
-type Histogram struct {
-	counts [buckets]int64
-	total  int64
-}
-
-const (
-	buckets = 2048 // the last one begins at about 8 days
-	growth  = 1.01
-)
-
-// Add counts a duration; clocks that disagree can make it negative, which counts as none.
-func (h *Histogram) Add(d time.Duration) {
-	ms := max(float64(d)/float64(time.Millisecond), 0)
-	h.counts[min(int(math.Log1p(ms)/math.Log(growth)), buckets-1)]++
-	h.total++
-}
-
-// Quantile is the duration in seconds below which the share q of all lies, to 1 %; nil if there are none.
-func (h *Histogram) Quantile(q float64) *float64 {
-	if h.total == 0 {
-		return nil
-	}
-	rank := int64(math.Ceil(q * float64(h.total)))
-	for i, n := range h.counts {
-		if rank -= n; rank <= 0 {
-			seconds := math.Expm1(float64(i+1)*math.Log(growth)) / 1000
-			return &seconds
+// settle moves low up, over holes too where rows lie too far above it.
+func (s *shard) settle() {
+	for len(s.above) > 0 {
+		if s.above[0].first > s.low+1 && s.above[len(s.above)-1].last-s.low <= maxBehind && len(s.above) <= maxRanges {
+			return
 		}
+		s.low = max(s.low, s.above[0].last)
+		s.above = s.above[1:]
 	}
-	return nil
 }

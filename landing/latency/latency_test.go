@@ -1,6 +1,7 @@
 package latency
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -12,15 +13,15 @@ func TestQuantile(t *testing.T) {
 		t.Error("an empty histogram has no median")
 	}
 	for i := range 1000 {
-		h.Add(time.Duration(i+1) * 10 * time.Millisecond)
+		h.Add(time.Duration(i+1)*10*time.Millisecond, 1)
 	}
 	for q, want := range map[float64]float64{0.5: 5, 0.99: 9.9, 1: 10} {
 		if got := *h.Quantile(q); math.Abs(got-want) > 0.02*want {
 			t.Errorf("quantile %g: %g s, want about %g s", q, got, want)
 		}
 	}
-	h.Add(-time.Second)
-	h.Add(1000 * time.Hour)
+	h.Add(-time.Second, 1)
+	h.Add(1000*time.Hour, 1)
 	if got := *h.Quantile(1); got < 8*24*3600 {
 		t.Errorf("the longest is %g s", got)
 	}
@@ -29,20 +30,79 @@ func TestQuantile(t *testing.T) {
 func TestSee(t *testing.T) {
 	table := &Table{shards: map[string]*shard{}}
 	for _, step := range []struct {
-		ordinal int64
-		fresh   bool
-		low     int64
-	}{{1, true, 1}, {3, true, 1}, {3, false, 1}, {2, true, 3}, {1, false, 3}, {5, true, 3}} {
-		if got := table.see("s", step.ordinal); got != step.fresh || table.shards["s"].low != step.low {
-			t.Errorf("ordinal %d: new %v, low %d", step.ordinal, got, table.shards["s"].low)
+		rows        ordinals
+		before, low int64
+	}{
+		{ordinals{1, 10}, 0, 10}, {ordinals{21, 30}, 0, 10}, {ordinals{21, 30}, 10, 10}, {ordinals{25, 40}, 6, 10},
+		{ordinals{5, 12}, 6, 12}, {ordinals{13, 20}, 0, 40}, {ordinals{1, 40}, 40, 40}, {ordinals{42, 42}, 0, 40},
+	} {
+		if before := table.see("s", step.rows, time.Time{}); before != step.before || table.shards["s"].low != step.low {
+			t.Errorf("%v: %d seen before, low %d; want %d, %d", step.rows, before, table.shards["s"].low, step.before, step.low)
 		}
 	}
-	for o := int64(6); o < 6+3*maxHoles; o++ {
-		if !table.see("s", o) {
+	for o := int64(44); o < 44+3*maxBehind; o += 2 { // every second record is in quarantine
+		if table.see("s", ordinals{o, o}, time.Time{}) != 0 {
 			t.Fatalf("ordinal %d was seen before", o)
 		}
+		if s := table.shards["s"]; o-s.low > maxBehind || len(s.above) > maxRanges {
+			t.Fatalf("holes keep %d ordinals in memory", o-s.low)
+		}
 	}
-	if n := len(table.shards["s"].above); n > maxHoles {
-		t.Errorf("a hole keeps %d ordinals in memory", n)
+}
+
+func TestBelow(t *testing.T) {
+	var h Histogram
+	for i := range 1000 {
+		h.Add(time.Duration(i+1)*10*time.Millisecond, 1)
+	}
+	for d, want := range map[time.Duration]float64{0: 0, time.Second: 100, 5 * time.Second: 500, time.Hour: 1000} {
+		if got := float64(h.Below(d)); math.Abs(got-want) > 0.02*want {
+			t.Errorf("%g up to %s, want about %g", got, d, want)
+		}
+	}
+	if h.Count() != 1000 || h.Sum() != 5005*time.Second {
+		t.Errorf("%d, %s", h.Count(), h.Sum())
+	}
+}
+
+func TestWindow(t *testing.T) {
+	var h Histogram
+	w := Window{Span: 30 * time.Second}
+	at := time.Unix(1000, 0)
+	h.Add(time.Hour, 1) // before the first look
+	for i := range 120 {
+		recent := w.Recent(&h, at.Add(time.Duration(i)*time.Second))
+		if n := recent.Count(); n > 36 || i > 40 && n < 30 {
+			t.Fatalf("after %d s the window has %d durations, want those of about 30 s", i, n)
+		}
+		if q := recent.Quantile(1); q != nil && *q > 1.1*float64(i) {
+			t.Fatalf("after %d s the longest is %g s: it is older than the window", i, *q)
+		}
+		h.Add(time.Duration(i)*time.Second, 1)
+	}
+	if len(w.kept) > 8 {
+		t.Errorf("%d copies", len(w.kept))
+	}
+	if q := w.Recent(&h, at.Add(time.Hour)).Quantile(0.5); q != nil && len(w.kept) == 1 {
+		t.Errorf("an hour later: %g", *q)
+	}
+}
+
+// TestForget: closed shards are forgotten, and of very many a sample is measured.
+func TestForget(t *testing.T) {
+	at := time.Unix(100000, 0)
+	table := &Table{shards: map[string]*shard{}}
+	table.see("closed", ordinals{1, 1}, at)
+	table.see("open", ordinals{1, 1}, at.Add(window+time.Second))
+	table.forget()
+	if len(table.shards) != 1 || table.shards["open"] == nil {
+		t.Errorf("%v", table.shards)
+	}
+	for i := range 1000 {
+		table.see(fmt.Sprint(i), ordinals{1, 1}, at.Add(window))
+	}
+	table.forget()
+	if n := len(table.shards); n != maxShards || len(table.unseen()) > 100*maxShards {
+		t.Errorf("%d shards, a query of %d bytes", n, len(table.unseen()))
 	}
 }

@@ -267,11 +267,17 @@ func TestRefusals(t *testing.T) {
 			_, err := c.AddTagsToStream(ctx, &kinesis.AddTagsToStreamInput{StreamName: s, Tags: map[string]string{"": "v"}})
 			return err
 		}},
-		"consumers": {"UnknownOperationException", func() error {
-			_, err := c.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{ConsumerName: s, StreamARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s")})
-			if err != nil && !strings.Contains(err.Error(), "RegisterStreamConsumer") {
-				t.Errorf("refusal does not name the operation: %v", err)
-			}
+		"subscription of nobody": {"ResourceNotFoundException", func() error {
+			_, err := c.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{
+				ConsumerARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s/consumer/x:1"), ShardId: aws.String(firstShard),
+				StartingPosition: &types.StartingPosition{Type: types.ShardIteratorTypeTrimHorizon},
+			})
+			return err
+		}},
+		"consumer without a name": {"ValidationException", func() error {
+			_, err := c.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{
+				ConsumerName: aws.String("a/b"), StreamARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s"),
+			})
 			return err
 		}},
 		"encryption": {"UnknownOperationException", func() error {

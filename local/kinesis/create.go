@@ -116,7 +116,7 @@ func (s *Server) makeStreamDir(r *streamRecord) (string, error) {
 
 type deleteStreamInput struct {
 	target
-	EnforceConsumerDeletion bool // accepted: there are no consumers
+	EnforceConsumerDeletion bool
 }
 
 // deleteStream removes stream.json first: from then on the stream is gone, whatever is left of its folder.
@@ -133,6 +133,9 @@ func (s *Server) deleteStream(in *deleteStreamInput) error {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if len(st.Consumers) > 0 && !in.EnforceConsumerDeletion {
+		return inUse("Stream %s has %d registered consumers: deregister them, or set EnforceConsumerDeletion.", name, len(st.Consumers))
+	}
 	err = s.fs.Remove(filepath.Join(st.dir, "stream.json"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete stream %s: %w", name, err)

@@ -167,7 +167,7 @@ func (s *Server) describeStreamSummary(in *describeStreamSummaryInput) (out desc
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	out.StreamDescriptionSummary = streamDescriptionSummary{
-		streamSettings: st.settings(), OpenShardCount: len(st.open), MaxRecordSizeInKiB: st.MaxRecordKiB,
+		streamSettings: st.settings(), OpenShardCount: len(st.open), ConsumerCount: len(st.Consumers), MaxRecordSizeInKiB: st.MaxRecordKiB,
 	}
 	return out, nil
 }

@@ -113,10 +113,11 @@ type childShard struct {
 	HashKeyRange hashKeyRange
 }
 
-// reading is a GetRecords call under way.
+// reading is a GetRecords call, or an event of a subscription, under way.
 type reading struct {
 	call    *call
 	limit   int
+	most    int   // bytes; one record may exceed it
 	horizon int64 // arrivals before it are past retention
 
 	from  shardRecord // the shard as it was when reading began
@@ -150,7 +151,7 @@ func (s *Server) getRecords(c *call) error {
 	if !sh.limits.read(now) {
 		return s.rateExceeded(sh)
 	}
-	r.call, r.limit = c, limitOr(in.Limit, maxRecordsRead)
+	r.call, r.limit, r.most = c, limitOr(in.Limit, maxRecordsRead), maxBytesRead
 	c.out = append(c.out, `{"Records":[`...)
 	next, err := sh.log.Scan(t.Index, r.visit)
 	sh.limits.pay(r.bytes)
@@ -230,7 +231,7 @@ func (r *reading) visit(rec log.Record) bool {
 		return true
 	}
 	size := len(rec.Key) + len(rec.Data)
-	if r.count == r.limit || (r.count > 0 && r.bytes+size > maxBytesRead) {
+	if r.count == r.limit || (r.count > 0 && r.bytes+size > r.most) {
 		r.waiting = rec.Arrival
 		return false
 	}

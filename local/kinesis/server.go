@@ -20,7 +20,8 @@
 //
 // # Not served
 //
-// Enhanced fan-out, encryption, channels, CBOR. Unknown operations are refused by name.
+// Encryption, channels, CBOR. Unknown operations are refused by name. A new subscription of a consumer to a shard ends
+// the one before at once, where the service makes it wait for five seconds.
 package kinesis
 
 import (
@@ -79,14 +80,18 @@ type Server struct {
 	calls   sync.Pool // of *call
 	serving sync.WaitGroup
 
-	stopTrimming context.CancelFunc
-	trimming     sync.WaitGroup
+	life     context.Context // ends when Close begins
+	endLife  context.CancelFunc
+	trimming sync.WaitGroup
 
 	changing sync.Mutex // held while a stream is created or deleted; taken first
 
 	mu      sync.RWMutex // covers streams and closed; held for moments only
 	streams map[string]*stream
 	closed  bool
+
+	subscribing   sync.Mutex // covers subscriptions
+	subscriptions map[subscriber]*subscription
 }
 
 // Open recovers the streams in a data folder and starts enforcing retention.
@@ -101,7 +106,10 @@ func open(cfg Config, fsys disk.FS) (*Server, error) {
 		fs:      fsys,
 		memory:  semaphore.NewWeighted(inFlightBytes),
 		streams: map[string]*stream{},
+
+		subscriptions: map[subscriber]*subscription{},
 	}
+	s.life, s.endLife = context.WithCancel(context.Background())
 	if err := disk.MakeDir(fsys, s.streamsDir()); err != nil {
 		return nil, fmt.Errorf("open kinesis data folder %s: %w", cfg.Dir, err)
 	}
@@ -115,9 +123,7 @@ func open(cfg Config, fsys disk.FS) (*Server, error) {
 	if err := s.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open kinesis data folder %s: %w", cfg.Dir, err), s.closeFiles())
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stopTrimming = cancel
-	s.trimming.Go(func() { s.trimRegularly(ctx) })
+	s.trimming.Go(func() { s.trimRegularly(s.life) })
 	return s, nil
 }
 
@@ -164,7 +170,8 @@ func (s *Server) loadSecret() error {
 	return disk.WriteFile(s.fs, name, s.secret)
 }
 
-// Close waits for the requests being served, refuses new ones with 503, and closes the logs. It may be called twice.
+// Close ends subscriptions, waits for the requests being served, refuses new ones with 503, and closes the logs. It may
+// be called twice.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	again := s.closed
@@ -173,8 +180,8 @@ func (s *Server) Close() error {
 	if again {
 		return nil
 	}
+	s.endLife()
 	s.serving.Wait()
-	s.stopTrimming()
 	s.trimming.Wait()
 	return s.closeFiles()
 }

@@ -25,6 +25,7 @@ const (
 	onDemandShards   = 4
 	maxShards        = 10_000
 	maxTags          = 50
+	maxConsumers     = 20
 )
 
 // streamRecord is the content of stream.json: everything about a stream but its records.
@@ -36,6 +37,8 @@ type streamRecord struct {
 	MaxRecordKiB   int
 	Tags           map[string]string
 	Shards         []shardRecord // by number, without gaps
+	// Consumers in the order of their registration.
+	Consumers []consumerRecord `json:",omitempty"`
 }
 
 // stream is a stream being served.

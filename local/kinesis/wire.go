@@ -68,11 +68,17 @@ func (s *Server) operation(name string) operation {
 		return answering(s.describeLimits)
 	case "ListTagsForStream", "ListTagsForResource":
 		return answering(s.listTags)
+	case "DescribeStreamConsumer":
+		return answering(s.describeConsumer)
+	case "ListStreamConsumers":
+		return answering(s.listConsumers)
+	case subscribeToShard:
+		return func(*call) error { return nil } // the rest of it needs the connection: see ServeHTTP
 	}
 	return s.update(name)
 }
 
-// update returns the operations that change streams and answer nothing.
+// update returns the operations that change streams.
 func (s *Server) update(name string) operation {
 	switch name {
 	case "CreateStream":
@@ -97,6 +103,10 @@ func (s *Server) update(name string) operation {
 		return doing(s.addTags)
 	case "RemoveTagsFromStream", "UntagResource":
 		return doing(s.removeTags)
+	case "RegisterStreamConsumer":
+		return answering(s.registerConsumer)
+	case "DeregisterStreamConsumer":
+		return doing(s.deregisterConsumer)
 	}
 	return nil
 }
@@ -160,11 +170,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.memory.Acquire(r.Context(), weight) != nil {
 		return // the client has gone
 	}
-	defer s.memory.Release(weight)
+	defer func() { s.memory.Release(weight) }()
 	c := s.takeCall()
 	defer s.giveCall(c)
 	if err := c.read(w, r); err != nil {
 		s.refuse(w, name, err)
+		return
+	}
+	if name == subscribeToShard {
+		s.memory.Release(weight) // each event asks for its own
+		weight = 0
+		if err := s.subscribe(w, r, c); err != nil {
+			s.refuse(w, name, err)
+		}
 		return
 	}
 	if err := op(c); err != nil {

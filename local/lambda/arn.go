@@ -56,6 +56,23 @@ func validFunctionName(name string) bool {
 	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
 }
 
+// readFrom takes the event source: a stream, or a consumer of one.
+func (set *settings) readFrom(arn string) error {
+	stream, consumer, ok := strings.Cut(arn, "/consumer/")
+	if _, err := streamName(stream); err != nil {
+		return err
+	}
+	if set.Stream = stream; !ok {
+		return nil
+	}
+	name, created, _ := strings.Cut(consumer, ":")
+	if !validStreamName(name) || !isSequence(created) {
+		return invalidParameter("EventSourceArn %q is not the ARN of a stream's consumer (…:stream/NAME/consumer/NAME:CREATED)", clip(arn))
+	}
+	set.Consumer = arn
+	return nil
+}
+
 // streamName takes the name out of a Kinesis stream's ARN.
 func streamName(arn string) (string, error) {
 	parts := strings.SplitN(arn, ":", 6)

@@ -29,6 +29,7 @@ type function struct {
 	secretAccessKey string
 	log             *logFile     // what the processes print
 	logger          *slog.Logger // what the host has to say
+	timed           func(what string, took time.Duration, n int)
 
 	mu       sync.Mutex
 	idle     []*child            // ready for a call, the longest idle first
@@ -73,6 +74,7 @@ func (fn *function) invoke(ctx context.Context, id string, event []byte, clientC
 		}
 		res, status, err := fn.conclude(c, work, how)
 		res.tail = c.out.end(id, status, time.Since(start))
+		fn.timed(fn.Name, time.Since(start), 1)
 		fn.giveBack(c, reusable)
 		return res, err
 	}
@@ -190,6 +192,20 @@ func (fn *function) giveBack(c *child, reusable bool) {
 }
 
 func (fn *function) forget(c *child) { fn.mu.Lock(); delete(fn.children, c); fn.mu.Unlock() }
+
+// kill ends all processes, busy ones in mid-call, and returns how many there were. The pool finds out by itself.
+func (fn *function) kill() int {
+	fn.mu.Lock()
+	defer fn.mu.Unlock()
+	killed := 0
+	for c := range fn.children {
+		if !c.gone() {
+			c.signal(syscall.SIGKILL)
+			killed++
+		}
+	}
+	return killed
+}
 
 // endIdle ends the processes that were parked before the given time.
 func (fn *function) endIdle(before time.Time) {

@@ -601,3 +601,34 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestKill: a call in flight fails as after a crash, and the next one has another process.
+func TestKill(t *testing.T) {
+	h := open(t, testConfig(t, "", ""))
+	pids := filepath.Join(t.TempDir(), "pids")
+	ended := make(chan *sdk.InvokeOutput, 1)
+	go func() {
+		defer close(ended)
+		out, err := h.invoke("script", order{Do: "spawn", Text: pids, For: time.Hour})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		ended <- out
+	}()
+	eventually(t, "the call has begun", func() bool { text, err := os.ReadFile(pids); return err == nil && len(text) > 0 })
+	if n := h.Kill("script"); n != 1 {
+		t.Errorf("killed %d processes", n)
+	}
+	if out := <-ended; out != nil && errorType(t, out) != "Runtime.ExitError" {
+		t.Errorf("%s", out.Payload)
+	}
+	if out := h.mustInvoke("script", order{Do: "echo"}); out.FunctionError != nil {
+		t.Errorf("after the kill: %s", out.Payload)
+	}
+	if n := h.Kill("script") + h.Kill("nobody"); n != 1 {
+		t.Errorf("killed %d idle processes", n)
+	}
+	// A call may still meet the process on its way out.
+	eventually(t, "a call succeeds", func() bool { return h.mustInvoke("script", order{Do: "echo"}).FunctionError == nil })
+}

@@ -100,6 +100,9 @@ func (p *poller) invoke(top *piece) (done int, err error) {
 		return 0, nil
 	}
 	top.request = uuid.NewString()
+	if top.invocations == 0 {
+		p.waited(top.items, time.Now())
+	}
 	res, err := p.fn.invoke(p.calls, top.request, kinesisEvent(top.items), "")
 	if err != nil {
 		return 0, err
@@ -112,6 +115,19 @@ func (p *poller) invoke(top *piece) (done int, err error) {
 		return doneItems(res.payload, top.items), nil
 	}
 	return len(top.items), nil
+}
+
+// waited tells how long the records waited for their batch.
+func (p *poller) waited(items []item, now time.Time) {
+	for len(items) > 0 {
+		first, n := items[0], 1
+		for n < len(items) && items[n].read.Equal(first.read) && items[n].arrived.Equal(first.arrived) {
+			n++
+		}
+		p.m.timed("read", first.read.Sub(first.arrived), n)
+		p.m.timed("gather", now.Sub(first.read), n)
+		items = items[n:]
+	}
 }
 
 // tooLargeForAny is true for a record that no event can carry. It fails without a call.

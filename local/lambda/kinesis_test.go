@@ -99,6 +99,7 @@ func (k *scriptedKinesis) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ShardId, ShardIteratorType, StartingSequenceNumber, ShardIterator, NextToken, StreamName string
 		Timestamp                                                                                float64
 		Limit                                                                                    int
+		StartingPosition                                                                         struct{ SequenceNumber string }
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.Header.Get("Authorization") == "" {
 		k.refuse(w, "ValidationException")
@@ -117,6 +118,8 @@ func (k *scriptedKinesis) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GetRecords":
 		k.readTimes = append(k.readTimes, time.Now())
 		k.getRecords(w, in.ShardIterator, in.Limit)
+	case "SubscribeToShard":
+		k.subscribe(w, in.ShardId, in.StartingPosition.SequenceNumber)
 	default:
 		k.refuse(w, "UnknownOperationException")
 	}

@@ -323,7 +323,7 @@ func (m *mapping) answer() map[string]any {
 func (m *mapping) stats() MappingStats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	stats := MappingStats{ID: m.id, EventSourceARN: m.set.Stream, Function: m.set.Function, State: m.stateName(), LastResult: m.result}
+	stats := MappingStats{ID: m.id, EventSourceARN: m.set.source(), Function: m.set.Function, State: m.stateName(), LastResult: m.result}
 	for id, state := range m.shards {
 		shard := state.stats
 		shard.Shard, shard.Checkpoint, shard.Finished = id, state.checkpoint.Sequence, state.checkpoint.Finished

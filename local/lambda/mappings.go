@@ -30,6 +30,7 @@ type mappingWorld struct {
 	destinations *destinations
 	reader       *reader
 	log          *slog.Logger
+	timed        func(what string, took time.Duration, n int)
 }
 
 // mappings are the event source mappings of the host: a folder for each, durable before the API confirms it.
@@ -139,8 +140,7 @@ func (ms *mappings) create(request mappingRequest) (*mapping, error) {
 	if request.EventSourceArn == nil || request.FunctionName == nil {
 		return nil, invalidParameter("EventSourceArn and FunctionName are required")
 	}
-	set.Stream = *request.EventSourceArn
-	if _, err := streamName(set.Stream); err != nil {
+	if err := set.readFrom(*request.EventSourceArn); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(request.apply(&set), request.applyStart(&set), ms.bind(request, &set)); err != nil {
@@ -285,7 +285,7 @@ func (s *Server) listMappings(w http.ResponseWriter, r *http.Request) error {
 	byID, ids := map[string]*mapping{}, []string(nil)
 	for _, m := range s.mappings.snapshot() {
 		set := m.current()
-		if arn := query.Get("EventSourceArn"); (arn == "" || arn == set.Stream) && (name == "" || name == set.Function) {
+		if arn := query.Get("EventSourceArn"); (arn == "" || arn == set.source()) && (name == "" || name == set.Function) {
 			byID[m.id], ids = m, append(ids, m.id)
 		}
 	}

@@ -47,7 +47,13 @@ type poller struct {
 	empty    int // reads in a row without records
 	failures int // reads in a row that failed
 	atEnd    bool
-	tip      time.Time // the begin of the last read that reached the tip of the shard
+
+	sub         *subscription // nil while the shard is read
+	subscribeAt time.Time     // not before; see subscriptionFailed
+	pushedAll   bool          // the shard is closed: what is left is for a read to find
+	handedOver  time.Time     // when the last batch began
+
+	tip time.Time // the begin of the last read that reached the tip of the shard
 }
 
 func newPoller(m *mapping, calls context.Context, set settings, stream, shard string) *poller {
@@ -61,19 +67,28 @@ func newPoller(m *mapping, calls context.Context, set settings, stream, shard st
 
 // run reads and hands over until the shard is finished (nil), ctx ends, or this host fails.
 func (p *poller) run(ctx context.Context) error {
+	defer p.unsubscribe()
 	for ctx.Err() == nil {
 		if p.atEnd && len(p.buffer) == 0 {
 			return p.save(checkpoint{Sequence: p.state.checkpoint.Sequence, Finished: true})
 		}
 		hurried := p.m.hurrySignal()
-		n, pause := p.plan(time.Now(), p.m.isHurried(p.state))
+		now, hurry := time.Now(), p.m.isHurried(p.state)
+		n, pause := p.plan(now, hurry)
+		pushed := p.subscribes(now, hurry)
+		if !pushed && p.sub != nil {
+			p.unsubscribe()
+		}
 		var err error
 		switch {
 		case n > 0:
+			p.handedOver = now
 			err = p.handOver(ctx, p.buffer[:n:n])
 			if err == nil {
 				p.drop(n)
 			}
+		case pushed:
+			err = p.receive(ctx, pause, hurried)
 		case pause > 0:
 			wait(ctx, pause, hurried)
 		default:
@@ -88,18 +103,28 @@ func (p *poller) run(ctx context.Context) error {
 }
 
 // plan decides the next step: hand over the first n items, or wait, or read (0, 0). A batch is ripe when it is full,
-// when its window has passed since its first record was read, at the end of the shard, or in a hurry.
+// when its window has passed since its first record was read, at the end of the shard, or in a hurry. One that was
+// pushed is also left to grow until gatherEvery has passed since the batch before it.
 func (p *poller) plan(now time.Time, hurry bool) (n int, pause time.Duration) {
 	n, full := fit(p.buffer, p.set.BatchSize)
 	if full {
 		return n, 0
 	}
 	window := time.Duration(p.set.Window) * time.Second
+	pushed := p.subscribes(now, hurry)
 	if n > 0 {
 		window -= now.Sub(p.buffer[0].read)
+		if pushed {
+			window = max(window, gatherEvery-now.Sub(p.handedOver))
+		}
 		if window <= 0 || p.atEnd || hurry {
 			return n, 0
 		}
+	}
+	if pushed && n > 0 {
+		return 0, window
+	} else if pushed {
+		return 0, silentFor
 	}
 	pause = p.readAt.Add(p.interval(hurry)).Sub(now)
 	if n > 0 {
@@ -159,13 +184,10 @@ func (p *poller) read(ctx context.Context) error {
 	p.failures = 0
 	bytes := 0
 	for _, record := range out.Records {
-		it, err := p.source.item(record, begun)
-		if err != nil {
-			return err
-		}
 		bytes += len(record.Data)
-		p.buffer = append(p.buffer, it)
-		p.lastRead = it.sequence
+	}
+	if err := p.keep(out.Records, begun); err != nil {
+		return err
 	}
 	p.gap = time.Duration(bytes) * time.Second / shardBytes
 	p.iterator = aws.ToString(out.NextShardIterator)
@@ -179,6 +201,19 @@ func (p *poller) read(ctx context.Context) error {
 		p.tip = begun
 	}
 	p.m.update(p.state, func(s *shardState) { s.behind = behind })
+	return nil
+}
+
+// keep appends records to the buffer, ready to be sent.
+func (p *poller) keep(records []types.Record, now time.Time) error {
+	for _, record := range records {
+		it, err := p.source.item(record, now)
+		if err != nil {
+			return err
+		}
+		p.buffer = append(p.buffer, it)
+		p.lastRead = it.sequence
+	}
 	return nil
 }
 

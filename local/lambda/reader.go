@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,7 +18,10 @@ const (
 )
 
 // reader reads Kinesis streams through the official SDK.
-type reader struct{ client *kinesis.Client }
+type reader struct {
+	client  *kinesis.Client
+	endless *http.Client // for answers that go on and on
+}
 
 // shards lists all shards of a stream. Ids become file names, so an id of another form than Kinesis' is refused.
 func (r *reader) shards(ctx context.Context, stream string) ([]types.Shard, error) {

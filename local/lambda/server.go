@@ -11,7 +11,10 @@
 // the failure destination holds the batch's document. All else is tried again, from the same records, so each record is
 // handed over at least once. An asynchronous event is on disk before its 202 is sent.
 //
-// Differences from AWS: LATEST means what arrived since the mapping was created, so that a restart before the first
+// A mapping whose event source is a stream polls it, four times a second; one whose event source is a registered consumer
+// of a stream (enhanced fan-out) is pushed what arrives, and hands over at most ten batches a second that are not full.
+//
+// Differences from AWS: the events of a consumer's mapping name the stream; LATEST means what arrived since the mapping was created, so that a restart before the first
 // record loses nothing; a failure destination that cannot be reached holds its shard instead of losing the document;
 // requests need an Authorization header, but its signature is not verified; tumbling windows, filters and
 // parallelization factors above 1 are refused by name.
@@ -68,6 +71,10 @@ type Config struct {
 	RetryDelay time.Duration
 	// Log gets ids and counts; nil discards them.
 	Log *slog.Logger
+	// Timed is told how long things took: "read" from a record's arrival in its stream until a mapping had it, "gather"
+	// from there until its batch was handed over, each for n records; and by a function's name each of its calls. It
+	// must be quick, and is called concurrently; nil is for nobody.
+	Timed func(what string, took time.Duration, n int) `json:"-"`
 }
 
 // Function is one function of the host.
@@ -122,6 +129,9 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Timed == nil {
+		cfg.Timed = func(string, time.Duration, int) {}
+	}
 	cfg.RetryDelay = cmp.Or(cfg.RetryDelay, defaultRetryDelay)
 	s := &Server{
 		place: place{cfg.Region, cfg.AccountID}, log: cfg.Log, store: newStore(),
@@ -165,9 +175,9 @@ func (s *Server) recover(cfg Config) error {
 		return err
 	}
 	dest.queue = s.queue
-	reader := &reader{client: s.kinesisClient(cfg)}
+	reader := &reader{client: s.kinesisClient(cfg), endless: &http.Client{Transport: s.transport}}
 	s.mappings, err = openMappings(filepath.Join(cfg.Dir, "mappings"), mappingWorld{
-		place: s.place, store: s.store, functions: s.functions, destinations: dest, reader: reader, log: s.log,
+		place: s.place, store: s.store, functions: s.functions, destinations: dest, reader: reader, log: s.log, timed: cfg.Timed,
 	})
 	return err
 }
@@ -187,7 +197,7 @@ func (s *Server) openFunctions(cfg Config) error {
 		}
 		s.functions[f.Name] = &function{
 			Function: f, place: s.place, accessKeyID: cfg.AccessKeyID, secretAccessKey: cfg.SecretAccessKey,
-			log: log, logger: s.log, children: map[*child]struct{}{},
+			log: log, logger: s.log, timed: cfg.Timed, children: map[*child]struct{}{},
 		}
 	}
 	return nil
@@ -313,6 +323,16 @@ func (s *Server) Drain(ctx context.Context) error {
 		return fmt.Errorf("drain asynchronous queue: %w", err)
 	}
 	return nil
+}
+
+// Kill ends all processes of a function at once, as a crash of each would, and returns how many there were. Calls in
+// flight fail, and are tried again as their callers do; the next call starts another process.
+func (s *Server) Kill(function string) int {
+	fn := s.functions[function]
+	if fn == nil {
+		return 0
+	}
+	return fn.kill()
 }
 
 // Close stops taking work, gives running calls ten seconds to end, kills those that do not, and ends every process:

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -21,7 +22,8 @@ const (
 type settings struct {
 	ID            string    `json:"id"`
 	Function      string    `json:"function"`
-	Stream        string    `json:"stream"` // ARN
+	Stream        string    `json:"stream"`             // ARN
+	Consumer      string    `json:"consumer,omitempty"` // ARN of the stream's consumer that it subscribes as; "" polls
 	Enabled       bool      `json:"enabled"`
 	Created       time.Time `json:"created"`
 	Modified      time.Time `json:"modified"`
@@ -168,6 +170,9 @@ func (request mappingRequest) applyStart(to *settings) error {
 	return nil
 }
 
+// source is the ARN that the mapping was created with.
+func (set settings) source() string { return cmp.Or(set.Consumer, set.Stream) }
+
 // answer is the mapping as the API shows it.
 func (set settings) answer(p place, state, lastResult string) map[string]any {
 	destination, types := map[string]any{}, []string{}
@@ -179,7 +184,7 @@ func (set settings) answer(p place, state, lastResult string) map[string]any {
 	}
 	body := map[string]any{
 		"UUID": set.ID, "EventSourceMappingArn": p.mappingARN(set.ID),
-		"EventSourceArn": set.Stream, "FunctionArn": p.functionARN(set.Function),
+		"EventSourceArn": set.source(), "FunctionArn": p.functionARN(set.Function),
 		"State": state, "StateTransitionReason": "User action", "LastProcessingResult": lastResult,
 		"LastModified":     float64(set.Modified.UnixMilli()) / 1000,
 		"StartingPosition": set.Position, "BatchSize": set.BatchSize, "MaximumBatchingWindowInSeconds": set.Window,

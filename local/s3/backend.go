@@ -28,6 +28,7 @@ type backend struct {
 	log     *slog.Logger
 	region  string
 	account string
+	timed   func(key string, took time.Duration) // may be nil
 
 	// stripes order the changes of a key: conditions are checked and the file replaced under the key's lock, and
 	// readers take it to open a file, so nobody sees an object before it is durable.
@@ -56,9 +57,13 @@ func (b *backend) folder(bucket string) string {
 
 // PutObject implements gofakes3.Backend. size is the library's idea of the length; the body of the call knows better.
 func (b *backend) PutObject(ctx context.Context, bucketName, key string, meta map[string]string, input io.Reader, _ int64) (gofakes3.PutObjectResult, error) {
+	began := time.Now()
 	o, err := b.put(ctx, bucketName, key, meta, input)
 	if err != nil {
 		return gofakes3.PutObjectResult{}, internal(b.log, "storing the object", err)
+	}
+	if b.timed != nil {
+		b.timed(key, time.Since(began))
 	}
 	return gofakes3.PutObjectResult{ETag: `"` + o.ETag + `"`}, nil
 }

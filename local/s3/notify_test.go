@@ -158,6 +158,9 @@ func TestRedelivery(t *testing.T) {
 	}
 	s.reopen()
 	s.put("d", "1")
+	q.mu.Lock()
+	q.partial = true
+	q.mu.Unlock()
 	q.fail(0)
 	flush(t, s)
 	if diff := cmp.Diff([]string{"test", "a", "b", "b", "c", "d"}, eventKeys(t, q.all())); diff != "" {

@@ -18,6 +18,10 @@ const (
 	// cursorInterval is how often the delivery cursors are written: the events of the last second may be sent again
 	// after a crash, which costs the receiver a duplicate and saves two flushes an event.
 	cursorInterval = time.Second
+	// sendEvery is the least time between two calls to a queue: a receiver that commits once for several messages has
+	// much less to do. A call takes at most maxBatch messages, as SQS has it.
+	sendEvery = 250 * time.Millisecond
+	maxBatch  = 10
 )
 
 // notice is a message owed to a queue. It lies in the footer of its object, or in a file of its own in the outbox if
@@ -46,6 +50,9 @@ type outbox struct {
 	queues  map[string]*queue
 	changed chan struct{} // closed and replaced whenever a message leaves
 	dirty   chan struct{} // holds a token when the cursors moved since they were written
+
+	flushing   int           // flushes that wait: nothing is gathered meanwhile
+	flushBegan chan struct{} // closed and replaced whenever one begins
 }
 
 // queue is the part of the outbox that goes to one queue; outbox.mu covers it.
@@ -69,6 +76,7 @@ func openOutbox(d *disk, s *sender, last uint64, log *slog.Logger) (*outbox, err
 	o := &outbox{
 		disk: d, sender: s, log: log, ctx: ctx, cancel: cancel,
 		last: last, queues: map[string]*queue{}, changed: make(chan struct{}), dirty: make(chan struct{}, 1),
+		flushBegan: make(chan struct{}),
 	}
 	data, err := os.ReadFile(d.path(folderOutbox, fileDelivered))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -262,21 +270,25 @@ func (q *queue) nudge() {
 	}
 }
 
-// head returns the next message to send, or nil if there is none or its object is not durable yet.
-func (o *outbox) head(q *queue) *slip {
+// heads returns the next messages to send: none if the first one's object is not durable yet.
+func (o *outbox) heads(q *queue) []notice {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(q.pending) == 0 || !q.pending[0].ready {
-		return nil
+	var next []notice
+	for _, s := range q.pending {
+		if !s.ready || len(next) == maxBatch {
+			break
+		}
+		next = append(next, s.notice)
 	}
-	return q.pending[0]
+	return next
 }
 
 // deliver sends a queue's messages until the outbox closes.
 func (o *outbox) deliver(q *queue) {
 	for {
-		s := o.head(q)
-		if s == nil {
+		batch := o.heads(q)
+		if len(batch) == 0 {
 			select {
 			case <-q.wake:
 				continue
@@ -284,21 +296,47 @@ func (o *outbox) deliver(q *queue) {
 				return
 			}
 		}
-		if !o.sender.send(o.ctx, s.notice) {
+		began := time.Now()
+		if !o.sender.send(o.ctx, batch) {
 			return
 		}
-		o.delivered(s)
+		o.delivered(q, batch)
+		o.gather(began)
 	}
 }
 
-// delivered forgets a message.
-func (o *outbox) delivered(s *slip) {
+// gather lets messages come together until sendEvery has passed since the last ones went, unless a flush waits.
+func (o *outbox) gather(since time.Time) {
+	o.mu.Lock()
+	flushing, changed := o.flushing > 0, o.flushBegan
+	o.mu.Unlock()
+	if flushing {
+		return
+	}
+	timer := time.NewTimer(sendEvery - time.Since(since))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-changed:
+	case <-o.ctx.Done():
+	}
+}
+
+// delivered forgets messages.
+func (o *outbox) delivered(q *queue, batch []notice) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.drop(s)
-	if s.kept {
-		// Not flushed: a file that comes back after a power loss lies behind the cursor, or is sent once more.
-		_ = os.Remove(o.disk.path(folderOutbox, sequencer(s.Sequence)))
+	for _, n := range batch {
+		i, ok := slices.BinarySearchFunc(q.pending, n.Sequence, compareSequence)
+		if !ok {
+			continue
+		}
+		s := q.pending[i]
+		o.drop(s)
+		if s.kept {
+			// Not flushed: a file that comes back after a power loss lies behind the cursor, or is sent once more.
+			_ = os.Remove(o.disk.path(folderOutbox, sequencer(s.Sequence)))
+		}
 	}
 }
 
@@ -337,6 +375,16 @@ func (o *outbox) writeCursors() error {
 
 // flush returns when nothing is owed any more.
 func (o *outbox) flush(ctx context.Context) error {
+	o.mu.Lock()
+	o.flushing++
+	close(o.flushBegan)
+	o.flushBegan = make(chan struct{})
+	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.flushing--
+	}()
 	for {
 		o.mu.Lock()
 		var count int

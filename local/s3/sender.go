@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -11,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,18 +39,21 @@ func newSender(endpoint, region string, log *slog.Logger) *sender {
 	}
 }
 
-// send delivers a message, trying until it succeeds. It returns false if ctx ended first.
-func (s *sender) send(ctx context.Context, n notice) bool {
+// send delivers messages of one queue, in order, trying until it succeeds. It returns false if ctx ended first.
+func (s *sender) send(ctx context.Context, batch []notice) bool {
 	delay := firstDelay
 	for {
-		err := s.try(ctx, n)
-		if err == nil {
+		sent, err := s.try(ctx, batch)
+		if batch = batch[sent:]; len(batch) == 0 {
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
-		s.log.Warn("s3: delivering an event failed; it will be sent again", "queue", n.Queue, "sequence", n.Sequence, "error", err)
+		if sent > 0 {
+			delay = firstDelay
+		}
+		s.log.Warn("s3: delivering an event failed; it will be sent again", "queue", batch[0].Queue, "sequence", batch[0].Sequence, "error", err)
 		// Between half the delay and the whole: queues that fail together do not come back together.
 		select {
 		case <-time.After(delay/2 + rand.N(delay/2)):
@@ -61,47 +64,94 @@ func (s *sender) send(ctx context.Context, n notice) bool {
 	}
 }
 
-// try sends one SendMessage call.
-func (s *sender) try(ctx context.Context, n notice) error {
-	arn, ok := parseARN(n.Queue)
+// try sends one message by SendMessage, or several by SendMessageBatch, and says how many of them, from the first on,
+// the queue has.
+func (s *sender) try(ctx context.Context, batch []notice) (sent int, err error) {
+	arn, ok := parseARN(batch[0].Queue)
 	if !ok {
-		return fmt.Errorf("the queue's ARN is damaged")
+		return 0, fmt.Errorf("the queue's ARN is damaged")
 	}
-	call := encodeJSON(map[string]string{
-		"QueueUrl":    s.endpoint + "/" + arn.account + "/" + arn.name,
-		"MessageBody": n.Body,
-	})
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+"/", bytes.NewReader([]byte(call)))
+	operation, body := "SendMessage", map[string]any{"QueueUrl": s.endpoint + "/" + arn.account + "/" + arn.name}
+	if len(batch) == 1 {
+		body["MessageBody"] = batch[0].Body
+	} else {
+		operation = "SendMessageBatch"
+		entries := make([]map[string]string, len(batch))
+		for i, n := range batch {
+			entries[i] = map[string]string{"Id": strconv.Itoa(i), "MessageBody": n.Body}
+		}
+		body["Entries"] = entries
+	}
+	answer, err := s.call(ctx, operation, encodeJSON(body))
 	if err != nil {
-		return fmt.Errorf("build the call to the queue endpoint: %w", err)
+		return 0, err
+	}
+	if len(batch) == 1 {
+		answer.Successful = []messageSent{answer.messageSent}
+		answer.Successful[0].ID = "0"
+	}
+	return answer.confirmed(batch)
+}
+
+// call makes one call to the queue endpoint.
+func (s *sender) call(ctx context.Context, operation, body string) (*sendAnswer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+"/", strings.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("build the call to the queue endpoint: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	request.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
+	request.Header.Set("X-Amz-Target", "AmazonSQS."+operation)
 	request.Header.Set("Authorization", fmt.Sprintf(senderAuthorization, s.region))
 	response, err := s.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("call the queue endpoint: %w", err)
+		return nil, fmt.Errorf("call the queue endpoint: %w", err)
 	}
 	defer response.Body.Close()
-	return checkSent(response, n.Body)
-}
-
-// checkSent accepts an answer only if the queue has the message that was sent.
-func checkSent(response *http.Response, sent string) error {
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the answer of the queue: %w", err)
+		return nil, fmt.Errorf("read the answer of the queue: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the queue answered with status %d", response.StatusCode)
+		return nil, fmt.Errorf("the queue answered with status %d", response.StatusCode)
 	}
-	var answer struct{ MessageId, MD5OfMessageBody string }
-	if err := json.Unmarshal(data, &answer); err != nil || answer.MessageId == "" {
-		return fmt.Errorf("the queue did not answer with a message id")
+	var answer sendAnswer
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return nil, fmt.Errorf("the queue did not answer in JSON")
 	}
-	sum := md5.Sum([]byte(sent))
-	if answer.MD5OfMessageBody != hex.EncodeToString(sum[:]) {
-		return fmt.Errorf("the queue received another body than was sent")
+	return &answer, nil
+}
+
+// messageSent is one message that the queue has taken.
+type messageSent struct {
+	ID        string `json:"Id"`
+	MessageID string `json:"MessageId"`
+	MD5       string `json:"MD5OfMessageBody"`
+}
+
+// sendAnswer is the answer to SendMessage, or to SendMessageBatch.
+type sendAnswer struct {
+	messageSent
+	Successful []messageSent
+	Failed     []struct{ Code string }
+}
+
+// confirmed counts the messages, from the first on, of which the answer says that the queue has them as they were sent.
+func (a *sendAnswer) confirmed(batch []notice) (sent int, err error) {
+	taken := map[string]messageSent{}
+	for _, m := range a.Successful {
+		taken[m.ID] = m
 	}
-	return nil
+	for i, n := range batch {
+		m := taken[strconv.Itoa(i)]
+		sum := md5.Sum([]byte(n.Body))
+		switch {
+		case m.MessageID == "" && len(a.Failed) > 0:
+			return i, fmt.Errorf("the queue refused a message with %s", a.Failed[0].Code)
+		case m.MessageID == "":
+			return i, fmt.Errorf("the queue did not answer with a message id")
+		case m.MD5 != hex.EncodeToString(sum[:]):
+			return i, fmt.Errorf("the queue received another body than was sent")
+		}
+	}
+	return len(batch), nil
 }

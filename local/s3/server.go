@@ -28,7 +28,7 @@
 // # Notifications
 //
 // A new object that matches a rule is announced to the rule's queue at least once and in the order of the writes, in
-// the JSON of AWS, with SQS's SendMessage call. While the queue is out of reach messages wait, also over restarts.
+// the JSON of AWS, with SQS's SendMessage and SendMessageBatch calls, four calls a second at most. While the queue is out of reach messages wait, also over restarts.
 //
 // # Bounds
 //
@@ -58,6 +58,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/rclone/gofakes3"
@@ -83,6 +84,9 @@ type Config struct {
 	QueueEndpoint string
 	// Log receives failures and redeliveries, with names of buckets and files and never with content; nil discards it.
 	Log *slog.Logger
+	// Timed is told how long each PutObject of a key took, receiving and flushing included. It must be quick, and is
+	// called concurrently; nil is for nobody.
+	Timed func(key string, took time.Duration)
 }
 
 // Server is an S3 server; it is an http.Handler and safe for concurrent use.
@@ -141,7 +145,7 @@ func openBackend(cfg Config, log *slog.Logger) (*backend, error) {
 		return nil, err
 	}
 	b := &backend{
-		disk: d, outbox: box, log: log, region: cfg.Region, account: cfg.AccountID,
+		disk: d, outbox: box, log: log, region: cfg.Region, account: cfg.AccountID, timed: cfg.Timed,
 		seed: maphash.MakeSeed(), buckets: map[string]*bucket{}, uploads: uploads{byID: map[string]*upload{}},
 	}
 	// Local clocks may be false on purpose, so the library's limit on the age of a request is off.

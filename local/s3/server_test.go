@@ -199,7 +199,8 @@ type inbox struct {
 	mu       sync.Mutex
 	messages []string
 	urls     []string
-	failing  int // answers still to fail with status 500
+	failing  int  // answers still to fail with status 500
+	partial  bool // of a batch, only the first message is taken
 }
 
 func newInbox(t *testing.T) *inbox {
@@ -217,17 +218,39 @@ func (q *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "{}", http.StatusInternalServerError)
 		return
 	}
-	var in struct{ QueueUrl, MessageBody string }
+	type entry struct{ Id, MessageBody string }
+	var in struct {
+		QueueUrl string
+		entry
+		Entries []entry
+	}
 	err := json.NewDecoder(r.Body).Decode(&in)
-	if err != nil || r.Header.Get("X-Amz-Target") != "AmazonSQS.SendMessage" || r.URL.Path != "/" ||
+	operation, ours := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.SendMessage")
+	if err != nil || !ours || (operation == "Batch") != (len(in.Entries) > 0) || len(in.Entries) > 10 || r.URL.Path != "/" ||
 		r.Header.Get("Content-Type") != "application/x-amz-json-1.0" || r.Header.Get("Authorization") == "" {
 		http.Error(w, "{}", http.StatusBadRequest)
 		return
 	}
-	q.messages = append(q.messages, in.MessageBody)
 	q.urls = append(q.urls, in.QueueUrl)
-	sum := md5.Sum([]byte(in.MessageBody))
-	fmt.Fprintf(w, `{"MessageId":"1","MD5OfMessageBody":"%s"}`, hex.EncodeToString(sum[:]))
+	if len(in.Entries) == 0 {
+		fmt.Fprint(w, q.take(in.entry.MessageBody, ""))
+		return
+	}
+	var taken []string
+	for i, e := range in.Entries {
+		if i > 0 && q.partial { // only the first one gets through
+			fmt.Fprintf(w, `{"Successful":[%s],"Failed":[{"Id":"%s","Code":"InternalError"}]}`, strings.Join(taken, ","), e.Id)
+			return
+		}
+		taken = append(taken, q.take(e.MessageBody, `"Id":"`+e.Id+`",`))
+	}
+	fmt.Fprintf(w, `{"Successful":[%s],"Failed":[]}`, strings.Join(taken, ","))
+}
+
+func (q *inbox) take(message, id string) (answer string) {
+	q.messages = append(q.messages, message)
+	sum := md5.Sum([]byte(message))
+	return fmt.Sprintf(`{%s"MessageId":"1","MD5OfMessageBody":"%s"}`, id, hex.EncodeToString(sum[:]))
 }
 
 func (q *inbox) fail(n int) {

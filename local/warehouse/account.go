@@ -77,19 +77,44 @@ func (x *execution) account(st *dialect.AccountStatement) (*result, error) {
 	done := message(typeDDL, "Statement executed successfully.")
 	switch st.Verb {
 	case "CREATE":
+		if err := checkUser(st); err != nil {
+			return nil, err
+		}
 		return x.create(&object{Kind: st.Kind, Name: st.Name, Comment: st.Comment, Body: body{Options: withoutSecrets(st.Options)}}, st.OrReplace, st.IfNotExists)
 	case "GRANT", "REVOKE":
 		return done, x.grant(st)
 	case "COMMENT":
 		return done, x.comment(st)
 	case "ALTER":
+		if err := checkUser(st); err != nil {
+			return nil, err
+		}
 		return done, x.alterAccount(st)
 	}
 	return nil, unsupported(st.Verb + " " + st.Kind)
 }
 
-// withoutSecrets drops what must not be stored: passwords. Who may log in is the Config's business alone, so that no
-// statement can open the warehouse to anybody.
+// checkUser refuses keys that are none, and a password of a user who is no person, as the service does.
+func checkUser(st *dialect.AccountStatement) error {
+	if st.Kind != "USER" {
+		return nil
+	}
+	_, password := st.Options.Get("PASSWORD")
+	if kind := strings.ToUpper(st.Options.Text("TYPE")); password && kind == "SERVICE" {
+		return refuse(1420, "22023", "SQL compilation error:\ninvalid property 'PASSWORD' for a user of TYPE = SERVICE")
+	}
+	for _, slot := range keySlots() {
+		if text := st.Options.Text(slot); text != "" {
+			if _, err := parsePublicKey(text); err != nil {
+				return refuse(3609, "22023", "New public key rejected by current policy. Reason: 'Invalid public key'")
+			}
+		}
+	}
+	return nil
+}
+
+// withoutSecrets drops what must not be stored: passwords. A password is the Config's business alone; with a key, users
+// that a statement has made can log in.
 func withoutSecrets(options dialect.Options) dialect.Options {
 	return mergeOptions(options, nil, []string{"PASSWORD"})
 }

@@ -77,11 +77,11 @@ func (l *loader) copyOne(ctx context.Context, conn *sql.Conn, load *fileLoad) er
 		return refuse(e.number, "22000", "%s\n  File '%s', line %d, character %d\n  Row %d, column %s\n  If you would like to continue loading when an error is "+
 			"encountered, use other values such as 'SKIP_FILE' or 'CONTINUE' for the ON_ERROR option.", e.message, load.name, e.line, e.character, load.parsed, e.column)
 	}
-	if err := l.store(ctx, conn, load); err != nil {
+	if err := l.store(ctx, conn, []*fileLoad{load}); err != nil {
 		return err
 	}
 	load.rows = nil
-	return writeHistory(ctx, conn, l, nil, load, time.Now())
+	return writeHistory(conn, l, nil, []*fileLoad{load}, time.Now())
 }
 
 // copyFiles lists what COPY names: FILES, or all files under the path, filtered by PATTERN.

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -36,6 +37,8 @@ func (x *execution) describe(st *dialect.Describe) (*result, error) {
 		return t.res, nil
 	case "SCHEMA", "DATABASE":
 		return x.describeContainer(o), nil
+	case "USER":
+		return describeUser(o)
 	}
 	return nil, unsupported("DESCRIBE " + kind)
 }
@@ -97,6 +100,28 @@ func (s *Server) describeIntegration(o *object) *result {
 	t.add("USE_PRIVATELINK_ENDPOINT", "Boolean", "false", "false")
 	t.add("COMMENT", "String", o.Comment, "")
 	return t.res
+}
+
+// describeUser shows of a user what tells its kind and its keys: the fingerprints, by which a deployment knows its own.
+func describeUser(o *object) (*result, error) {
+	t := newTable(typeSelect, "property", "value", "default", "description")
+	t.add("NAME", o.Name.Object, nil, "")
+	t.add("TYPE", cmp.Or(strings.ToUpper(o.Body.Options.Text("TYPE")), "PERSON"), nil, "")
+	for _, name := range []string{"DEFAULT_ROLE", "DEFAULT_WAREHOUSE", "DEFAULT_NAMESPACE"} {
+		t.add(name, foldName(o.Body.Options.Text(name), ""), nil, "")
+	}
+	for _, slot := range keySlots() {
+		text := o.Body.Options.Text(slot)
+		print := "null"
+		if key, err := parsePublicKey(text); text != "" && err == nil {
+			if print, err = fingerprint(key); err != nil {
+				return nil, err
+			}
+		}
+		t.add(slot, cmp.Or(text, "null"), nil, "")
+		t.add(slot+"_FP", print, nil, "")
+	}
+	return t.res, nil
 }
 
 func describeStage(o *object) *result {

@@ -19,7 +19,12 @@ import (
 const (
 	databaseFile = "account.duckdb"
 	memoryLimit  = "1GB"
-	threads      = "2"
+	// threads is per database. With more of them the thread of a statement spins while another one works for it; one is
+	// enough, as statements run side by side.
+	threads = "1"
+	// checkpointAfter is how much of the log makes a checkpoint. Each one writes the youngest rows of all tables again; after
+	// a kill this much is read at most.
+	checkpointAfter = "64MB"
 	// conflictTries bounds how often an autocommit statement is repeated when DuckDB's optimistic check fails.
 	conflictTries = 20
 )
@@ -30,6 +35,7 @@ const (
 type engine struct {
 	db      *sql.DB
 	catalog *catalog
+	staging variant.Staging
 	locks   *tableLocks
 	open    atomic.Int64 // transactions of sessions
 }
@@ -62,7 +68,7 @@ const maxConnections = 128
 
 func (e *engine) prepare(ctx context.Context, spill string) error {
 	settings := []string{
-		"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL temp_directory = " + dialect.Literal(spill),
+		"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL checkpoint_threshold = '" + checkpointAfter + "'", "SET GLOBAL temp_directory = " + dialect.Literal(spill),
 		"SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true",
 	}
 	statements := append(append(settings, dialect.Prelude()...), catalogSchema()...)
@@ -70,7 +76,7 @@ func (e *engine) prepare(ctx context.Context, spill string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(variant.Register(conn), conn.Close()); err != nil {
+	if err := errors.Join(variant.Register(conn), e.staging.Register(conn), conn.Close()); err != nil {
 		return err
 	}
 	for _, statement := range statements {

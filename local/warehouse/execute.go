@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
@@ -102,7 +103,7 @@ func (x *execution) query(q *dialect.Query) (*result, error) {
 		}
 		res = &result{kind: typeSelect, binds: len(q.Binds)}
 		sink := &spool{dir: x.server.resultDir, key: newToken(), result: res}
-		if err := queryRows(ctx, conn, q.SQL, args, sink); err != nil {
+		if err := queryRows(ctx, conn, q.SQL, args, x.semiStructured(q.Reads), sink); err != nil {
 			return err
 		}
 		return sink.flush()
@@ -111,6 +112,17 @@ func (x *execution) query(q *dialect.Query) (*result, error) {
 		res.discard(x.server.resultDir)
 	}
 	return res, err
+}
+
+// semiStructured says whether a relation has a column that an answer may have to cast.
+func (x *execution) semiStructured(names []dialect.Name) bool {
+	for _, name := range names {
+		o := x.server.engine.catalog.relation(name)
+		if o == nil || slices.ContainsFunc(o.Body.Columns, func(c dialect.Column) bool { return c.Type.DuckDB == "JSON" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // describeAnswer tells the columns of an answer without doing anything. Binds that were not sent count as NULL.

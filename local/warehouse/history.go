@@ -3,7 +3,12 @@ package warehouse
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
 )
 
 const (
@@ -14,9 +19,24 @@ const (
 	refreshReach = 7 * 24 * time.Hour
 )
 
-// writeHistory records what became of a file, in the transaction that loads it. pipe is nil for COPY.
-func writeHistory(ctx context.Context, conn *sql.Conn, l *loader, pipe *object, f *fileLoad, now time.Time) error {
-	var message, line, character, column, received any
+// writeHistory records what became of files, in the transaction that loads them. pipe is nil for COPY.
+func writeHistory(conn *sql.Conn, l *loader, pipe *object, loads []*fileLoad, now time.Time) error {
+	return conn.Raw(func(raw any) error {
+		sink, err := duckdb.NewAppenderFromConn(raw.(driver.Conn), "warehouse", "history")
+		if err != nil {
+			return fmt.Errorf("write the load history: %w", err)
+		}
+		for _, f := range loads {
+			if err := sink.AppendRow(l.historyRow(pipe, f, now)...); err != nil {
+				return errors.Join(fmt.Errorf("write the load history: %w", err), sink.Clear(), sink.Close())
+			}
+		}
+		return sink.Close()
+	})
+}
+
+func (l *loader) historyRow(pipe *object, f *fileLoad, now time.Time) []driver.Value {
+	var message, line, character, column, received driver.Value
 	if e := f.first; e != nil {
 		message, column = e.message, nullable(e.column)
 		if e.line > 0 {
@@ -26,14 +46,13 @@ func writeHistory(ctx context.Context, conn *sql.Conn, l *loader, pipe *object, 
 	id, pipeName := int64(0), l.table.Name
 	pipeName.Database, pipeName.Schema, pipeName.Object = "", "", ""
 	if pipe != nil {
-		id, pipeName, received = pipe.ID, pipe.Name, f.received
+		id, pipeName, received = pipe.ID, pipe.Name, f.received.UTC()
 	}
 	table := l.table
-	_, err := conn.ExecContext(ctx, `INSERT INTO "warehouse"."history" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-		$17, $18, $19, $20, $21, $22, $23)`,
+	return []driver.Value{
 		id, table.ID, l.where(), f.name, now.UTC(), f.loaded, f.parsed, f.file.size, message, line, character, column, f.bad, l.errorLimit(f), f.status, received,
-		pipeName.Database, pipeName.Schema, pipeName.Object, table.Name.Database, table.Name.Schema, table.Name.Object, f.file.etag)
-	return err
+		pipeName.Database, pipeName.Schema, pipeName.Object, table.Name.Database, table.Name.Schema, table.Name.Object, f.file.etag,
+	}
 }
 
 // copied says which files COPY has loaded into the table and still remembers. A file whose content has changed since is loaded again.

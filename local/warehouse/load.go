@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -230,9 +231,10 @@ func (l *loader) note(f *fileLoad, e *loadError) error {
 	return nil
 }
 
-// store puts a checked file's rows into the table, in the transaction of conn.
-func (l *loader) store(ctx context.Context, conn *sql.Conn, f *fileLoad) error {
-	if f.status == statusFailed || f.loaded == 0 {
+// store puts checked files' rows into the table, in the transaction of conn.
+func (l *loader) store(ctx context.Context, conn *sql.Conn, loads []*fileLoad) error {
+	loads = slices.DeleteFunc(slices.Clone(loads), func(f *fileLoad) bool { return f.known || f.status == statusFailed || f.loaded == 0 })
+	if len(loads) == 0 {
 		return nil
 	}
 	return conn.Raw(func(raw any) error {
@@ -240,14 +242,16 @@ func (l *loader) store(ctx context.Context, conn *sql.Conn, f *fileLoad) error {
 		if err != nil {
 			return err
 		}
-		if f.buffered {
-			err = appendRows(sink, f.rows)
-		} else {
-			again := &fileLoad{file: f.file, name: f.name}
-			err = l.read(ctx, again, f.file.etag, func(row []driver.Value) error { return sink.AppendRow(row...) })
-		}
-		if err != nil {
-			return errors.Join(err, sink.Clear(), sink.Close())
+		for _, f := range loads {
+			if f.buffered {
+				err = appendRows(sink, f.rows)
+			} else {
+				again := &fileLoad{file: f.file, name: f.name}
+				err = l.read(ctx, again, f.file.etag, func(row []driver.Value) error { return sink.AppendRow(row...) })
+			}
+			if err != nil {
+				return errors.Join(err, sink.Clear(), sink.Close())
+			}
 		}
 		return sink.CloseWithCancel(ctx)
 	})

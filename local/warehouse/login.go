@@ -6,11 +6,14 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
 
 // User is someone who may log in.
@@ -123,7 +126,7 @@ func (s *Server) authenticatePassword(name, password string) (*User, *failure) {
 }
 
 // authenticateKey checks a JWT as the service documents it: RS256, issuer ACCOUNT.USER.SHA256:<fingerprint>, subject
-// ACCOUNT.USER, not expired, and signed by the user's key.
+// ACCOUNT.USER, not expired, and signed by one of the user's keys, whose fingerprint is the issuer's.
 func (s *Server) authenticateKey(token string, now time.Time) (*User, *failure) {
 	invalid := refuse(390144, "08004", "JWT token is invalid.")
 	account := strings.ToUpper(s.cfg.Account)
@@ -134,12 +137,23 @@ func (s *Server) authenticateKey(token string, now time.Time) (*User, *failure) 
 		if err != nil {
 			return nil, err
 		}
+		issuer, err := t.Claims.GetIssuer()
+		if err != nil {
+			return nil, err
+		}
 		gotAccount, name, _ := strings.Cut(subject, ".")
-		user = s.user(name)
-		if !strings.EqualFold(gotAccount, account) || user == nil || user.PublicKey == nil {
+		found, keys := s.keyHolder(name)
+		if !strings.EqualFold(gotAccount, account) || found == nil {
 			return nil, jwt.ErrTokenUnverifiable
 		}
-		return user.PublicKey, nil
+		for _, k := range keys {
+			print, err := fingerprint(k)
+			if err == nil && issuer == account+"."+strings.ToUpper(found.Name)+"."+print {
+				user = found
+				return k, nil
+			}
+		}
+		return nil, jwt.ErrTokenUnverifiable
 	}
 	claims := &jwt.RegisteredClaims{}
 	_, err := jwt.ParseWithClaims(token, claims, key, jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(),
@@ -147,11 +161,56 @@ func (s *Server) authenticateKey(token string, now time.Time) (*User, *failure) 
 	if err != nil || user == nil {
 		return nil, invalid
 	}
-	fingerprint, err := fingerprint(user.PublicKey)
-	if err != nil || claims.Issuer != account+"."+strings.ToUpper(user.Name)+"."+fingerprint {
-		return nil, invalid
-	}
 	return user, nil
+}
+
+// keyHolder is a user with its keys: one of the Config, or one that CREATE USER has made.
+func (s *Server) keyHolder(name string) (*User, []*rsa.PublicKey) {
+	if user := s.user(name); user != nil {
+		if user.PublicKey == nil {
+			return nil, nil
+		}
+		return user, []*rsa.PublicKey{user.PublicKey}
+	}
+	found := s.engine.catalog.list("USER", func(o *object) bool { return strings.EqualFold(o.Name.Object, name) })
+	if len(found) != 1 {
+		return nil, nil
+	}
+	o := found[0]
+	user := &User{Name: o.Name.Object, DefaultRole: o.Body.Options.Text("DEFAULT_ROLE"), DefaultWarehouse: o.Body.Options.Text("DEFAULT_WAREHOUSE")}
+	if parts := splitName(o.Body.Options.Text("DEFAULT_NAMESPACE")); len(parts) == 2 {
+		user.Database, user.Schema = dialect.Quote(parts[0]), dialect.Quote(parts[1])
+	}
+	return user, keysOf(o)
+}
+
+// keySlots are the properties of a user that hold a key; there are two, so that a key can be changed without a gap.
+func keySlots() []string { return []string{"RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2"} }
+
+// keysOf are the keys of a user that CREATE USER has made.
+func keysOf(o *object) (keys []*rsa.PublicKey) {
+	for _, slot := range keySlots() {
+		if key, err := parsePublicKey(o.Body.Options.Text(slot)); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// parsePublicKey reads the base64 of a key's SPKI form, with or without line ends.
+func parsePublicKey(text string) (*rsa.PublicKey, error) {
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, err
+	}
+	if key, ok := parsed.(*rsa.PublicKey); ok {
+		return key, nil
+	}
+	return nil, errors.New("the key is not RSA")
 }
 
 // fingerprint is SHA256: and the base64 of the hash of the key's SPKI form.

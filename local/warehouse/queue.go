@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxMessage is the limit of SQS for one message, in bytes.
+// maxMessage is the limit of SQS for one call, in bytes.
 const maxMessage = 1 << 20
 
 // queue takes bucket notifications for pipes and keeps them in the database until their files are loaded. Messages
@@ -117,14 +117,12 @@ func (s *Server) handleSQS(w http.ResponseWriter, r *http.Request) {
 		sqsError(w, http.StatusForbidden, "InvalidClientTokenId", "The request is not signed.")
 		return
 	}
-	if target := r.Header.Get("X-Amz-Target"); target != "AmazonSQS.SendMessage" {
-		sqsError(w, http.StatusBadRequest, "InvalidAction", "Only AmazonSQS.SendMessage is known here.")
+	target := r.Header.Get("X-Amz-Target")
+	if target != sqsTarget+"SendMessage" && target != sqsTarget+"SendMessageBatch" {
+		sqsError(w, http.StatusBadRequest, "InvalidAction", "Only SendMessage and SendMessageBatch are known here.")
 		return
 	}
-	var body struct {
-		QueueURL string `json:"QueueUrl"`
-		Message  string `json:"MessageBody"`
-	}
+	var body sqsRequest
 	r.Body = http.MaxBytesReader(w, r.Body, 2*maxMessage)
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		sqsError(w, http.StatusBadRequest, "InvalidParameterValue", "The body is not JSON.")
@@ -134,18 +132,64 @@ func (s *Server) handleSQS(w http.ResponseWriter, r *http.Request) {
 		sqsError(w, http.StatusBadRequest, "QueueDoesNotExist", "The specified queue does not exist.")
 		return
 	}
-	if body.Message == "" || len(body.Message) > maxMessage {
-		sqsError(w, http.StatusBadRequest, "InvalidParameterValue", "MessageBody is missing or too long.")
+	batch := target == sqsTarget+"SendMessageBatch"
+	if !batch {
+		body.Entries = []sqsEntry{{Message: body.Message}}
+	}
+	if refused := body.check(); refused != "" {
+		sqsError(w, http.StatusBadRequest, "InvalidParameterValue", refused)
 		return
 	}
-	if err := s.receive(r.Context(), []byte(body.Message)); err != nil {
+	if err := s.receive(r.Context(), body.Entries); err != nil {
 		s.log.Error("a notice could not be stored", "number", translate(err).Number)
 		sqsError(w, http.StatusServiceUnavailable, "ServiceUnavailable", "The message could not be stored: send it again.")
 		return
 	}
-	sum := md5.Sum([]byte(body.Message))
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	_ = json.NewEncoder(w).Encode(map[string]string{"MessageId": uuid.NewString(), "MD5OfMessageBody": hex.EncodeToString(sum[:])})
+	if !batch {
+		_ = json.NewEncoder(w).Encode(body.Entries[0].taken())
+		return
+	}
+	answer := []map[string]string{}
+	for _, e := range body.Entries {
+		one := e.taken()
+		one["Id"] = e.ID
+		answer = append(answer, one)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"Successful": answer, "Failed": []string{}})
+}
+
+const sqsTarget = "AmazonSQS."
+
+// sqsRequest is SendMessage, or SendMessageBatch with up to ten entries.
+type sqsRequest struct {
+	QueueURL string `json:"QueueUrl"`
+	Message  string `json:"MessageBody"`
+	Entries  []sqsEntry
+}
+
+type sqsEntry struct {
+	ID      string `json:"Id"`
+	Message string `json:"MessageBody"`
+}
+
+// check says what is wrong with the messages.
+func (r *sqsRequest) check() (refused string) {
+	if len(r.Entries) == 0 || len(r.Entries) > 10 {
+		return "Entries must be 1 to 10."
+	}
+	size := 0
+	for _, e := range r.Entries {
+		if size += len(e.Message); e.Message == "" || size > maxMessage {
+			return "MessageBody is missing or too long."
+		}
+	}
+	return ""
+}
+
+func (e sqsEntry) taken() map[string]string {
+	sum := md5.Sum([]byte(e.Message))
+	return map[string]string{"MessageId": uuid.NewString(), "MD5OfMessageBody": hex.EncodeToString(sum[:])}
 }
 
 // signed checks that the request carries a signature, which no web page can make a browser send. It is the S3 service's
@@ -161,13 +205,16 @@ func sqsError(w http.ResponseWriter, status int, code, text string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": "com.amazonaws.sqs#" + code, "message": text})
 }
 
-// receive queues what a message announces. What is no notification, or concerns no pipe, is accepted and forgotten, as a
-// consumer of a queue must do.
-func (s *Server) receive(ctx context.Context, message []byte) error {
-	objects, err := parseEvent(message)
-	if err != nil {
-		s.log.Warn("a notice is not an S3 event and is ignored", "bytes", len(message))
-		return nil
+// receive queues what messages announce, in one commit. What is no notification, or concerns no pipe, is accepted and
+// forgotten, as a consumer of a queue must do.
+func (s *Server) receive(ctx context.Context, messages []sqsEntry) error {
+	var objects []created
+	for _, m := range messages {
+		found, err := parseEvent([]byte(m.Message))
+		if err != nil {
+			s.log.Warn("a notice is not an S3 event and is ignored", "bytes", len(m.Message))
+		}
+		objects = append(objects, found...)
 	}
 	pipes := s.engine.catalog.list("PIPE", func(o *object) bool { return o.Body.AutoIngest })
 	byPipe := map[int64][]string{}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -130,23 +131,42 @@ func describeColumn(name, duckType string) (c column, cast string) {
 }
 
 // queryRows runs a query and hands every row to sink. Columns are told first. A query with columns that must be
-// cast is asked again inside a projection; DuckDB keeps the order of the inner query.
-func queryRows(ctx context.Context, conn *sql.Conn, text string, args []any, sink rowSink) error {
-	columns, wrapped, err := describeQuery(ctx, conn, text, args)
+// cast is asked again inside a projection; DuckDB keeps the order of the inner query. likely says that there may be such
+// columns: then they are looked for before the query runs, at the price of planning it once more.
+func queryRows(ctx context.Context, conn *sql.Conn, text string, args []any, likely bool, sink rowSink) error {
+	var columns []column
+	wrapped := ""
+	if likely {
+		var err error
+		if columns, wrapped, err = describeQuery(ctx, conn, text, args); err != nil {
+			return err
+		}
+	}
+	if wrapped == "" {
+		rows, err := conn.QueryContext(ctx, text, args...)
+		if err != nil {
+			return err
+		}
+		if columns, wrapped, err = describeRows(rows, text); err == nil && wrapped == "" {
+			return sendRows(rows, columns, sink)
+		}
+		if err := errors.Join(err, rows.Close()); err != nil {
+			return err
+		}
+	}
+	rows, err := conn.QueryContext(ctx, wrapped, args...)
 	if err != nil {
 		return err
 	}
+	return sendRows(rows, columns, sink)
+}
+
+// sendRows hands rows to sink and closes them.
+func sendRows(rows *sql.Rows, columns []column, sink rowSink) error {
+	defer rows.Close()
 	if err := sink.start(columns); err != nil {
 		return err
 	}
-	if wrapped != "" {
-		text = wrapped
-	}
-	rows, err := conn.QueryContext(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 	cells, into := make([]any, len(columns)), make([]any, len(columns))
 	for i := range cells {
 		into[i] = &cells[i]
@@ -157,6 +177,7 @@ func queryRows(ctx context.Context, conn *sql.Conn, text string, args []any, sin
 		}
 		row := make([]*string, len(columns))
 		for i, cell := range cells {
+			var err error
 			if row[i], err = encodeCell(columns[i].Type, cell); err != nil {
 				return err
 			}
@@ -181,6 +202,11 @@ func describeQuery(ctx context.Context, conn *sql.Conn, text string, args []any)
 		return nil, "", err
 	}
 	defer rows.Close()
+	return describeRows(rows, text)
+}
+
+// describeRows is describeQuery for the rows of text.
+func describeRows(rows *sql.Rows, text string) ([]column, string, error) {
 	types, err := rows.ColumnTypes()
 	if err != nil {
 		return nil, "", err

@@ -64,6 +64,9 @@ type Config struct {
 	AccountID string
 	// Log receives ids and counts, never SQL or values; nil discards.
 	Log *slog.Logger
+	// Timed is told how long each MERGE took ("MERGE"), and each transaction of a pipe ("pipe"), waiting for locks and
+	// the commit included. It must be quick, and is called concurrently; nil is for nobody.
+	Timed func(what string, took time.Duration)
 
 	// Tests shorten these: the validity of sessions, and how long a request waits for its statement.
 	tokenValidity, masterValidity, answerWait time.Duration
@@ -82,6 +85,8 @@ type Server struct {
 	s3          *s3.Client
 	resultDir   string
 	lastMessage atomic.Int64 // Unix milliseconds of the last notification
+	written     atomic.Int64 // statements that changed rows
+	loaded      atomic.Int64 // transactions of pipes
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -99,6 +104,9 @@ func Open(cfg Config) (*Server, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Timed == nil {
+		cfg.Timed = func(string, time.Duration) {}
 	}
 	if cfg.tokenValidity == 0 {
 		cfg.tokenValidity, cfg.masterValidity = tokenValidity, masterValidity
@@ -221,6 +229,10 @@ func (s *Server) tidy() {
 		}
 	}
 }
+
+// Changes counts what was committed since Open: statements that may have changed rows, and transactions of pipes. Whoever
+// watches a table need not ask it again before they have moved.
+func (s *Server) Changes() (statements, loads int64) { return s.written.Load(), s.loaded.Load() }
 
 // Idle returns when every notification received so far has been worked off by the pipes that are not paused, or when
 // ctx ends. Pipes whose table or stage is missing count as idle.

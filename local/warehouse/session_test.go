@@ -1,6 +1,10 @@
 package warehouse
 
 import (
+	"crypto/rsa"
+	"crypto/x509"
+	"database/sql"
+	"encoding/base64"
 	"testing"
 	"time"
 
@@ -38,6 +42,37 @@ func TestLogin(t *testing.T) {
 			wantLines(t, db, "SELECT 1", "1")
 		})
 	}
+}
+
+// TestLoginOfCreatedUser: a user of CREATE USER signs in with the key of either slot, and with no other.
+func TestLoginOfCreatedUser(t *testing.T) {
+	first, second, other := newKey(t), newKey(t), newKey(t)
+	st := newStack(t)
+	admin := st.connect()
+	exec(t, admin, "CREATE USER made TYPE = SERVICE DEFAULT_NAMESPACE = DB.S RSA_PUBLIC_KEY = '"+publicText(t, first)+"'")
+	exec(t, admin, "ALTER USER made SET RSA_PUBLIC_KEY_2 = '"+publicText(t, second)+"'")
+	as := func(key *rsa.PrivateKey) *sql.DB {
+		return st.connect(func(c *sf.Config) { c.User, c.Authenticator, c.PrivateKey = "made", sf.AuthTypeJwt, key })
+	}
+	wantLines(t, as(first), "SELECT CURRENT_SCHEMA()", "S")
+	wantLines(t, as(second), "SELECT 1", "1")
+	wantError(t, as(other), 390144, "SELECT 1")
+	exec(t, admin, "ALTER USER made UNSET RSA_PUBLIC_KEY")
+	wantError(t, as(first), 390144, "SELECT 1")
+	wantLines(t, as(second), "SELECT 1", "1")
+	wantError(t, st.connect(func(c *sf.Config) { c.User = "made" }), 390100, "SELECT 1")
+	exec(t, admin, "DROP USER made")
+	wantError(t, as(second), 390144, "SELECT 1")
+}
+
+// publicText is the public half of a key as CREATE USER takes it.
+func publicText(t *testing.T, key *rsa.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(der)
 }
 
 func TestSession(t *testing.T) {

@@ -56,7 +56,7 @@ func (x *execution) showUsers(st *dialect.Show) *result {
 		}
 	}
 	for _, o := range x.showList("USER", st) {
-		t.add(o.Name.Object, o.Created, o.Name.Object, o.Name.Object, o.Body.Options.Text("DEFAULT_WAREHOUSE"), "", o.Body.Options.Text("DEFAULT_ROLE"), "false", "false", o.Comment)
+		t.add(o.Name.Object, o.Created, o.Name.Object, o.Name.Object, o.Body.Options.Text("DEFAULT_WAREHOUSE"), "", o.Body.Options.Text("DEFAULT_ROLE"), "false", len(keysOf(o)) > 0, o.Comment)
 	}
 	return t.res
 }
@@ -106,7 +106,16 @@ func (x *execution) showVariables(st *dialect.Show) *result {
 
 func (x *execution) showGrants(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "privilege", "granted_on", "name", "granted_to", "grantee_name", "grant_option", "granted_by")
+	if st.Members {
+		t = newTable(typeSelect, "created_on", "role", "granted_to", "grantee_name", "granted_by")
+	}
 	for _, o := range x.server.engine.catalog.list("GRANT", nil) {
+		if st.Members {
+			if o.Body.OnKind == "ROLE" && o.Body.Text == st.Grantee {
+				t.add(o.Created, o.Body.Text, o.Body.GranteeKind, o.Body.Grantee, o.Owner)
+			}
+			continue
+		}
 		on := st.OnKind == "" || o.Body.OnKind == st.OnKind && o.Body.Text == plainName(st.On)
 		to := st.Grantee == "" || o.Body.Grantee == st.Grantee
 		if !on || !to {

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
@@ -17,6 +18,7 @@ const (
 
 // write does a statement that changes rows.
 func (x *execution) write(parsed dialect.Statement) (*result, error) {
+	defer x.server.written.Add(1)
 	switch st := parsed.(type) {
 	case *dialect.Insert:
 		n, err := x.changeRows(&st.Change, st.Overwrite, st.Overwrite)
@@ -30,7 +32,10 @@ func (x *execution) write(parsed dialect.Statement) (*result, error) {
 	case *dialect.Truncate:
 		return x.truncate(st)
 	case *dialect.Merge:
-		return x.merge(st)
+		began := time.Now()
+		res, err := x.merge(st)
+		x.server.cfg.Timed("MERGE", time.Since(began))
+		return res, err
 	}
 	return nil, unsupported("this statement")
 }
@@ -117,13 +122,28 @@ func (x *execution) merge(st *dialect.Merge) (*result, error) {
 		return nil, err
 	}
 	uses := x.uses(st.Binds)
+	// The rows are read before the table is locked, for others wait for the lock.
+	early, err := x.stage(st.Staged, 0)
+	if err != nil {
+		return nil, err
+	}
 	var inserted, updated, deleted int64
-	err := x.change(st.Target, true, func(ctx context.Context, conn *sql.Conn) error {
+	err = x.change(st.Target, true, func(ctx context.Context, conn *sql.Conn) error {
 		inserted, updated, deleted = 0, 0, 0
 		for row := range x.binds.times(uses) {
 			args, err := x.binds.args(row, uses)
 			if err != nil {
 				return err
+			}
+			rows := early
+			if row > 0 {
+				rows = nil
+			}
+			if n, done, err := x.stagedMerge(ctx, conn, st.Staged, row, rows); err != nil {
+				return err
+			} else if done {
+				inserted += n
+				continue
 			}
 			if err := x.refuseDuplicates(ctx, conn, st.DuplicateCheck, row); err != nil {
 				return err
@@ -135,6 +155,10 @@ func (x *execution) merge(st *dialect.Merge) (*result, error) {
 		}
 		return nil
 	})
+	if early != nil {
+		early.release()
+		early = nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -146,6 +146,7 @@ func (l *Log) publish(g *group) {
 	}
 	s.size += int64(len(g.buf))
 	s.end = g.end
+	l.tell()
 }
 
 // revoke fails what was queued behind a failed group, as its indexes and checksums follow from records that do not

@@ -91,7 +91,8 @@ type Log struct {
 	running  bool   // the committer has been started
 	sealed   bool
 	closed   bool
-	failed   error // set once, after a write whose effect is unknown
+	failed   error         // set once, after a write whose effect is unknown
+	grown    chan struct{} // closed by the next change that Grown tells of; nil while nobody waits
 
 	wake    chan struct{} // capacity 1: pending is not empty, or closed
 	stopped chan struct{} // closed by the committer at its end
@@ -128,6 +129,25 @@ func (l *Log) End() int64 {
 	return l.last().end
 }
 
+// Grown returns a channel that is closed when End moves, or when the log is sealed or closed. Whoever waits takes it
+// before looking at End.
+func (l *Log) Grown() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.grown == nil {
+		l.grown = make(chan struct{})
+	}
+	return l.grown
+}
+
+// tell wakes those who wait on Grown; the caller holds mu.
+func (l *Log) tell() {
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
+}
+
 // last is the segment that is written to; the caller holds mu.
 func (l *Log) last() *segment { return l.segments[len(l.segments)-1] }
 
@@ -136,6 +156,7 @@ func (l *Log) last() *segment { return l.segments[len(l.segments)-1] }
 func (l *Log) Seal() (int64, error) {
 	l.mu.Lock()
 	l.sealed = true
+	l.tell()
 	l.mu.Unlock()
 	l.drain()
 	l.mu.Lock()
@@ -171,6 +192,7 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	again, running := l.closed, l.running
 	l.closed = true
+	l.tell()
 	l.mu.Unlock()
 	if again {
 		return nil

@@ -111,7 +111,9 @@ func (p *parser) alterAccount(a *AccountStatement) Statement {
 	a.Action = t.folded
 	switch a.Action {
 	case "SET":
-		a.Comment, a.Options = comment(p.options())
+		options := p.options()
+		p.knownAccount(t, a.Kind, options)
+		a.Comment, a.Options = comment(options)
 	case "UNSET":
 		a.Unset = p.unsetNames()
 	case "SUSPEND":

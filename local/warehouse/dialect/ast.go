@@ -97,6 +97,8 @@ type Merge struct {
 	DuplicateCheck *Query
 	// Inserts, Updates and Deletes say which counts the answer has, in this order.
 	Inserts, Updates, Deletes bool
+	// Staged is a faster way to do the same, nil where there is none.
+	Staged *Staged
 }
 
 // Column is one column of a table definition.
@@ -324,6 +326,7 @@ type Show struct {
 	// OnKind, On, GranteeKind and Grantee belong to SHOW GRANTS.
 	OnKind, GranteeKind, Grantee string
 	On                           Name
+	Members                      bool // SHOW GRANTS OF ROLE: who has the role
 }
 
 // Use is USE.

@@ -52,8 +52,34 @@ func (p *parser) createKind(orReplace, temporary, transient bool) Statement {
 	a.IfNotExists = p.ifNotExists()
 	a.Name = p.nameOf(kind)
 	p.words("WITH")
-	a.Comment, a.Options = comment(p.options())
+	options := p.options()
+	p.knownAccount(t, kind, options)
+	a.Comment, a.Options = comment(options)
 	return a
+}
+
+// knownAccount is known for an account object.
+func (p *parser) knownAccount(t token, kind string, options Options) {
+	if words := accountOptions(kind); words != "" {
+		p.known(t, kind, options, words)
+	}
+}
+
+// accountOptions are the properties of the account objects that a setup makes; a kind without a list takes any.
+func accountOptions(kind string) string {
+	switch kind {
+	case "USER":
+		return "TYPE PASSWORD LOGIN_NAME DISPLAY_NAME FIRST_NAME MIDDLE_NAME LAST_NAME EMAIL MUST_CHANGE_PASSWORD DISABLED DAYS_TO_EXPIRY MINS_TO_UNLOCK" +
+			" DEFAULT_WAREHOUSE DEFAULT_NAMESPACE DEFAULT_ROLE DEFAULT_SECONDARY_ROLES MINS_TO_BYPASS_MFA RSA_PUBLIC_KEY RSA_PUBLIC_KEY_FP RSA_PUBLIC_KEY_2" +
+			" RSA_PUBLIC_KEY_2_FP WORKLOAD_IDENTITY NETWORK_POLICY COMMENT"
+	case "ROLE":
+		return "COMMENT"
+	case "WAREHOUSE":
+		return "WAREHOUSE_TYPE WAREHOUSE_SIZE GENERATION RESOURCE_CONSTRAINT MAX_CLUSTER_COUNT MIN_CLUSTER_COUNT SCALING_POLICY AUTO_SUSPEND AUTO_RESUME" +
+			" INITIALLY_SUSPENDED RESOURCE_MONITOR ENABLE_QUERY_ACCELERATION QUERY_ACCELERATION_MAX_SCALE_FACTOR MAX_CONCURRENCY_LEVEL" +
+			" STATEMENT_QUEUED_TIMEOUT_IN_SECONDS STATEMENT_TIMEOUT_IN_SECONDS COMMENT"
+	}
+	return ""
 }
 
 // createPlace reads CREATE DATABASE and CREATE SCHEMA.

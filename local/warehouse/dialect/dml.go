@@ -155,6 +155,8 @@ func (p *parser) merge() Statement {
 	s.Change = p.change(sql+" RETURNING merge_action", target, s.Columns)
 	if s.Updates {
 		s.DuplicateCheck = p.finished(rows{sql: duplicates(text, qualifier, source, on, clauses)})
+	} else if !s.Deletes {
+		s.Staged = staged(sql)
 	}
 	return s
 }

@@ -93,7 +93,8 @@ func (p *parser) showGrants(s *Show) {
 	case p.words("ON"):
 		s.OnKind = p.mustKind("SHOW GRANTS ON")
 		s.On = p.nameOf(s.OnKind)
-	case p.words("TO"), p.words("OF"):
+	case p.is("TO"), p.is("OF"):
+		s.Members = p.take().folded == "OF"
 		s.GranteeKind = p.mustKind("SHOW GRANTS TO")
 		s.Grantee = p.single()
 	}

@@ -193,7 +193,8 @@ func (p *parser) columnDefault(c *Column) {
 	c.DefaultSQL = e.sql
 }
 
-// definition is a column for DuckDB. Keys are not enforced by Snowflake, lengths are.
+// definition is a column for DuckDB. Keys are not enforced by Snowflake, lengths are. Every MERGE reads the key, and
+// unpacking a compressed number of more than 18 digits takes longer than all the rest of it: such a column stays as it is.
 func (c Column) definition() string {
 	sql := Quote(c.Name) + " " + c.Type.DuckDB
 	if c.DefaultSQL != "" {
@@ -201,6 +202,9 @@ func (c Column) definition() string {
 	}
 	if c.NotNull {
 		sql += " NOT NULL"
+	}
+	if c.PrimaryKey && c.Type.Base == "NUMBER" && c.Type.Precision > 18 {
+		sql += " USING COMPRESSION uncompressed"
 	}
 	if c.Type.Base == "VARCHAR" && c.Type.Length < maxLength {
 		sql += fmt.Sprintf(" CHECK (length(%s) <= %d)", Quote(c.Name), c.Type.Length)

@@ -8,6 +8,7 @@ package schema
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
@@ -16,11 +17,16 @@ import (
 // Names are the objects in Snowflake. Each is used as it stands, quoted, so it is case-sensitive; Defaults has the
 // names of the sensor example.
 type Names struct {
-	Database, Schema string
+	Database string `json:"database"`
+	Schema   string `json:"schema"`
 	// Streaming and Microbatch are the tables.
-	Streaming, Microbatch string
+	Streaming  string `json:"streaming_table"`
+	Microbatch string `json:"microbatch_table"`
 	// Format, Stage and Pipe lie in the schema; Integration in the account.
-	Format, Stage, Pipe, Integration string
+	Format      string `json:"file_format"`
+	Stage       string `json:"stage"`
+	Pipe        string `json:"pipe"`
+	Integration string `json:"integration"`
 }
 
 // Defaults are the names of the sensor example.
@@ -106,8 +112,18 @@ func format(n Names) string {
 // Integration lets Snowflake take on a role in the AWS account. The role need not exist yet: its trust policy needs
 // what DESC INTEGRATION answers.
 func Integration(n Names, bucket, roleARN string) string {
-	return fmt.Sprintf(`CREATE STORAGE INTEGRATION IF NOT EXISTS %s TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE
+	return IntegrationFor(n, bucket, roleARN, "")
+}
+
+// IntegrationFor is Integration with an external id of our choice: it stays the same if the integration ever has to be
+// made again, and so does the role's trust. "" lets Snowflake mint one.
+func IntegrationFor(n Names, bucket, roleARN, externalID string) string {
+	text := fmt.Sprintf(`CREATE STORAGE INTEGRATION IF NOT EXISTS %s TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE
   STORAGE_AWS_ROLE_ARN = %s STORAGE_ALLOWED_LOCATIONS = (%s)`, Quote(n.Integration), Literal(roleARN), Literal(stageURL(bucket)))
+	if externalID != "" {
+		text += " STORAGE_AWS_EXTERNAL_ID = " + Literal(externalID)
+	}
+	return text
 }
 
 // Stage and Pipe are created once the integration works.
@@ -121,6 +137,26 @@ func Pipe(n Names) string {
 	return fmt.Sprintf(`CREATE PIPE IF NOT EXISTS %s AUTO_INGEST = TRUE AS
   COPY INTO %s FROM @%s MATCH_BY_COLUMN_NAME = CASE_SENSITIVE`, n.In(n.Pipe), n.In(n.Microbatch), n.In(n.Stage))
 }
+
+// refreshReach is how far back a REFRESH looks.
+const refreshReach = 7 * 24 * time.Hour
+
+// Refresh has the pipe look for objects that it was never told of, from since on or the last seven days, whichever is
+// shorter. Objects from before since may have been loaded by a pipe that is no more.
+func Refresh(n Names, since, now time.Time) string {
+	if oldest := now.Add(-refreshReach + time.Minute); since.Before(oldest) {
+		since = oldest
+	}
+	return "ALTER PIPE " + n.In(n.Pipe) + " REFRESH MODIFIED_AFTER = " + Literal(since.UTC().Format(time.RFC3339))
+}
+
+// Validate asks Snowflake to list the raw zone in the integration's role; the answer is JSON with a status.
+func Validate(n Names, bucket string) string {
+	return fmt.Sprintf("SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION(%s, %s, 'probe.txt', 'list')", Literal(n.Integration), Literal(stageURL(bucket)))
+}
+
+// DescribeIntegration answers among others STORAGE_AWS_IAM_USER_ARN, STORAGE_AWS_EXTERNAL_ID and STORAGE_AWS_ROLE_ARN.
+func DescribeIntegration(n Names) string { return "DESC INTEGRATION " + Quote(n.Integration) }
 
 // stageURL ends in a slash: without it the stage would also see other prefixes that begin alike.
 func stageURL(bucket string) string { return "s3://" + bucket + "/" + rawzone.Rows }

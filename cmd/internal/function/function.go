@@ -43,6 +43,9 @@ const (
 	Database  = "SNOWSTREAM_SNOWFLAKE_DATABASE"
 	Namespace = "SNOWSTREAM_SNOWFLAKE_SCHEMA"
 	Table     = "SNOWSTREAM_STREAMING_TABLE"
+	// Pipe names the pipe whose lag Upsert reports once a minute, as that of Stream; without it nobody reports any.
+	Pipe   = "SNOWSTREAM_PIPE"
+	Stream = "SNOWSTREAM_STREAM"
 )
 
 // The values of Authentication.

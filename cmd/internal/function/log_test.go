@@ -12,13 +12,14 @@ func TestLogger(t *testing.T) {
 	var out bytes.Buffer
 	log := Logger(&out).With("stream", "kdEntry")
 	log.Info("landed", "records", 100, "rows", 99, "quarantined", 1, "age_ms", 70, "decode_ms", 1, "store_ms", 20, "hand_over_ms", 40)
+	log.Info("pipe", "pipe_lag_seconds", 1.5, "pipe_pending_files", int64(2))
 	log.Info("merged", "inserted", int64(99), "merge_ms", int64(30))
 	log.Info("something else", "records", 7)
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
-	if len(lines) != 3 {
+	if len(lines) != 4 {
 		t.Fatalf("%d lines: %s", len(lines), out.String())
 	}
-	for i, wants := range []bool{true, true, false} {
+	for i, wants := range []bool{true, true, true, false} {
 		var line map[string]any
 		var head struct {
 			AWS *envelope `json:"_aws"`

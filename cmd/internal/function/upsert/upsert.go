@@ -40,19 +40,22 @@ func Run(ctx context.Context, log io.Writer) error {
 	}
 	table := streaming.New(db, names, schema)
 	u := upsert.New(schema, table, datalake.New(s3.NewFromConfig(aws), bucket), logger)
+	watch := watchPipe(db, names, logger)
 	function.Start(ctx, func(ctx context.Context, payload []byte) ([]byte, error) {
 		var id string
 		if c, ok := lambdacontext.FromContext(ctx); ok {
 			id = c.AwsRequestID
 		}
-		return u.Handle(ctx, id, payload)
+		answer, err := u.Handle(ctx, id, payload)
+		watch.look(ctx)
+		return answer, err
 	})
 	return nil
 }
 
 func tableNames() schema.Names {
 	names := schema.Defaults()
-	for variable, name := range map[string]*string{function.Database: &names.Database, function.Namespace: &names.Schema, function.Table: &names.Streaming} {
+	for variable, name := range map[string]*string{function.Database: &names.Database, function.Namespace: &names.Schema, function.Table: &names.Streaming, function.Pipe: &names.Pipe} {
 		if value := os.Getenv(variable); value != "" {
 			*name = value
 		}

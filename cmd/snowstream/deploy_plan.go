@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snowstream/snowstream/deploy"
+	"github.com/snowstream/snowstream/deploy/cloudformation"
+)
+
+func newDeployPlan(o *deployOptions) *cobra.Command {
+	return &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would change on both sides, and the monthly bill; change nothing",
+		Long: `Looks at both accounts and shows each resource that would be created or changed in AWS,
+with its reason and what it costs by, each statement that would be run in Snowflake,
+and the monthly bill for --rate and --record-bytes.`,
+		Example: `  snowstream deploy plan --rate 100 --record-bytes 200
+  snowstream deploy plan --json | jq '.aws[] | .type'`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			d, err := o.open(cmd, func(*deploy.Config) {})
+			if err != nil {
+				return explain(err)
+			}
+			defer d.close()
+			p, err := d.Plan(cmd.Context())
+			if err != nil {
+				return explain(err)
+			}
+			if o.json {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(p)
+			}
+			return writePlan(cmd.OutOrStdout(), d.File(), p)
+		},
+	}
+}
+
+func writePlan(out io.Writer, f deploy.File, p deploy.Plan) error {
+	fmt.Fprintf(out, "environment %s: AWS account %s in %s, Snowflake account %s\n", f.Environment, f.AccountID, f.Region, f.Snowflake.Account)
+	if len(p.AWS) > 0 {
+		fmt.Fprintf(out, "\nAWS, %d changes\n", len(p.AWS))
+	}
+	for _, r := range p.AWS {
+		mark := map[string]string{"Add": "+", "Remove": "-"}[r.Action]
+		if mark == "" {
+			mark = "~"
+		}
+		if r.Replacement {
+			mark = "!"
+		}
+		fmt.Fprintf(out, "  %s %-38s %s\n      %s [%s]\n", mark, r.Type, r.Name, r.Why, r.Cost)
+	}
+	if len(p.Snowflake) > 0 {
+		fmt.Fprintf(out, "\nSnowflake, %d statements\n", len(p.Snowflake))
+	}
+	for _, s := range p.Snowflake {
+		fmt.Fprintf(out, "  -- %s\n  %s;\n", s.Why, s.Statement)
+	}
+	fmt.Fprintln(out)
+	for _, n := range p.Notes {
+		fmt.Fprintf(out, "note: %s\n", n)
+	}
+	if p.PricedAt != "" {
+		fmt.Fprintf(out, "note: there is no price table for %s: the estimate is for %s\n", f.Region, p.PricedAt)
+	}
+	fmt.Fprintln(out)
+	return writeBill(out, p.Bill)
+}
+
+func newDeployTemplate() *cobra.Command {
+	return &cobra.Command{
+		Use:     "template",
+		Short:   "Print the CloudFormation template",
+		Long:    "Prints the one template that a deployment uses, with its reasons in comments, for people who must\nhave it read, or passed to somebody else, first.",
+		Example: "  snowstream deploy template > snowstream.yaml",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(cloudformation.Template())
+			return err
+		},
+	}
+}

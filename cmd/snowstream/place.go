@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/deploy"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/schemafile"
+)
+
+// place is what a command looks at: the local stack, or a deployment in the user's accounts.
+type place struct {
+	dir, deployment string
+	login           login
+}
+
+func (p *place) flags(f *pflag.FlagSet) {
+	f.StringVar(&p.dir, "data", dataFolder, "data folder of the local stack")
+	f.StringVar(&p.deployment, "deployment", "", "look at what this deployment file describes instead, in AWS and Snowflake")
+	p.login.flags(f)
+}
+
+// settings are those of a stack that answers, with the schema of its records.
+func (p place) settings(ctx context.Context) (stack.Settings, record.Schema, error) {
+	if p.deployment != "" {
+		return p.deployed(ctx)
+	}
+	s, err := stack.Load(p.dir)
+	if err == nil && !s.Running(ctx) {
+		err = fmt.Errorf("the local stack in %s is not running: start it with `snowstream local --data %s`", p.dir, p.dir)
+	}
+	if err != nil {
+		return s, record.Schema{}, err
+	}
+	schema, err := stack.LoadSchema(p.dir)
+	return s, schema, err
+}
+
+func (p place) deployed(ctx context.Context) (s stack.Settings, schema record.Schema, err error) {
+	f, err := deploy.Load(p.deployment)
+	if err != nil {
+		return s, schema, err
+	}
+	login, err := p.login.config()
+	if err != nil {
+		return s, schema, err
+	}
+	cfg, err := awsConfig(ctx, f.Region, f.AWSEndpoint)
+	if err != nil {
+		return s, schema, err
+	}
+	schema = record.Sensor()
+	if f.SchemaText != "" {
+		schema, err = schemafile.Parse([]byte(f.SchemaText))
+	}
+	return stack.Deployed(cfg, f, login), schema, err
+}

@@ -1,0 +1,166 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// landed tells which Kinesis records have a place already: in an object of rows, or in the quarantine that one names.
+type landed struct {
+	lake   *datalake.Lake
+	stream string
+	// objects that landed in their turn, by the shard's folder, in the order of the stream. They were listed when the
+	// ledger of each shard had passed what passed says, so no more of them will come for records up to there.
+	objects map[string][]object
+	passed  map[string]string
+}
+
+// object is an object of rows by its name.
+type object struct {
+	key   string
+	first record.Position
+}
+
+// look reads the ledgers of shards, and lists the raw zone: one request for 1,000 objects of all shards.
+func (l *landed) look(ctx context.Context, shards ...string) error {
+	l.objects, l.passed = map[string][]object{}, map[string]string{}
+	folders := map[string]string{}
+	for _, id := range shards {
+		head, err := l.lake.Ledger(ctx, l.stream, id)
+		if err != nil {
+			return err
+		}
+		folders[rawzone.Escape(id)], l.passed[id] = id, head.Sequence
+	}
+	err := l.lake.List(ctx, rawzone.Rows, func(key string) error {
+		id := folders[path.Base(path.Dir(key))]
+		if n, ok := rawzone.OfShard(key, l.stream, id); ok && id != "" {
+			l.objects[id] = append(l.objects[id], object{key, n.First})
+		}
+		return nil
+	})
+	for _, all := range l.objects {
+		slices.SortFunc(all, func(a, b object) int { return cmp.Or(a.first.Compare(b.first), cmp.Compare(a.key, b.key)) })
+	}
+	return err
+}
+
+// between are the sequence numbers of a document's range that have a place.
+func (l *landed) between(ctx context.Context, d document) (map[string]bool, error) {
+	if passed, ok := l.passed[d.Batch.Shard]; !ok || record.CompareSequence(passed, d.Batch.Last) < 0 {
+		if err := l.look(ctx, d.Batch.Shard); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]bool{}
+	if err := l.regular(ctx, d, out); err != nil {
+		return nil, err
+	}
+	if err := l.recovered(ctx, d, out); err != nil {
+		return nil, err
+	}
+	for sequence := range out {
+		if record.CompareSequence(sequence, d.Batch.First) < 0 || record.CompareSequence(sequence, d.Batch.Last) > 0 {
+			delete(out, sequence)
+		}
+	}
+	return out, nil
+}
+
+// regular reads the objects that open in the range, and the nearest in front of it.
+func (l *landed) regular(ctx context.Context, d document, into map[string]bool) error {
+	for _, o := range slices.Backward(l.objects[d.Batch.Shard]) {
+		if record.CompareSequence(o.first.Sequence, d.Batch.Last) > 0 {
+			continue
+		}
+		err := l.read(ctx, o.key, d.Batch.First, into)
+		if err != nil && !errors.Is(err, rawzone.ErrVoid) {
+			return err
+		}
+		if err == nil && record.CompareSequence(o.first.Sequence, d.Batch.First) < 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// recovered reads the objects of records that were brought later. They have no order, so each is asked for its range.
+func (l *landed) recovered(ctx context.Context, d document, into map[string]bool) error {
+	var keys []string
+	err := l.lake.List(ctx, rawzone.RecoveredPrefix(l.stream, d.Batch.Shard), func(key string) error {
+		first, ok := rawzone.RecoveredFirst(key, l.stream, d.Batch.Shard)
+		if ok && record.CompareSequence(first.Sequence, d.Batch.Last) <= 0 {
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := l.read(ctx, key, d.Batch.First, into); err != nil && !errors.Is(err, rawzone.ErrVoid) {
+			return err
+		}
+	}
+	return nil
+}
+
+// read adds the sequence numbers of an object's records, quarantined ones included, if it reaches as far as from.
+func (l *landed) read(ctx context.Context, key, from string, into map[string]bool) error {
+	described, err := l.lake.Object(ctx, key)
+	if err != nil || record.CompareSequence(described.Last.Sequence, from) < 0 {
+		return err
+	}
+	csv, err := l.lake.Read(ctx, key)
+	if err != nil {
+		return err
+	}
+	if err := sequences(csv, into); err != nil {
+		return fmt.Errorf("object %s: %w", key, err)
+	}
+	if described.Quarantine == "" {
+		return nil
+	}
+	text, err := l.lake.Read(ctx, described.Quarantine)
+	if err != nil {
+		return err
+	}
+	rejected, err := rawzone.DecodeQuarantine(text)
+	if err != nil {
+		return fmt.Errorf("object %s: %w", described.Quarantine, err)
+	}
+	for _, r := range rejected {
+		into[r.Sequence] = true
+	}
+	return nil
+}
+
+func sequences(csv []byte, into map[string]bool) error {
+	r, err := record.NewCSVReader(csv)
+	if err != nil {
+		return err
+	}
+	at := slices.Index(r.Header(), "_SEQUENCE")
+	if at < 0 {
+		return errors.New("it has no column _SEQUENCE")
+	}
+	for {
+		row, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		into[string(row[at].Text)] = true
+	}
+}

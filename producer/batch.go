@@ -28,6 +28,8 @@ type Bad struct {
 // batch makes the records of one Put in buffers that it uses again.
 type batch struct {
 	*Producer
+	// by is the template that makes them, with its generator.
+	by        *template.Template
 	generator *template.Generator
 	zip       *gzip.Writer
 	zipped    bytes.Buffer
@@ -38,11 +40,19 @@ type batch struct {
 }
 
 func (p *Producer) newBatch() *batch {
-	b := &batch{Producer: p, generator: p.config.Template.Generator(p.config.Seed)}
+	b := &batch{Producer: p}
+	b.follow()
 	if p.config.Gzip {
 		b.zip = gzip.NewWriter(&b.zipped)
 	}
 	return b
+}
+
+// follow takes over the template that somebody has changed. The batch is empty then.
+func (b *batch) follow() {
+	if t := b.template.Load(); t != b.by {
+		b.by, b.generator = t, t.Generator(b.config.Seed)
+	}
 }
 
 // add makes record k of a job.

@@ -64,7 +64,7 @@ func (f *feed) paced() error {
 	p := newPace(f.load.Load(), f.began, Tick)
 	for f.left > 0 {
 		f.follow(p)
-		if p.load.unlimited {
+		if p.load.unlimited && !p.load.paused {
 			if f.ctx.Err() != nil {
 				return nil
 			}

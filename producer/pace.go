@@ -19,13 +19,13 @@ type load struct {
 	scale float64
 	// since is the start of the shape, from when the load holds.
 	since, from time.Time
-	// unlimited loads have no rate: the sink sets the pace.
-	unlimited bool
+	// unlimited loads have no rate: the sink sets the pace. Paused ones make nothing.
+	unlimited, paused bool
 }
 
 // rate is in records per second.
 func (l *load) rate(at time.Time) float64 {
-	if l.unlimited {
+	if l.unlimited || l.paused {
 		return 0
 	}
 	return min(l.scale*l.shape(at.Sub(l.since)), MaxRate)

@@ -3,7 +3,8 @@
 // Pacing follows the clock, not the sink (an open model): every [Tick] the producer makes as many records as the load
 // asks for, so that they are spread evenly inside the second. After a stall it catches up at no more than twice the
 // rate, and only what one second owes; the rest is counted as missed. Without a rate the sink sets the pace. The load
-// can be changed while the run goes on: [Producer.SetRate], [Producer.Scale].
+// and the template can be changed while the run goes on: [Producer.SetRate], [Producer.SetShape], [Producer.Pause],
+// [Producer.SetTemplate].
 //
 // Record i of a run is decided by the template, the seed and i alone, whatever the pace and the number of workers;
 // only dates differ. Its partition key is made by a template, too, or is a random whole number below 10^10, as the
@@ -108,8 +109,11 @@ type Producer struct {
 	config Config
 	sink   Sink
 	counts counts
-	// load is what the run should do now; whoever changes it puts another one there.
-	load atomic.Pointer[load]
+	// load is what the run should do now; whoever changes it holds changing and puts another one there.
+	load     atomic.Pointer[load]
+	changing sync.Mutex
+	// template makes the records of the jobs that begin from now on.
+	template atomic.Pointer[template.Template]
 	// spoils tells that some records are to be bad.
 	spoils bool
 }
@@ -134,6 +138,7 @@ func New(config Config, sink Sink) (*Producer, error) {
 	}
 	p := &Producer{sink: sink, spoils: config.Bad.Any(spoil.Malformed, spoil.Missing, spoil.WrongType, spoil.Late, spoil.OutOfOrder, spoil.Duplicate, spoil.Oversize)}
 	p.load.Store(firstLoad(config))
+	p.template.Store(config.Template)
 	config.Batch = cmp.Or(config.Batch, MaxBatch)
 	if config.Workers == 0 {
 		config.Workers = DefaultWorkers
@@ -164,23 +169,59 @@ func (p *Producer) SetRate(rate float64) error {
 	if !(rate >= 0 && rate <= MaxRate) {
 		return fmt.Errorf("change the rate to %g records a second: it must be from 0 to %d", rate, MaxRate)
 	}
-	now := time.Now()
-	p.load.Store(&load{shape: shape.Constant(rate), scale: 1, since: now, from: now, unlimited: rate == 0})
+	p.change(func(l *load) { l.shape, l.scale, l.since, l.unlimited = shape.Constant(rate), 1, l.from, rate == 0 })
 	return nil
+}
+
+// SetShape replaces the load from now on: the shape starts now.
+func (p *Producer) SetShape(s shape.Shape) {
+	p.change(func(l *load) { l.shape, l.scale, l.since, l.unlimited = s, 1, l.from, false })
+}
+
+// Pause stops making records, or goes on with them. A shape's time passes meanwhile, and nothing is owed for it. A
+// backfill and a replay at its own times cannot be paused.
+func (p *Producer) Pause(paused bool) { p.change(func(l *load) { l.paused = paused }) }
+
+// Paused tells whether the run is paused.
+func (p *Producer) Paused() bool { return p.load.Load().paused }
+
+// SetTemplate has all batches that are begun from now on made by another template. Numbers and seed go on, so record i
+// of a run with changes is decided by the template that made it, too. A replay has no template to replace, and a key's
+// template belongs to the one that it was compiled with.
+func (p *Producer) SetTemplate(t *template.Template) error {
+	if p.config.Replay != nil || p.config.Key != nil {
+		return errors.New("change the template: a run with a replay, or with a template for its partition keys, keeps its own")
+	}
+	p.template.Store(t)
+	return nil
+}
+
+// change puts another load in place, which holds from now on.
+func (p *Producer) change(f func(*load)) {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	l := *p.load.Load()
+	l.from = time.Now()
+	f(&l)
+	p.load.Store(&l)
 }
 
 // Scale makes the load that much larger or smaller from now on, and keeps its shape. It does nothing to a run without
 // a rate.
 func (p *Producer) Scale(factor float64) {
-	l := *p.load.Load()
-	if scale := l.scale * factor; scale > 1e-9 && scale < 1e9 {
-		l.scale, l.from = scale, time.Now()
-		p.load.Store(&l)
-	}
+	p.change(func(l *load) {
+		if scale := l.scale * factor; scale > 1e-9 && scale < 1e9 {
+			l.scale = scale
+		}
+	})
 }
 
-// Target is the rate that the load asks for now; 0 is no limit.
-func (p *Producer) Target() float64 { return p.load.Load().rate(time.Now()) }
+// Target is the rate that the load asks for now, also while it is paused; 0 is no limit.
+func (p *Producer) Target() float64 {
+	l := *p.load.Load()
+	l.paused = false
+	return l.rate(time.Now())
+}
 
 // Run produces until the configured number or duration is reached, the sink fails or ctx ends, waits for what is in
 // flight, and returns the final counts. The error is nil only if the run reached its configured end; failed records
@@ -200,9 +241,11 @@ func (p *Producer) Run(ctx context.Context) (Stats, error) {
 	began := time.Now()
 	p.counts.start(began)
 	if p.config.Backfill == nil {
+		p.changing.Lock()
 		l := *p.load.Load()
 		l.since = began
 		p.load.Store(&l)
+		p.changing.Unlock()
 	}
 
 	putting, stopPutting := context.WithCancel(context.WithoutCancel(ctx))
@@ -263,6 +306,7 @@ func (p *Producer) complete() bool {
 func (p *Producer) work(ctx context.Context, jobs <-chan job) error {
 	b := p.newBatch()
 	for j := range jobs {
+		b.follow()
 		for k := range j.count {
 			if err := b.add(&j, k); err != nil {
 				return fmt.Errorf("produce record %d: %w", j.first+int64(k), err)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -119,14 +120,18 @@ func (m *table) Upsert(ctx context.Context, message handoff.Message) (handoff.An
 	if err != nil {
 		return handoff.Answer{}, err
 	}
+	answer := handoff.Answer{Rows: len(rows)}
 	for ordinal, sequence := range rows {
 		key := contractShard + "/" + ordinal
-		if old, ok := m.rows[key]; ok && old != sequence {
+		old, ok := m.rows[key]
+		if ok && old != sequence {
 			return handoff.Answer{}, fmt.Errorf("ordinal %s was given to %s and to %s", ordinal, old, sequence)
 		}
-		m.rows[key] = sequence
+		if m.rows[key] = sequence; !ok {
+			answer.Inserted++
+		}
 	}
-	return handoff.Answer{Rows: len(rows)}, m.fail(true)
+	return answer, m.fail(true)
 }
 
 // rowsOf maps a CSV's ordinals to their sequence numbers.
@@ -211,38 +216,56 @@ func (w *world) deliver(first, last int, sizes ...int) {
 	}
 }
 
-// check is the one checker of the contract: I1, I4 and I7 over n records.
+// check is the one checker of the contract: I1, I4 and I7 over n records that all landed in order.
 func (w *world) check(n int) {
 	w.t.Helper()
+	rows, quarantined := w.contents(n)
+	for i := range n {
+		key := fmt.Sprintf("%s/%d", contractShard, i+1)
+		where := map[bool]map[string]string{false: rows, true: quarantined}[i%7 == 3]
+		if where[key] != sequence(i) {
+			w.t.Errorf("record %d is %q in the place where it belongs, want %q", i, where[key], sequence(i))
+		}
+	}
+}
+
+// contents maps the shard's ordinals to sequence numbers, of rows and in quarantine. Each of n records must be in one of
+// them once, with dense ordinals, the streaming table must have the same rows, and the ledger must say so.
+func (w *world) contents(n int) (rows, quarantined map[string]string) {
+	w.t.Helper()
 	api := s3Client(w.endpoint, nil)
-	objects := w.list(rawzone.Rows)
-	inObjects, effective, ordinals := map[string]string{}, map[string]bool{}, map[int64]bool{}
+	objects, landed := w.list(rawzone.Rows), 0
+	rows, quarantined = map[string]string{}, map[string]string{}
+	effective, ordinals := map[string]bool{}, map[int64]bool{}
 	for _, key := range objects {
 		o, err := w.table.lake.Object(w.t.Context(), key)
+		if errors.Is(err, rawzone.ErrVoid) {
+			continue
+		}
 		if err != nil {
 			w.t.Fatal(err)
 		}
+		landed++
 		if o.Quarantine != "" {
 			effective[o.Quarantine] = true
 		}
 		for i := o.FirstOrdinal; i <= o.LastOrdinal; i++ {
-			if ordinals[i] {
-				w.t.Errorf("ordinal %d lies in two objects", i)
+			if ordinals[i] || i < 1 || i > int64(n) {
+				w.t.Errorf("ordinal %d lies in two objects, or is none of 1 to %d", i, n)
 			}
 			ordinals[i] = true
 		}
-		rows, err := rowsOf(w.read(api, key))
-		if err != nil || len(rows) != o.Rows {
-			w.t.Errorf("object %s: %d rows of %d, %v", key, len(rows), o.Rows, err)
+		found, err := rowsOf(w.read(api, key))
+		if err != nil || len(found) != o.Rows {
+			w.t.Errorf("object %s: %d rows of %d, %v", key, len(found), o.Rows, err)
 		}
-		for ordinal, sequence := range rows {
-			inObjects[contractShard+"/"+ordinal] = sequence
+		for ordinal, sequence := range found {
+			rows[contractShard+"/"+ordinal] = sequence
 		}
 	}
-	if !maps.Equal(inObjects, w.table.rows) {
-		w.t.Errorf("the raw zone has %d rows, the streaming table %d, and they are not the same", len(inObjects), len(w.table.rows))
+	if !maps.Equal(rows, w.table.rows) {
+		w.t.Errorf("the raw zone has %d rows, the streaming table %d, and they are not the same", len(rows), len(w.table.rows))
 	}
-	quarantined := map[string]string{}
 	for _, key := range w.list(rawzone.Quarantine) {
 		if !effective[key] {
 			continue
@@ -255,20 +278,20 @@ func (w *world) check(n int) {
 			quarantined[fmt.Sprintf("%s/%d", r.Shard, r.Ordinal)] = r.Sequence
 		}
 	}
-	for i := range n {
-		key := fmt.Sprintf("%s/%d", contractShard, i+1)
-		where := map[bool]map[string]string{false: inObjects, true: quarantined}[i%7 == 3]
-		if where[key] != sequence(i) {
-			w.t.Errorf("record %d is %q in the place where it belongs, want %q", i, where[key], sequence(i))
+	seen := map[string]bool{}
+	for _, place := range []map[string]string{rows, quarantined} {
+		for _, sequence := range place {
+			seen[sequence] = true
 		}
 	}
-	if len(inObjects)+len(quarantined) != n {
-		w.t.Errorf("%d rows and %d quarantined of %d records", len(inObjects), len(quarantined), n)
+	if len(rows)+len(quarantined) != n || len(seen) != n {
+		w.t.Errorf("%d rows and %d quarantined of %d records, %d different ones", len(rows), len(quarantined), n, len(seen))
 	}
 	head, err := w.table.lake.Ledger(w.t.Context(), contractStream, contractShard)
-	if err != nil || head.Ordinal != int64(n) || head.Records != int64(n) || head.Objects != int64(len(objects)) || head.Quarantined != int64(len(quarantined)) {
-		w.t.Errorf("ledger %+v after %d records in %d objects, %v", head.Ledger, n, len(objects), err)
+	if err != nil || head.Ordinal != int64(n) || head.Records != int64(n) || head.Objects != int64(landed) || head.Quarantined != int64(len(quarantined)) {
+		w.t.Errorf("ledger %+v after %d records in %d objects, %v", head.Ledger, n, landed, err)
 	}
+	return rows, quarantined
 }
 
 func (w *world) list(prefix string) (keys []string) {
@@ -347,6 +370,61 @@ func TestCrashAtEachCall(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestGivenUpAtEachCall ends the function at each of its calls to S3, or at the merge, and the batch never comes again. The
+// next one goes on; what has not landed is appended later, twice.
+func TestGivenUpAtEachCall(t *testing.T) {
+	for call := 0; ; call++ { // 0 is the merge
+		reached := call == 0
+		for _, after := range []bool{false, true} {
+			w := newWorld(t)
+			w.deliver(0, 10, 10)
+			ctx, cancel := context.WithCancel(t.Context())
+			c := &crash{left: call, after: after, cancel: cancel}
+			w.table.fail = func(merged bool) error {
+				if call == 0 && merged == after {
+					return context.DeadlineExceeded
+				}
+				return nil
+			}
+			_ = w.orchestrator(c).Handle(ctx, eventOf(10, 30))
+			cancel()
+			w.table.fail = func(bool) error { return nil }
+			if c.left > 0 {
+				continue
+			}
+			reached = true
+			w.deliver(30, 50, 20)
+			w.append(10, 30)
+			w.append(10, 30)
+			w.contents(50)
+			if t.Failed() {
+				t.Fatalf("crash at call %d, after %v", call, after)
+			}
+		}
+		if !reached {
+			return
+		}
+	}
+}
+
+// append brings records that are nowhere, as a replay does: an object has all of them or none.
+func (w *world) append(first, last int) {
+	w.t.Helper()
+	for _, key := range w.list(rawzone.Rows) {
+		o, err := w.table.lake.Object(w.t.Context(), key)
+		if err == nil && o.First.Sequence == sequence(first) && o.Source == "" {
+			return
+		}
+	}
+	var records []record.Record
+	for i := first; i < last; i++ {
+		records = append(records, record.Record{Position: record.Position{Shard: contractShard, Sequence: sequence(i)}, Data: []byte(payload(i))})
+	}
+	if _, err := w.orchestrator(nil).Append(w.t.Context(), contractStream, contractShard, "test", records); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

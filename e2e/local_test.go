@@ -172,7 +172,7 @@ func TestKill(t *testing.T) {
 // settings are what a running stack tells other programs.
 type settings struct {
 	Kinesis, S3, Lambda, Snowflake, Region, Stream, Bucket string
-	Account, User, Password, Database, Schema              string
+	Account, User, Password, Database, Schema, Dashboard   string
 	PID                                                    int
 }
 

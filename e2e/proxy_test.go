@@ -54,6 +54,8 @@ type proxy struct {
 	late  sync.WaitGroup
 	// longest is the most that a hang and the delay of a late request last. An invocation may time out before.
 	longest time.Duration
+	// watch is told of each request that the service has answered, unless it is nil. It is set before the first one.
+	watch func(r *http.Request, body []byte, status int)
 
 	target atomic.Pointer[string] // host and port of the service
 	direct http.Transport
@@ -185,6 +187,9 @@ func (p *proxy) forward(r *http.Request, body []byte) (status int, header http.H
 	}
 	defer answer.Body.Close()
 	text, err = io.ReadAll(answer.Body)
+	if p.watch != nil {
+		p.watch(r, body, answer.StatusCode)
+	}
 	return answer.StatusCode, answer.Header, text, err
 }
 

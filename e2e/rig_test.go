@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"log/slog"
+	"maps"
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -53,8 +54,9 @@ const (
 	rigTimeout = 5 * time.Second
 )
 
-// newRig starts everything, sets it up and returns it with all proxies at rest.
-func newRig(t *testing.T, random *mathrand.Rand) *rig {
+// newRig starts everything, sets it up and returns it with all proxies at rest. Each watch is told of every request to
+// a service, which is signed with the name of who makes it: a function's, lambda, warehouse, or local for the test.
+func newRig(t *testing.T, random *mathrand.Rand, watch ...func(service string, r *http.Request, body []byte, status int)) *rig {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("not run: -short leaves out what starts the whole stack")
@@ -70,6 +72,9 @@ func newRig(t *testing.T, random *mathrand.Rand) *rig {
 	}
 	for _, name := range []string{"kinesis", "s3", "lambda", "warehouse"} {
 		r.proxies[name] = newProxy(t, name, random)
+		for _, w := range watch {
+			r.proxies[name].watch = func(request *http.Request, body []byte, status int) { w(name, request, body, status) }
+		}
 	}
 	names := schema.Defaults()
 	s := settings{
@@ -144,7 +149,7 @@ func (r *rig) openWarehouse(t *testing.T, set settings) service {
 	loader.Name, loader.PublicKey = rigLoader, &r.key.PublicKey
 	s, err := warehouse.Open(warehouse.Config{
 		Dir: filepath.Join(r.dir, "warehouse"), Account: set.Account, Users: []warehouse.User{person, loader}, S3Endpoint: r.via("s3"),
-		Region: rigRegion, AccessKeyID: "local", SecretAccessKey: "local", AccountID: rigAccount, Log: r.logger("warehouse"),
+		Region: rigRegion, AccessKeyID: "warehouse", SecretAccessKey: "local", AccountID: rigAccount, Log: r.logger("warehouse"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -168,11 +173,13 @@ func (r *rig) openLambda(t *testing.T, set settings) service {
 		"SNOWSTREAM_SNOWFLAKE_PRIVATE_KEY": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	}
 	function := func(name, verb string) lambda.Function {
+		environment := maps.Clone(environment)
+		environment["AWS_ACCESS_KEY_ID"] = name
 		return lambda.Function{Name: name, Command: []string{program, "function", verb}, Environment: environment, Timeout: rigTimeout, MemoryMB: 256}
 	}
 	s, err := lambda.Open(lambda.Config{
 		Dir: filepath.Join(r.dir, "lambda"), Region: rigRegion, AccountID: rigAccount, KinesisEndpoint: r.via("kinesis"), S3Endpoint: r.via("s3"),
-		AccessKeyID: "local", SecretAccessKey: "local", Log: r.logger("lambda"),
+		AccessKeyID: "lambda", SecretAccessKey: "local", Log: r.logger("lambda"),
 		Functions: []lambda.Function{function("SnowflakeOrchestrator", "orchestrator"), function("SnowflakeUpsert", "upsert")},
 	})
 	if err != nil {

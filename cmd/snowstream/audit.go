@@ -15,7 +15,7 @@ import (
 
 // auditOptions are the flags of `snowstream audit`.
 type auditOptions struct {
-	dir                        string
+	place                      place
 	json, repair, stream, deep bool
 	grace, wait                time.Duration
 	limit                      int
@@ -40,7 +40,7 @@ audits again. Running it twice changes nothing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.dir, "data", dataFolder, "data folder of the local stack")
+	o.place.flags(f)
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	f.BoolVar(&o.repair, "repair", false, "mend what is off, and audit again")
 	f.BoolVar(&o.stream, "stream", true, "read what the stream still has, too; --stream=false leaves it out")
@@ -52,25 +52,18 @@ audits again. Running it twice changes nothing.`,
 }
 
 func (o auditOptions) run(ctx context.Context, out io.Writer) error {
-	s, err := running(ctx, o.dir)
-	if err != nil {
-		return err
-	}
-	schema, err := stack.LoadSchema(o.dir)
-	if err != nil {
-		return err
-	}
-	db, err := s.Session()
+	s, db, config, err := auditing(ctx, o.place)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	config := audit.Config{
-		Session: db, Names: s.Names(), Schema: schema, Lake: s.Lake(), Stream: s.Stream, Grace: o.grace, Deep: o.deep, Limit: o.limit,
-		Landed: landed{s}.read,
-	}
+	config.Grace, config.Deep, config.Limit = o.grace, o.deep, o.limit
 	if o.stream {
-		config.Reader = retained{s.Reader()}
+		reader := s.Reader()
+		config.Reader = retained{reader}
+		if config.Retention.Period, config.Retention.Created, err = reader.Retention(ctx); err != nil {
+			return err
+		}
 	}
 	if o.repair {
 		return o.mend(ctx, out, audit.New(config), toolsOf(s, db, o.wait))
@@ -85,6 +78,18 @@ func (o auditOptions) run(ctx context.Context, out io.Writer) error {
 		err = writeProof(out, proof)
 	}
 	return said(err, proof)
+}
+
+// auditing is what an audit works with. The session is the caller's to close.
+func auditing(ctx context.Context, p place) (s stack.Settings, db *snowflake.DB, c audit.Config, err error) {
+	s, schema, err := p.settings(ctx)
+	if err != nil {
+		return s, nil, c, err
+	}
+	db, err = s.Session()
+	return s, db, audit.Config{
+		Session: db, Names: s.Names(), Schema: schema, Lake: s.Lake(), Stream: s.Stream, Landed: landed{s}.read,
+	}, err
 }
 
 // repairResult is what --repair --json prints: OK is that of the second audit.

@@ -14,6 +14,7 @@ import (
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/processing/quarantine"
+	"github.com/snowstream/snowstream/processing/replay"
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
@@ -45,7 +46,7 @@ func (l landed) read(ctx context.Context) (map[string]audit.Landed, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[id] = audit.Landed{Ledger: head.Ledger}
+		out[id] = audit.Landed{Ledger: head.Ledger, Since: head.Since}
 	}
 	err = quarantine.List(ctx, lake, l.Stream, func(e quarantine.Entry) error {
 		shard := out[e.Shard]
@@ -53,6 +54,15 @@ func (l landed) read(ctx context.Context) (map[string]audit.Landed, error) {
 		out[e.Shard] = shard
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	losses, err := replay.Losses(ctx, lake, l.Stream)
+	for _, loss := range losses {
+		shard := out[loss.Shard]
+		shard.Lost = append(shard.Lost, audit.Lost{First: loss.First, Last: loss.Last, Count: loss.Count})
+		out[loss.Shard] = shard
+	}
 	for _, shard := range out {
 		slices.SortFunc(shard.Rejected, func(a, b audit.Rejected) int { return int(max(-1, min(1, a.Ordinal-b.Ordinal))) })
 	}

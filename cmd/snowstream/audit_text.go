@@ -59,7 +59,7 @@ func writeFinding(b *strings.Builder, f audit.Finding) {
 	default:
 		fmt.Fprintf(b, "ordinals %d to %d", f.First, f.Last)
 	}
-	if f.Count != 1 {
+	if f.Count > 1 {
 		fmt.Fprintf(b, ", %s", humanize.Comma(f.Count))
 	}
 	if f.FirstSequence != "" {

@@ -28,13 +28,12 @@ func configure(cmd *cobra.Command, file string) error {
 			return usageError{err}
 		}
 	}
-	prefix := strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToUpper(cmd.CommandPath()))
 	var errs []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "help" || f.Name == "config" {
 			return
 		}
-		variable := prefix + "_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		variable := variableOf(cmd, f)
 		s, ok := values[f.Name]
 		if text := os.Getenv(variable); text != "" {
 			s, ok = setting{text, variable}, true
@@ -50,6 +49,17 @@ func configure(cmd *cobra.Command, file string) error {
 		return usageError{err}
 	}
 	return nil
+}
+
+// variableOf is the environment variable of a flag: that of the command that defines it, so that the sub-commands of
+// deploy share one.
+func variableOf(cmd *cobra.Command, f *pflag.Flag) string {
+	for at := cmd; at.HasParent(); at = at.Parent() {
+		if at.Parent().PersistentFlags().Lookup(f.Name) == f {
+			cmd = at.Parent()
+		}
+	}
+	return strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToUpper(cmd.CommandPath() + " " + f.Name))
 }
 
 // setting is a flag's value with the place that it comes from.
@@ -100,11 +110,22 @@ func readCommand(file string, at, wanted *cobra.Command, n *yaml.Node, values ma
 		if value.Kind != yaml.ScalarNode {
 			return fmt.Errorf("%s: %q takes one value", where, key.Value)
 		}
-		if at == wanted {
+		_, nearer := values[key.Value]
+		if at == wanted || isAbove(at, wanted) && !nearer && at.PersistentFlags().Lookup(key.Value) != nil {
 			values[key.Value] = setting{value.Value, where}
 		}
 	}
 	return nil
+}
+
+// isAbove reports whether a command is one of the wanted one's parents, whose settings it shares.
+func isAbove(at, wanted *cobra.Command) bool {
+	for wanted = wanted.Parent(); wanted != nil; wanted = wanted.Parent() {
+		if at == wanted {
+			return true
+		}
+	}
+	return false
 }
 
 func subcommand(at *cobra.Command, name string) *cobra.Command {

@@ -27,6 +27,9 @@ type localOptions struct {
 	unlimited bool
 	json      bool
 	drain     time.Duration
+	page      pageOptions
+	noPage    bool
+	template  string
 }
 
 // dataFolder is where the local stack lies unless --data names another place.
@@ -41,8 +44,11 @@ func newLocal() *cobra.Command {
 example up in them, and generates records until Ctrl-C, --for or --records. Then it
 drains, counts both tables and says whether a row is missing or doubled.
 
-While it runs, other programs can use it: it prints the endpoints.`,
+While it runs, other programs can use it: it prints the endpoints. A live page shows
+the drawing with its numbers, changes the generator's load and template, and breaks
+things on purpose.`,
 		Example: `  snowstream local
+  snowstream local --open
   snowstream local --records 5000 --rate 1000 --json
   snowstream local --shards 4 --rate 4000 --for 30s --data /tmp/try`,
 		Args: noArguments,
@@ -68,9 +74,11 @@ While it runs, other programs can use it: it prints the endpoints.`,
 	f.IntVar(&o.batchSize, "batch-size", 100, "most records that the orchestrator gets at once, 1 to 10000")
 	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
 	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
-	f.IntVar(&o.port, "port", 7401, "first of four ports on 127.0.0.1; 0 takes free ones")
+	f.IntVar(&o.port, "port", 7401, "first of five ports on 127.0.0.1; 0 takes free ones")
 	f.BoolVar(&o.unlimited, "no-limits", false, "lift Kinesis' limits per shard, which is good for measuring only")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
+	o.page.flags(cmd, "(default: 127.0.0.1, the last of the five ports)")
+	f.BoolVar(&o.noPage, "no-dashboard", false, "serve no live page, and let nothing be broken on purpose")
 	f.DurationVar(&o.drain, "drain-timeout", 10*time.Minute, "give up when draining takes longer")
 	return cmd
 }
@@ -88,12 +96,12 @@ func (o *localOptions) check(shardsGiven bool) error {
 		return fmt.Errorf("--batch-size %d: a batch has 1 to 10000 records", o.batchSize)
 	case o.window < 0 || o.window > 300*time.Second || o.window%time.Second != 0:
 		return fmt.Errorf("--batch-window %s: a window is 0s to 300s, in whole seconds", o.window)
-	case o.port < 0 || o.port > 65532:
-		return fmt.Errorf("--port %d: four ports in a row start at 1 to 65532, or at 0 for free ones", o.port)
+	case o.port < 0 || o.port > 65531:
+		return fmt.Errorf("--port %d: five ports in a row start at 1 to 65531, or at 0 for free ones", o.port)
 	case o.dir == "":
 		return errors.New("--data must name a folder")
 	}
-	return nil
+	return o.page.check()
 }
 
 // maxShards bounds the function processes on this machine, one of each function a shard.
@@ -105,6 +113,7 @@ func (o *localOptions) producer(cmd *cobra.Command) (producer.Config, error) {
 	if err != nil {
 		return producer.Config{}, err
 	}
+	o.template = text
 	t, err := template.Compile(text)
 	if err != nil {
 		name := o.file

@@ -11,14 +11,16 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/snowstream/snowstream/cmd/internal/board"
 	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/dashboard"
 	"github.com/snowstream/snowstream/landing/audit"
-	"github.com/snowstream/snowstream/landing/latency"
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/record"
@@ -39,15 +41,28 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	s, err := stack.Start(generate, stack.Config{
+	c := stack.Config{
 		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window, Unlimited: o.unlimited, Log: log,
-	})
+	}
+	var live *page
+	if !o.noPage {
+		if live, err = o.page.bind(pagePort(o.port)); err != nil {
+			return err
+		}
+		defer live.listener.Close() // a second time after a good run
+		c.Breakable, c.Dashboard = true, live.url()
+	}
+	s, err := stack.Start(generate, c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	fmt.Fprint(stderr, endpoints(s.Settings, o.dir))
-	r := &localRun{options: o, stack: s, stopGenerating: stopGenerating, progress: newProgress(stderr), phase: "starting"}
+	if live != nil {
+		fmt.Fprint(stderr, live.said())
+	}
+	r := &localRun{options: o, stack: s, stopGenerating: stopGenerating, progress: newProgress(stderr), page: live}
+	r.phase.Store("starting")
 	out, err := r.run(generate, config, log)
 	if err = errors.Join(err, r.progress.close()); err != nil {
 		return err
@@ -61,6 +76,14 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 		return errSaid
 	}
 	return err
+}
+
+// pagePort is the live page's, behind the four of the services.
+func pagePort(first int) int {
+	if first == 0 {
+		return 0
+	}
+	return first + 4
 }
 
 // readSchema reads the schema file, if one was named, and refuses a bad one before anything is started.
@@ -100,37 +123,52 @@ type localRun struct {
 	stack          *stack.Stack
 	stopGenerating func()
 	progress       *progress
-	phase          string
+	page           *page // nil without one
+	phase          atomic.Value
 	producer       *producer.Producer
-	tables         [2]*latency.Table
+	tables         *board.Tables
+	collection     *collection
 	started        time.Time
 	// report is the audit after the drain.
 	report audit.Report
 }
 
-// lookEvery is how often the tables and the boxes are looked at; it is part of the latencies' error.
-const lookEvery = 200 * time.Millisecond
+const (
+	// lookEvery is how often it is checked whether a table has changed, and so has to be looked at. It is part of the
+	// latencies' error.
+	lookEvery = 20 * time.Millisecond
+	showEvery = 200 * time.Millisecond
+)
 
-func (r *localRun) run(generate context.Context, config producer.Config, log *slog.Logger) (result, error) {
+func (r *localRun) run(generate context.Context, config producer.Config, log *slog.Logger) (_ result, err error) {
 	ctx := context.WithoutCancel(generate)
-	n := r.stack.Names()
-	var err error
-	for i, table := range []string{n.In(n.Streaming), n.In(n.Microbatch)} {
-		if r.tables[i], err = latency.Watch(ctx, r.stack.Admin, table); err != nil {
-			return result{}, err
-		}
+	if r.tables, err = board.Watch(ctx, r.stack.Admin, r.stack.Names(), r.stack.Changes); err != nil {
+		return result{}, err
 	}
 	config.Logger = log
 	if r.producer, err = producer.New(config, sink{r.stack.Writer(listener.WriterConfig{Logger: log})}); err != nil {
 		return result{}, err
 	}
+	collector, err := r.stack.Collector(r.stack.Records(), false, log)
+	if err != nil {
+		return result{}, err
+	}
+	r.collection = &collection{collector: collector, log: log}
 	r.started = time.Now()
+	closePage, err := r.serve(config, log)
+	if err != nil {
+		return result{}, err
+	}
+	defer func() { err = errors.Join(err, closePage()) }()
 	looking, stopLooking := context.WithCancel(ctx)
 	defer stopLooking()
-	phases := make(chan string)
 	var group errgroup.Group
-	group.Go(func() error { return r.look(looking, phases) })
-	made, err := r.generateAndDrain(generate, phases)
+	group.Go(func() error { return r.look(looking) })
+	group.Go(func() error {
+		r.collection.run(looking)
+		return nil
+	})
+	made, err := r.generateAndDrain(generate)
 	stopLooking()
 	if err = errors.Join(err, group.Wait()); err != nil {
 		return result{}, err
@@ -138,9 +176,25 @@ func (r *localRun) run(generate context.Context, config producer.Config, log *sl
 	return r.result(made)
 }
 
+// serve serves the live page until the returned function is called.
+func (r *localRun) serve(config producer.Config, log *slog.Logger) (func() error, error) {
+	if r.page == nil {
+		return func() error { return nil }, nil
+	}
+	c := r.page.config(board.Inside(r.stack, r.tables), "local")
+	c.Log = log.With("service", "dashboard")
+	c.Producer, c.Check = newGenerator(r.producer, config.Rate, r.options.template), checkTemplate
+	c.Breaks = board.Breaks(r.stack)
+	d, err := dashboard.New(c)
+	if err != nil {
+		return nil, err
+	}
+	return r.page.serve(d), nil
+}
+
 // generateAndDrain returns when all that was generated is where it belongs.
-func (r *localRun) generateAndDrain(generate context.Context, phases chan<- string) (producer.Stats, error) {
-	phases <- generating
+func (r *localRun) generateAndDrain(generate context.Context) (producer.Stats, error) {
+	r.phase.Store(generating)
 	made, err := r.producer.Run(generate)
 	if err != nil && generate.Err() == nil {
 		return made, err
@@ -150,11 +204,25 @@ func (r *localRun) generateAndDrain(generate context.Context, phases chan<- stri
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, r.options.drain)
 	defer cancel()
-	phases <- "draining"
-	if err := r.stack.Drain(ctx); err != nil {
+	r.phase.Store("draining")
+	if err := r.drain(ctx); err != nil {
 		return made, fmt.Errorf("%w; nothing is lost: run `snowstream local` on this folder again to go on", err)
 	}
 	return made, r.settle(ctx)
+}
+
+// drain empties the stream, lands what Lambda gave up in doing so, and has that loaded, too.
+func (r *localRun) drain(ctx context.Context) error {
+	for more := true; more; {
+		err := r.stack.Drain(ctx)
+		if err != nil {
+			return err
+		}
+		if more, err = r.collection.once(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle audits. Where rows seem to be missing, the pipe first searches for files whose notice was lost.
@@ -174,38 +242,42 @@ func (r *localRun) settle(ctx context.Context) error {
 }
 
 // look shows the progress and measures the tables until ctx ends.
-func (r *localRun) look(ctx context.Context, phases <-chan string) error {
+func (r *localRun) look(ctx context.Context) error {
+	shown := time.Time{}
 	for pause := lookEvery; ; {
 		select {
-		case r.phase = <-phases:
 		case <-ctx.Done():
-			return r.lookOnce(context.WithoutCancel(ctx))
+			return errors.Join(r.tables.Look(context.WithoutCancel(ctx)), r.show())
 		case <-time.After(pause):
 		}
 		began := time.Now()
-		if err := r.lookOnce(ctx); err != nil && ctx.Err() == nil {
+		if err := r.tables.Look(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 		pause = max(lookEvery, 2*time.Since(began)) // a slow machine is not slowed down more by being watched
-	}
-}
-
-func (r *localRun) lookOnce(ctx context.Context) error {
-	for _, t := range r.tables {
-		if err := t.Look(ctx); err != nil {
+		if began.Sub(shown) < showEvery {
+			continue
+		}
+		shown = began
+		if err := r.show(); err != nil {
 			return err
 		}
 	}
+}
+
+func (r *localRun) show() error {
 	counts, err := r.stack.Counts()
 	if err != nil {
 		return err
 	}
 	made := r.producer.Stats()
+	streaming, microbatch := r.tables.Rows()
+	streamingLatency, microLatency := r.tables.Latency()
 	r.progress.show(view{
-		phase: r.phase, rate: made.Rate(), generated: made.Accepted, throttled: made.Throttled,
+		phase: r.phase.Load().(string), rate: made.Rate(), generated: made.Accepted, throttled: made.Throttled,
 		accepted: counts.Accepted, orchestrator: counts.Orchestrator, upsert: counts.Upsert, errors: counts.Errors,
-		objects: counts.Objects, streaming: r.tables[0].Rows(), microbatch: r.tables[1].Rows(),
-		streamingP50: r.tables[0].Latency.Quantile(0.5), microP50: r.tables[1].Latency.Quantile(0.5),
+		objects: counts.Objects, streaming: streaming, microbatch: microbatch,
+		streamingP50: streamingLatency.Quantile(0.5), microP50: microLatency.Quantile(0.5),
 		elapsed: time.Since(r.started),
 	})
 	return nil
@@ -217,8 +289,10 @@ func (r *localRun) result(made producer.Stats) (result, error) {
 		return result{}, err
 	}
 	out := newResult(r.report, counts.Objects, made, time.Since(r.started))
-	out.StreamingP50, out.StreamingP99 = r.tables[0].Latency.Quantile(0.5), r.tables[0].Latency.Quantile(0.99)
-	out.MicrobatchP50, out.MicrobatchP99 = r.tables[1].Latency.Quantile(0.5), r.tables[1].Latency.Quantile(0.99)
+	streaming, microbatch := r.tables.Latency()
+	out.StreamingP50, out.StreamingP99 = streaming.Quantile(0.5), streaming.Quantile(0.99)
+	out.MicrobatchP50, out.MicrobatchP99 = microbatch.Quantile(0.5), microbatch.Quantile(0.99)
+	out.Stages = r.stack.Budgets()
 	return out, nil
 }
 

@@ -1,20 +1,18 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/processing/quarantine"
 	"github.com/snowstream/snowstream/record"
 )
 
 func newQuarantine() *cobra.Command {
-	var dir string
+	var p place
 	cmd := &cobra.Command{
 		Use:   "quarantine",
 		Short: "Look at records that could not become rows, and replay them",
@@ -24,18 +22,9 @@ was changed, replay brings it into both tables, exactly once.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&dir, "data", dataFolder, "data folder of the local stack")
-	cmd.AddCommand(newQuarantineList(&dir), newQuarantineShow(&dir), newQuarantineReplay(&dir))
+	p.flags(cmd.PersistentFlags())
+	cmd.AddCommand(newQuarantineList(&p), newQuarantineShow(&p), newQuarantineReplay(&p))
 	return cmd
-}
-
-// running loads the settings of a stack that answers.
-func running(ctx context.Context, dir string) (stack.Settings, error) {
-	s, err := stack.Load(dir)
-	if err == nil && !s.Running(ctx) {
-		err = fmt.Errorf("the local stack in %s is not running: start it with `snowstream local --data %s`", dir, dir)
-	}
-	return s, err
 }
 
 // quarantined is an entry for machines. The payload is left out: `quarantine show` gives it.
@@ -50,7 +39,7 @@ type quarantined struct {
 	Replayed    bool          `json:"replayed"`
 }
 
-func newQuarantineList(dir *string) *cobra.Command {
+func newQuarantineList(p *place) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "ls",
@@ -58,7 +47,7 @@ func newQuarantineList(dir *string) *cobra.Command {
 		Example: `  snowstream quarantine ls --json | jq -r .reason.code | sort | uniq -c`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := running(cmd.Context(), *dir)
+			s, _, err := p.settings(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -89,7 +78,7 @@ func where(r record.Reason) string {
 	return fmt.Sprintf("%s: expected %s", r.Field, r.Expected)
 }
 
-func newQuarantineShow(dir *string) *cobra.Command {
+func newQuarantineShow(p *place) *cobra.Command {
 	var shard string
 	var ordinal int64
 	cmd := &cobra.Command{
@@ -98,7 +87,7 @@ func newQuarantineShow(dir *string) *cobra.Command {
 		Example: `  snowstream quarantine show --shard shardId-000000000000 --ordinal 4711 > bad.json`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := running(cmd.Context(), *dir)
+			s, _, err := p.settings(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -127,7 +116,7 @@ func newQuarantineShow(dir *string) *cobra.Command {
 	return cmd
 }
 
-func newQuarantineReplay(dir *string) *cobra.Command {
+func newQuarantineReplay(p *place) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "replay",
@@ -139,11 +128,7 @@ changes nothing.`,
   snowstream quarantine replay              # in another`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := running(cmd.Context(), *dir)
-			if err != nil {
-				return err
-			}
-			schema, err := stack.LoadSchema(*dir)
+			s, schema, err := p.settings(cmd.Context())
 			if err != nil {
 				return err
 			}

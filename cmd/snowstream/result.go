@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/producer"
 )
@@ -37,6 +38,8 @@ type result struct {
 	StreamingP99  *float64 `json:"streaming_p99_s"`
 	MicrobatchP50 *float64 `json:"microbatch_p50_s"`
 	MicrobatchP99 *float64 `json:"microbatch_p99_s"`
+	// Stages are where the time to the tables went.
+	Stages map[stack.Stage]stack.Budget `json:"stages,omitempty"`
 }
 
 func newResult(r audit.Report, objects int64, made producer.Stats, elapsed time.Duration) result {

@@ -63,7 +63,8 @@ micro-batch table. Nothing is lost, nothing is doubled, and it can be proved.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newLocal(), newGenerate(), newTemplate(), newStatus(), newAudit(), newSchema(), newQuarantine(), newFunction())
+	root.AddCommand(newLocal(), newGenerate(), newTemplate(), newStatus(), newDashboard(), newAudit(), newSchema(), newQuarantine(),
+		newReplay(), newCost(), newDeploy(), newFunction())
 	return root
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	var dir string
+	var p place
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -31,7 +31,7 @@ It changes nothing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), statusTimeout)
 			defer cancel()
-			s, err := running(ctx, dir)
+			s, _, err := p.settings(ctx)
 			if err != nil {
 				return err
 			}
@@ -45,7 +45,7 @@ It changes nothing.`,
 			return st.write(cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&dir, "data", dataFolder, "data folder of the local stack")
+	p.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
@@ -106,8 +106,8 @@ func readStatus(ctx context.Context, s stack.Settings) (status, error) {
 		if err != nil {
 			return st, err
 		}
-		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Ordinal, st.Quarantined+l.Quarantined-expected[id].Replayed, st.Objects+l.Objects
-		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Ordinal, Lag: lag.Behind.Seconds(), Waiting: lag.Waiting})
+		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Count(), st.Quarantined+l.Quarantined-expected[id].Replayed, st.Objects+l.Objects
+		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Count(), Lag: lag.Behind.Seconds(), Waiting: lag.Waiting})
 	}
 	return st, st.readWarehouse(ctx, s, expected)
 }

@@ -18,8 +18,11 @@ import (
 	"github.com/snowstream/snowstream/processing/quarantine"
 )
 
-// awsConfig sends every request, body checksum included, to the local services.
+// awsConfig sends every request, body checksum included, to the local services, or to AWS.
 func (s Settings) awsConfig() aws.Config {
+	if s.deployed != nil {
+		return s.deployed.aws
+	}
 	return aws.Config{
 		Region:                     s.Region,
 		Credentials:                credentials.NewStaticCredentialsProvider(AccessKeyID, SecretAccessKey, ""),
@@ -30,17 +33,27 @@ func (s Settings) awsConfig() aws.Config {
 
 // KinesisClient reaches the stream.
 func (s Settings) KinesisClient() *kinesis.Client {
-	return kinesis.NewFromConfig(s.awsConfig(), func(o *kinesis.Options) { o.BaseEndpoint = &s.Kinesis })
+	return kinesis.NewFromConfig(s.awsConfig(), func(o *kinesis.Options) { s.reach(&o.BaseEndpoint, s.Kinesis) })
 }
 
 // S3Client reaches the bucket.
 func (s Settings) S3Client() *s3.Client {
-	return s3.NewFromConfig(s.awsConfig(), func(o *s3.Options) { o.BaseEndpoint = &s.S3 })
+	return s3.NewFromConfig(s.awsConfig(), func(o *s3.Options) {
+		s.reach(&o.BaseEndpoint, s.S3)
+		o.UsePathStyle = o.BaseEndpoint != nil // an emulator's one name serves all buckets
+	})
 }
 
 // LambdaClient reaches the functions.
 func (s Settings) LambdaClient() *lambda.Client {
-	return lambda.NewFromConfig(s.awsConfig(), func(o *lambda.Options) { o.BaseEndpoint = &s.Lambda })
+	return lambda.NewFromConfig(s.awsConfig(), func(o *lambda.Options) { s.reach(&o.BaseEndpoint, s.Lambda) })
+}
+
+// reach points a client at a local service; a deployed one is where the AWS configuration says.
+func (s Settings) reach(endpoint **string, local string) {
+	if local != "" {
+		*endpoint = &local
+	}
 }
 
 // Lake is the raw zone.
@@ -58,6 +71,9 @@ func (s Settings) Reader() *listener.Reader {
 
 // Names are the objects in the warehouse.
 func (s Settings) Names() schema.Names {
+	if s.deployed != nil {
+		return s.deployed.names
+	}
 	n := schema.Defaults()
 	n.Database, n.Schema = s.Database, s.Schema
 	return n
@@ -65,6 +81,9 @@ func (s Settings) Names() schema.Names {
 
 // Session opens the person's session with the warehouse.
 func (s Settings) Session() (*snowflake.DB, error) {
+	if s.deployed != nil {
+		return snowflake.Open(s.deployed.login)
+	}
 	return snowflake.Open(snowflake.Config{
 		Account: s.Account, User: s.User, Password: s.Password, Endpoint: s.Snowflake,
 		Database: s.Database, Schema: s.Schema, Warehouse: s.Warehouse, Role: s.Role, Sessions: 2,
@@ -95,4 +114,7 @@ func (s Settings) Landed(ctx context.Context) (map[string]audit.Expected, error)
 }
 
 // Upserter is the function SnowflakeUpsert.
-func (s Settings) Upserter() *invoke.Function { return invoke.New(s.LambdaClient(), Upsert) }
+func (s Settings) Upserter() *invoke.Function {
+	_, name := s.Functions()
+	return invoke.New(s.LambdaClient(), name)
+}

@@ -67,8 +67,12 @@ type Settings struct {
 	Schema    string `json:"schema"`
 	Warehouse string `json:"warehouse"`
 	Role      string `json:"role"`
+	// Dashboard is the live page's address, empty if there is none.
+	Dashboard string `json:"dashboard,omitempty"`
 	// PID is the process that runs the stack.
 	PID int `json:"pid"`
+	// deployed is set where the stack is not on this machine: then the addresses above are empty.
+	deployed *deployed
 }
 
 const settingsFile = "settings.json"

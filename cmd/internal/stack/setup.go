@@ -106,17 +106,22 @@ func (s *Stack) setUpNotification(ctx context.Context) error {
 // Pipe is the pipe of the raw zone.
 func (s *Stack) Pipe() *microbatch.Pipe { return microbatch.New(s.Admin, s.Names()) }
 
+// consumer is the mapping's own reader of the stream: it is pushed what arrives, and leaves the shards' five reads a
+// second to others.
+const consumer = "snowstream"
+
 // setUpMapping creates the event source mapping, or gives an existing one this run's batches.
 func (s *Stack) setUpMapping(ctx context.Context, c Config) error {
 	api := s.LambdaClient()
-	arn := fmt.Sprintf("arn:aws:kinesis:%s:%s:stream/%s", Region, AccountID, s.Stream)
+	arn, err := listener.EnsureConsumer(ctx, s.KinesisClient(), s.Stream, consumer)
+	if err != nil {
+		return err
+	}
 	// Batches are tried for ever, so what ends up here is a record of more than about 4.4 MiB, which no invocation can
 	// carry: it must neither hold up its shard nor be dropped.
 	failed := &lambdatypes.DestinationConfig{OnFailure: &lambdatypes.OnFailure{Destination: aws.String("arn:aws:s3:::" + s.Bucket)}}
 	size, window := aws.Int32(int32(c.BatchSize)), aws.Int32(int32(c.BatchWindow/time.Second))
-	there, err := api.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{
-		EventSourceArn: &arn, FunctionName: aws.String(Orchestrator),
-	})
+	there, err := api.ListEventSourceMappings(ctx, &lambda.ListEventSourceMappingsInput{FunctionName: aws.String(Orchestrator)})
 	if err != nil {
 		return fmt.Errorf("look for the event source mapping of %s: %w", Orchestrator, err)
 	}

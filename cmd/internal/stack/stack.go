@@ -38,7 +38,11 @@ type Config struct {
 	Unlimited bool
 	// Schema is the text of a schema file; empty takes the one of the last run, or the sensor example.
 	Schema []byte
-	Log    *slog.Logger
+	// Breakable lets faults be caused on purpose: RefuseS3, HoldNotices.
+	Breakable bool
+	// Dashboard is the page's address, for the settings; empty if there is none.
+	Dashboard string
+	Log       *slog.Logger
 }
 
 // Stack is the running drawing.
@@ -48,9 +52,11 @@ type Stack struct {
 	s3        *s3.Server
 	lambda    *lambda.Server
 	warehouse *warehouse.Server
+	faults    faults
 	// schema of both tables, and its text if it is not the sensor example's.
 	schema     record.Schema
 	schemaText []byte
+	stages     stages
 	// Admin is the session that set the stack up; audits use it, too.
 	Admin *snowflake.DB
 	// stop undoes what Start did, in reverse order.
@@ -81,6 +87,7 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 	}
 	s.stop = append(s.stop, func() error { p.close(); return nil })
 	s.Settings = settings(p, known)
+	s.Dashboard = c.Dashboard
 	if err := s.open(c, p, known); err != nil {
 		return nil, err
 	}
@@ -145,20 +152,20 @@ func (s *Stack) open(c Config, p ports, known secrets) (err error) {
 	}
 	s.answer(serve(p.kinesis, s.kinesis))
 	s.stop = append(s.stop, s.kinesis.Close)
-	s.s3, err = s3.Open(s3.Config{Dir: dir("s3"), Region: Region, AccountID: AccountID, QueueEndpoint: s.Snowflake, Log: log("s3")})
+	s.s3, err = s3.Open(s3.Config{Dir: dir("s3"), Region: Region, AccountID: AccountID, QueueEndpoint: s.Snowflake, Log: log("s3"), Timed: s.stages.stored})
 	if err != nil {
 		return err
 	}
-	s.answer(serve(p.s3, s.s3))
+	s.answer(serve(p.s3, s.breakable(c, s.s3, s.faults.refuse)))
 	s.stop = append(s.stop, s.s3.Close)
 	s.warehouse, err = warehouse.Open(warehouse.Config{
 		Dir: dir("warehouse"), Account: Account, Users: users(known), S3Endpoint: s.S3, Region: Region,
-		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, AccountID: AccountID, Log: log("warehouse"),
+		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, AccountID: AccountID, Log: log("warehouse"), Timed: s.stages.written,
 	})
 	if err != nil {
 		return err
 	}
-	s.answer(serve(p.warehouse, s.warehouse))
+	s.answer(serve(p.warehouse, s.breakable(c, s.warehouse, s.faults.hold)))
 	s.stop = append(s.stop, s.warehouse.Close)
 	functions, err := s.functions(known)
 	if err != nil {
@@ -166,7 +173,7 @@ func (s *Stack) open(c Config, p ports, known secrets) (err error) {
 	}
 	s.lambda, err = lambda.Open(lambda.Config{
 		Dir: dir("lambda"), Region: Region, AccountID: AccountID, KinesisEndpoint: s.Kinesis, S3Endpoint: s.S3,
-		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: log("lambda"),
+		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: log("lambda"), Timed: s.stages.invoked,
 	})
 	if err != nil {
 		return err
@@ -174,6 +181,14 @@ func (s *Stack) open(c Config, p ports, known secrets) (err error) {
 	s.answer(serve(p.lambda, s.lambda))
 	s.stop = append(s.stop, s.lambda.Close)
 	return nil
+}
+
+// breakable puts a fault in front of a service, if there may be faults.
+func (s *Stack) breakable(c Config, service http.Handler, fault func(http.Handler) http.Handler) http.Handler {
+	if !c.Breakable {
+		return service
+	}
+	return fault(service)
 }
 
 // answer remembers to end a server, once the services that call it have ended.
@@ -234,6 +249,7 @@ func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 // Close stops everything, in the reverse order of its start. What was in flight is finished or will be tried again by
 // the next start.
 func (s *Stack) Close() error {
+	s.HoldNotices(false) // closing waits for the notifications under way
 	var errs []error
 	for i := len(s.stop) - 1; i >= 0; i-- {
 		errs = append(errs, s.stop[i]())

@@ -58,9 +58,39 @@ func (a accounts) command(t *testing.T, args ...string) *exec.Cmd {
 		"--snowflake-login", "DEPLOYER", "--functions-source", "..", "--arch", arch, "--authentication", "key-pair",
 		"--create-database", "--create-warehouse", "--auditor-role", "AUDITOR", "--batch-window", "1s",
 	}, append(a.settings, args[1:]...)...)...)
-	cmd.Env = append(os.Environ(), "SNOWSTREAM_SNOWFLAKE_PASSWORD="+deployerPassword, "SNOWFLAKE_DISABLE_PLATFORM_DETECTION=true",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
+	cmd.Env = deployerEnvironment()
 	return cmd
+}
+
+func deployerEnvironment() []string {
+	return append(os.Environ(), "SNOWSTREAM_SNOWFLAKE_PASSWORD="+deployerPassword, "SNOWFLAKE_DISABLE_PLATFORM_DETECTION=true",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "AWS_EC2_METADATA_DISABLED=true")
+}
+
+// proved: status and audit look at the deployment, as they do at a local stack, and find all records in place.
+func (a accounts) proved(t *testing.T, records int64) {
+	t.Helper()
+	look := func(verb string, into any) {
+		t.Helper()
+		cmd := exec.Command(program, verb, "--json", "--deployment", a.file, "--snowflake-login", "DEPLOYER")
+		cmd.Env = deployerEnvironment()
+		var complaints bytes.Buffer
+		cmd.Stderr = &complaints
+		out, err := cmd.Output()
+		if err == nil {
+			err = json.Unmarshal(out, into)
+		}
+		if err != nil {
+			t.Fatalf("%s --deployment: %v\n%s\n%s", verb, err, tail(out, 2000), complaints.String())
+		}
+	}
+	var status struct{ Landed, Streaming, Microbatch int64 }
+	look("status", &status)
+	var proof struct{ OK bool }
+	look("audit", &proof)
+	if status.Landed != records || status.Streaming != records || status.Microbatch != records || !proof.OK {
+		t.Errorf("status %+v, audit ok %v; want %d records everywhere", status, proof.OK, records)
+	}
 }
 
 // run ends well, or the test does not.
@@ -126,6 +156,7 @@ func TestDeploy(t *testing.T) {
 	a.apply(t, "--batch-size", "50", "--rotate-key")
 	a.put(t, records)
 	a.arrived(t, n, 2*records+1)
+	a.proved(t, int64(2*records+1))
 
 	a.run(t, "destroy", "--yes")
 	a.gone(t, n, first.Result.Deployment)

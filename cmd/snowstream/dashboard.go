@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,13 @@ import (
 // dashboardPort is that of `snowstream dashboard`; the page of `snowstream local` lies one below it.
 const dashboardPort = 7406
 
+// In a real account each look keeps a warehouse awake, and an audit works through both tables: a look is rare, and an audit
+// is made when somebody asks for it.
+const (
+	cloudEvery      = 15 * time.Second
+	cloudAuditEvery = -1
+)
+
 func newDashboard() *cobra.Command {
 	var o pageOptions
 	var where place
@@ -30,7 +38,8 @@ func newDashboard() *cobra.Command {
 and a state of health at /healthz. It only observes. "snowstream local" serves the same
 page by itself, with a control of its generator and with things to break.`,
 		Example: `  snowstream dashboard --open
-  snowstream dashboard --data /tmp/try --listen 0.0.0.0:8080`,
+  snowstream dashboard --data /tmp/try --listen 0.0.0.0:8080
+  snowstream dashboard --deployment snowstream-deployment.json --snowflake-login ME --snowflake-key-file me.p8`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
@@ -62,6 +71,9 @@ func (o *pageOptions) watch(ctx context.Context, cmd *cobra.Command, s stack.Set
 		return err
 	}
 	config := p.config(source, s.Mode())
+	if s.Mode() == "cloud" {
+		config.Every, config.AuditEvery = cloudEvery, cloudAuditEvery
+	}
 	config.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	d, err := dashboard.New(config)
 	if err != nil {

@@ -35,7 +35,8 @@ func register(t *testing.T, c *kinesis.Client, name string) *types.Consumer {
 
 func subscribe(t *testing.T, c *kinesis.Client, arn *string, from types.StartingPosition) *kinesis.SubscribeToShardEventStream {
 	t.Helper()
-	out, err := c.SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{ConsumerARN: arn, ShardId: aws.String(firstShard), StartingPosition: &from})
+	own := kinesis.New(c.Options()) // the streams of one client share a buffer
+	out, err := own.SubscribeToShard(t.Context(), &kinesis.SubscribeToShardInput{ConsumerARN: arn, ShardId: aws.String(firstShard), StartingPosition: &from})
 	if err != nil {
 		t.Fatal(err)
 	}

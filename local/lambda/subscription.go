@@ -131,9 +131,11 @@ func (p *poller) subscriptionFailed(ctx context.Context, err error) error {
 	return nil
 }
 
-// subscribe begins a subscription. The client's time-out would end it in mid-stream, so it has none; ctx ends it.
+// subscribe begins a subscription. The client's time-out would end it in mid-stream, so it has none; ctx ends it. All
+// streams of one client would decode their messages in one buffer (smithy-go v1.28.8, eventstream.Codec), so that records
+// of one shard could show up in another; a subscription therefore has a client of its own.
 func (r *reader) subscribe(ctx context.Context, consumer, shard string, from types.StartingPosition) (*kinesis.SubscribeToShardEventStream, error) {
-	out, err := r.client.SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{
+	out, err := kinesis.New(r.client.Options()).SubscribeToShard(ctx, &kinesis.SubscribeToShardInput{
 		ConsumerARN: &consumer, ShardId: &shard, StartingPosition: &from,
 	}, func(o *kinesis.Options) { o.HTTPClient = r.endless })
 	if err != nil {

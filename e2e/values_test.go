@@ -51,32 +51,34 @@ func quarantineOf(t *testing.T, dir string) (out []entry) {
 	return out
 }
 
-// put sends payloads in calls of up to 500 and returns their sequence numbers.
+// put sends payloads in calls of up to 500 and returns their sequence numbers. What a shard's limit refuses is sent again.
 func (o outside) put(t *testing.T, payloads []string) (sequences []string) {
 	t.Helper()
-	for len(payloads) > 0 {
-		n := min(len(payloads), 500)
+	sequences = make([]string, len(payloads))
+	left := make([]int, len(payloads))
+	for i := range left {
+		left[i] = i
+	}
+	for len(left) > 0 {
+		now := left[:min(len(left), 500)]
 		var entries []types.PutRecordsRequestEntry
-		for i, p := range payloads[:n] {
-			entries = append(entries, types.PutRecordsRequestEntry{Data: []byte(p), PartitionKey: aws.String(fmt.Sprint(i))})
+		for _, i := range now {
+			entries = append(entries, types.PutRecordsRequestEntry{Data: []byte(payloads[i]), PartitionKey: aws.String(fmt.Sprint(i % 500))})
 		}
 		out, err := o.kinesis.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: &o.Stream, Records: entries})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *out.FailedRecordCount > 0 {
-			time.Sleep(time.Second) // the shard's limit of 1,000 records/s; entries are sent whole again, none of them was taken
-			if int(*out.FailedRecordCount) != n {
-				t.Fatalf("%d of %d records were throttled: put fewer at once", *out.FailedRecordCount, n)
+		var refused []int
+		for k, r := range out.Records {
+			if r.SequenceNumber == nil {
+				refused = append(refused, now[k])
+				continue
 			}
-			continue
+			sequences[now[k]] = *r.SequenceNumber
 		}
-		for _, r := range out.Records {
-			sequences = append(sequences, *r.SequenceNumber)
-		}
-		payloads = payloads[n:]
-		if len(payloads) > 0 {
-			time.Sleep(600 * time.Millisecond) // stays under the limit
+		if left = append(refused, left[len(now):]...); len(refused) > 0 {
+			time.Sleep(300 * time.Millisecond) // the limit is a second's
 		}
 	}
 	return sequences

@@ -18,10 +18,21 @@ import (
 // shardOne is the first shard of a calm world, and deliver brings its records from one index to another.
 func (w *world) shardOne() *shard { return w.stream.shards[0] }
 
+// locked is for a test that touches the world beside goroutines of it that still run.
+func (w *world) locked(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
 func (w *world) deliver(p *orchestratorProcess, from, to int) error {
-	p.begin(functionTimeout)
-	s := w.shardOne()
-	return p.function.Handle(p.ctx, event(s.id, s.records[from:to]))
+	var batch []byte
+	w.locked(func() {
+		p.begin(functionTimeout)
+		s := w.shardOne()
+		batch = event(s.id, s.records[from:to])
+	})
+	return p.function.Handle(p.ctx, batch)
 }
 
 func (w *world) fresh(t *testing.T) *orchestratorProcess {
@@ -35,6 +46,7 @@ func (w *world) fresh(t *testing.T) *orchestratorProcess {
 
 // traffic is what f asked of S3, as methods and first folders, bad records left out.
 func (w *world) traffic(f func()) (out []string) {
+	w.mu.Lock()
 	w.print = func(step string) {
 		if _, call, ok := strings.Cut(step, " s3 "); ok {
 			words := strings.Fields(call)
@@ -44,8 +56,11 @@ func (w *world) traffic(f func()) (out []string) {
 			}
 		}
 	}
-	defer func() { w.print = nil }()
+	w.mu.Unlock()
 	f()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.print = nil
 	return out
 }
 
@@ -94,7 +109,7 @@ func TestGivenUp(t *testing.T) {
 				t.Error("the hand-over did not fail")
 			}
 			if w.faulty = false; lost {
-				delete(w.bucket.objects, rawzone.LedgerKey(streamName, w.shardOne().id))
+				w.locked(func() { delete(w.bucket.objects, rawzone.LedgerKey(streamName, w.shardOne().id)) })
 			}
 			if err := w.deliver(w.fresh(t), 5, 12); err != nil {
 				t.Error(err)
@@ -107,6 +122,8 @@ func TestGivenUp(t *testing.T) {
 // wantRows checks that the first n Kinesis records lie in both tables and in no other order.
 func (w *world) wantRows(t *testing.T, n int) {
 	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.pipe.refresh()
 	var want []string
 	for i, u := range usersOf(w.shardOne().records[:n]) {
@@ -136,7 +153,7 @@ func usersOf(records []kinesisRecord) (out []*user) {
 func TestVoid(t *testing.T) {
 	inCalm(t, func(w *world) {
 		slow := w.fresh(t)
-		slow.begin(time.Hour)
+		w.locked(func() { slow.begin(time.Hour) })
 		slow.freeze, slow.frozen = 5, 10*time.Minute // read, claim, list, swap, and then
 		s := w.shardOne()
 		var late error
@@ -173,12 +190,12 @@ func TestSameName(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		slow.begin(time.Hour)
+		w.locked(func() { slow.begin(time.Hour) })
 		slow.freeze, slow.frozen = 3, 10*time.Minute // read, swap, and then
 		var late error
 		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[at:at+6])) })
 		time.Sleep(time.Minute)
-		delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id))
+		w.locked(func() { delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id)) })
 		if err := w.deliver(w.fresh(t), at, at+4); err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +240,7 @@ func TestOlderLedger(t *testing.T) {
 				if written {
 					old.modified = time.Now()
 				}
-				w.bucket.objects[key] = old
+				w.locked(func() { w.bucket.objects[key] = old })
 				p := map[string]*orchestratorProcess{"last": last, "author": author, "stranger": w.fresh(t)}[who]
 				err := w.deliver(p, 20, 24)
 				if written || who == "last" {
@@ -239,7 +256,7 @@ func TestOlderLedger(t *testing.T) {
 					}
 					err = w.deliver(w.fresh(t), 20, 24)
 				}
-				delete(w.bucket.objects, key)
+				w.locked(func() { delete(w.bucket.objects, key) })
 				if err := w.deliver(w.fresh(t), 20, 24); err != nil {
 					t.Error(err)
 				}
@@ -283,7 +300,7 @@ func TestAppend(t *testing.T) {
 		if _, err := p.function.Append(p.ctx, streamName, s.id, "other", records[6:8]); err == nil || !strings.Contains(err.Error(), "recovered already") {
 			t.Errorf("an overlap: %v", err)
 		}
-		delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id)) // the last object is the recovered one
+		w.locked(func() { delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id)) }) // the last object is the recovered one
 		if err := w.deliver(w.fresh(t), 8, 20); err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snowstream/snowstream/dashboard"
 	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -128,12 +129,8 @@ func (r *rejects) keys(ctx context.Context, prefix, after string) (keys []string
 	return keys, err
 }
 
-// object reads what one quarantine object holds, if it counts.
-func (r *rejects) object(ctx context.Context, key string) (out []dashboard.Reject, err error) {
-	counts, err := r.lake.Counts(ctx, key)
-	if err != nil || !counts {
-		return nil, err
-	}
+// records reads all records of a quarantine object.
+func (r *rejects) records(ctx context.Context, key string) ([]record.Rejected, error) {
 	text, err := r.lake.Read(ctx, key)
 	if err != nil {
 		return nil, err
@@ -141,6 +138,19 @@ func (r *rejects) object(ctx context.Context, key string) (out []dashboard.Rejec
 	records, err := rawzone.DecodeQuarantine(text)
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w", key, err)
+	}
+	return records, nil
+}
+
+// object reads what one quarantine object holds, if it counts.
+func (r *rejects) object(ctx context.Context, key string) (out []dashboard.Reject, err error) {
+	counts, err := r.lake.Counts(ctx, key)
+	if err != nil || !counts {
+		return nil, err
+	}
+	records, err := r.records(ctx, key)
+	if err != nil {
+		return nil, err
 	}
 	for _, one := range records {
 		out = append(out, dashboard.Reject{
@@ -177,13 +187,9 @@ func (r *rejects) payload(ctx context.Context, id string) ([]byte, error) {
 	if !there {
 		return nil, dashboard.ErrUnknown
 	}
-	text, err := r.lake.Read(ctx, key)
+	records, err := r.records(ctx, key)
 	if err != nil {
 		return nil, err
-	}
-	records, err := rawzone.DecodeQuarantine(text)
-	if err != nil {
-		return nil, fmt.Errorf("object %s: %w", key, err)
 	}
 	shard, number, _ := strings.Cut(id, "/")
 	for _, one := range records {

@@ -247,7 +247,7 @@ func (r *localRun) look(ctx context.Context) error {
 	for pause := lookEvery; ; {
 		select {
 		case <-ctx.Done():
-			return errors.Join(r.tables.Look(context.WithoutCancel(ctx)), r.show())
+			return errors.Join(r.tables.Count(context.WithoutCancel(ctx)), r.show())
 		case <-time.After(pause):
 		}
 		began := time.Now()

@@ -101,10 +101,11 @@ type group struct {
 	ordinals
 }
 
-// Look counts the rows, and measures those that were not there at the last Look. A row counts as visible when the query
-// that found it has answered, so the time since it appeared is part of the figure: look soon after a change. Rows that
-// arrived in the same millisecond come as one, so the answer stays small.
-func (t *Table) Look(ctx context.Context) error {
+// Look counts the rows, and measures those that were not there at the last Look, or only remembers them. A row counts as
+// visible when the query that found it has answered, so the time since it appeared is part of the figure: measure soon
+// after a change, and only where the Look before came after the change before. Rows that arrived in the same millisecond
+// come as one, so the answer stays small.
+func (t *Table) Look(ctx context.Context, measure bool) error {
 	var found []group
 	err := t.session.Query(ctx, func(scan func(...any) error) error {
 		var g group
@@ -118,12 +119,12 @@ func (t *Table) Look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look at table %s: %w", t.name, err)
 	}
-	t.measure(found, time.Now())
+	t.take(found, measure, time.Now())
 	return nil
 }
 
-// measure takes what was seen at a time: the whole table's count, under no shard, and the groups that may be new.
-func (t *Table) measure(found []group, now time.Time) {
+// take takes what was seen at a time: the whole table's count, under no shard, and the groups that may be new.
+func (t *Table) take(found []group, measure bool, now time.Time) {
 	joined := map[string]bool{}
 	for _, g := range found {
 		if g.shard == "" {
@@ -131,7 +132,7 @@ func (t *Table) measure(found []group, now time.Time) {
 			continue
 		}
 		joined[g.shard] = joined[g.shard] || t.sampled && t.shards[g.shard] == nil
-		if fresh := g.rows - t.see(g.shard, g.ordinals, g.at); fresh > 0 && !joined[g.shard] {
+		if fresh := g.rows - t.see(g.shard, g.ordinals, g.at); measure && fresh > 0 && !joined[g.shard] {
 			t.Latency.Add(now.Sub(g.at), fresh)
 		}
 	}

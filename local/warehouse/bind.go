@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/snowstream/snowstream/local/warehouse/variant"
 )
 
 // binds are the values that came with a statement, by number from 1: one row of them, or several when they are arrays.
@@ -41,6 +43,12 @@ func readBinds(bindings map[string]binding) (*binds, error) {
 
 func (b *binds) put(at int, value json.RawMessage) error {
 	if len(value) == 0 || value[0] != '[' {
+		if text, ok := variant.Unquote(string(value)); ok {
+			for _, row := range b.rows {
+				row[at] = &text
+			}
+			return nil
+		}
 		var text *string
 		if err := json.Unmarshal(value, &text); err != nil && len(value) > 0 {
 			return refuse(2049, "42601", "SQL compilation error: error\nThe value of bind variable %d is not a text.", at+1)

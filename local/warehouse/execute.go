@@ -24,8 +24,7 @@ type execution struct {
 
 // execute reads the statement and does it.
 func (x *execution) execute() (*result, error) {
-	env := x.session.env(x.server.cfg.Account, x.server.cfg.Region)
-	parsed, err := dialect.Parse(x.text, env)
+	parsed, err := x.session.parse(x.text, x.session.env(x.server.cfg.Account, x.server.cfg.Region))
 	if err != nil {
 		return nil, err
 	}

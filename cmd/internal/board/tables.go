@@ -88,9 +88,9 @@ func (t *Tables) look(ctx context.Context, count bool) error {
 }
 
 const (
-	// restShare is how much longer than a look a table rests after one that measured, so that watching takes one or two
-	// hundredths of a core; longestRest is for tables that answer slowly.
-	restShare   = 100
+	// restShare is how much longer than a look a table rests after one that measured, so that watching takes a hundredth of
+	// a core at most; longestRest is for tables that answer slowly.
+	restShare   = 200
 	longestRest = time.Second
 )
 

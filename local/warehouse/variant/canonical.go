@@ -253,6 +253,17 @@ func (w *writer) text() (string, error) {
 	return w.escaped([]byte(plain))
 }
 
+// Unquote is the text that a JSON string stands for; ok is false for anything else, and for texts that are not UTF-8.
+func Unquote(json string) (text string, ok bool) {
+	w := writer{in: json}
+	if w.next() != '"' {
+		return "", false
+	}
+	w.at++
+	text, err := w.escaped(make([]byte, 0, len(json)))
+	return text, err == nil && w.at == len(json)
+}
+
 // escaped goes on with a string in which something is escaped.
 func (w *writer) escaped(text []byte) (string, error) {
 	for {
@@ -274,8 +285,11 @@ func (w *writer) escaped(text []byte) (string, error) {
 		case c < ' ':
 			return "", w.fail("control character in a string")
 		default:
-			text = append(text, c)
-			w.at++
+			start := w.at
+			for w.at < len(w.in) && w.in[w.at] != '"' && w.in[w.at] != '\\' && w.in[w.at] >= ' ' {
+				w.at++
+			}
+			text = append(text, w.in[start:w.at]...)
 		}
 	}
 }

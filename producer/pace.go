@@ -8,7 +8,7 @@ import (
 )
 
 // Tick is the interval at which the producer makes what is due.
-const Tick = 25 * time.Millisecond
+const Tick = 50 * time.Millisecond
 
 // owedAtMost is how much of a stall is made good afterwards; what is older is missed.
 const owedAtMost = time.Second

@@ -112,3 +112,5 @@ func times(a, b result) spread {
 	}
 	return spreadOf(ratios)
 }
+
+func milliseconds(d time.Duration) float64 { return 1000 * d.Seconds() }

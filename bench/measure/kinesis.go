@@ -36,7 +36,10 @@ func putBody(stream string, records int) []byte {
 	return append(body, `]}`...)
 }
 
-// call makes one Kinesis call. The signature has the form of one; none of these servers verifies it.
+// signature has the form of one; none of these servers verifies it.
+const signature = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, Signature=00"
+
+// call makes one Kinesis call.
 func call(ctx context.Context, url, operation string, body []byte) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/", bytes.NewReader(body))
 	if err != nil {
@@ -45,7 +48,7 @@ func call(ctx context.Context, url, operation string, body []byte) error {
 	r.Header.Set("X-Amz-Target", "Kinesis_20131202."+operation)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z"))
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, Signature=00")
+	r.Header.Set("Authorization", signature)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err
@@ -141,7 +144,7 @@ func (c *contestant) round(ctx context.Context) error {
 		time.Sleep(50 * time.Millisecond)
 	}
 	body := putBody("s", putRecords)
-	before, _, err := usage(p.command.Process.Pid)
+	before, err := usage(p.command.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -150,7 +153,7 @@ func (c *contestant) round(ctx context.Context) error {
 		return err
 	}
 	took := time.Since(began)
-	after, _, err := usage(p.command.Process.Pid)
+	after, err := usage(p.command.Process.Pid)
 	records := float64(c.calls * putRecords)
 	c.perSecond = append(c.perSecond, records/took.Seconds())
 	c.perCPU = append(c.perCPU, records/max(after-before, 10*time.Millisecond).Seconds())

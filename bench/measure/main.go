@@ -28,6 +28,8 @@ type settings struct {
 	// rounds is how often each variant is measured; slice is for how long each time.
 	rounds int
 	slice  time.Duration
+	// records is how many go through the whole drawing as fast as they can.
+	records int64
 	// python is a Python with pandas, empty if there is none.
 	python string
 }
@@ -47,6 +49,7 @@ func sections() []section {
 		{"local", "The whole drawing on one machine", local},
 		{"load", "Loading through the driver", loadRows},
 		{"zip", "What is uploaded", zips},
+		{"function", "What a Lambda function needs", functions},
 	}
 }
 
@@ -72,13 +75,14 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&s.rounds, "rounds", 15, "how often each variant is measured, in turn with the others")
 	flags.DurationVar(&s.slice, "slice", 100*time.Millisecond, "how long each of these measurements takes")
+	flags.Int64Var(&s.records, "records", 10_000_000, "how many records go through the whole drawing as fast as they can")
 	names := flags.String("sections", "all", "sections to run, with commas in between: "+known())
 	document := flags.String("write", "../../docs/performance.md", "file whose sections are replaced by the ones that ran; empty for none")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 || s.rounds < 1 || s.slice <= 0 {
-		return errors.New("wrong use: no arguments, at least one round and a positive slice; -help shows all flags")
+	if flags.NArg() > 0 || s.rounds < 1 || s.records < 1 || s.slice <= 0 {
+		return errors.New("wrong use: no arguments, at least one round and one record, and a positive slice; -help shows all flags")
 	}
 	s.python = python()
 	chosen, err := choose(*names)

@@ -126,37 +126,66 @@ func (p *process) end() {
 	_ = p.command.Wait() // it was told to end, so how it did is no news
 }
 
-// usage is what a process and its children have used: CPU time, and memory that is resident now.
-func usage(pid int) (cpu time.Duration, resident int64, err error) {
+// tree is a process and those it has started, and so on.
+func tree(pid int) []int {
 	pids := []int{pid}
 	for i := 0; i < len(pids); i++ {
-		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pids[i], pids[i]))
 		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pids[i]))
 		for _, t := range threads { // a child belongs to the thread that started it
-			if t.Name() != strconv.Itoa(pids[i]) {
-				more, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pids[i], t.Name()))
-				children = append(append(children, ' '), more...)
-			}
-		}
-		for _, field := range strings.Fields(string(children)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, child)
+			children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pids[i], t.Name()))
+			for _, field := range strings.Fields(string(children)) {
+				if child, err := strconv.Atoi(field); err == nil {
+					pids = append(pids, child)
+				}
 			}
 		}
 	}
-	for _, id := range pids {
+	return pids
+}
+
+// usage is the CPU time that a process and its children have used.
+func usage(pid int) (cpu time.Duration, err error) {
+	for _, id := range tree(pid) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", id))
 		if err != nil {
-			return 0, 0, fmt.Errorf("read what process %d has used: %w", id, err)
+			return 0, fmt.Errorf("read what process %d has used: %w", id, err)
 		}
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		const userTime, systemTime, residentPages, ticks = 11, 12, 21, 100
-		for _, at := range []int{userTime, systemTime} {
-			n, _ := strconv.ParseInt(fields[at], 10, 64)
+		// utime and stime, and those of the children that have ended.
+		const from, to, ticks = 11, 15, 100
+		for _, field := range fields[from:to] {
+			n, _ := strconv.ParseInt(field, 10, 64)
 			cpu += time.Duration(n) * time.Second / ticks
 		}
-		pages, _ := strconv.ParseInt(fields[residentPages], 10, 64)
-		resident += pages * int64(os.Getpagesize())
 	}
-	return cpu, resident, nil
+	return cpu, nil
+}
+
+// resident is the memory of a process and its children that is resident now, and that of the biggest of them, in bytes.
+// It is proportional: what processes share, such as the program that all of them run, counts once.
+func resident(pid int) (together, biggest int64, err error) {
+	for _, id := range tree(pid) {
+		one, err := kilobytes(fmt.Sprintf("/proc/%d/smaps_rollup", id), "Pss:")
+		if err != nil {
+			return 0, 0, err
+		}
+		together += one
+		biggest = max(biggest, one)
+	}
+	return together, biggest, nil
+}
+
+// kilobytes reads a figure of /proc that has a line of its own and is in kB; it is returned in bytes.
+func kilobytes(file, name string) (int64, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, fmt.Errorf("read a process's memory: %w", err)
+	}
+	for l := range strings.Lines(string(text)) {
+		if fields := strings.Fields(l); len(fields) == 3 && fields[0] == name {
+			n, err := strconv.ParseInt(fields[1], 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", file, name)
 }

@@ -21,11 +21,13 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
-// Session runs queries; see landing/snowflake.
+// Session runs queries, several at once; see landing/snowflake.
 type Session interface {
 	Query(ctx context.Context, row func(scan func(into ...any) error) error, query string, args ...any) error
 }
@@ -119,12 +121,17 @@ func Count(ctx context.Context, session Session, names schema.Names, shards map[
 	for id, e := range shards {
 		r.Shards[id] = Shard{Accepted: e.accepted(), Quarantined: e.Ledger.Quarantined - e.Replayed}
 	}
-	streaming, err := count(ctx, session, names.In(names.Streaming))
-	if err != nil {
-		return r, err
-	}
-	microbatch, err := count(ctx, session, names.In(names.Microbatch))
-	if err != nil {
+	var streaming, microbatch map[string]Counts
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		streaming, err = count(ctx, session, names.In(names.Streaming))
+		return err
+	})
+	group.Go(func() (err error) {
+		microbatch, err = count(ctx, session, names.In(names.Microbatch))
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return r, err
 	}
 	ids := slices.Collect(maps.Keys(streaming))
@@ -134,16 +141,6 @@ func Count(ctx context.Context, session Session, names schema.Names, shards map[
 		r.Shards[id] = s
 	}
 	return r, nil
-}
-
-// Run counts, and compares the tables as sets: all of their values, which costs a scan of each.
-func Run(ctx context.Context, session Session, names schema.Names, shards map[string]Expected) (Report, error) {
-	r, err := Count(ctx, session, names, shards)
-	if err != nil {
-		return r, err
-	}
-	r.Different, err = number(ctx, session, different(names))
-	return r, err
 }
 
 // accepted counts user records: the ledger's, and one each for the Kinesis records that the ledger has not reached.
@@ -169,19 +166,4 @@ FROM `+table+` WHERE`+ofStream+` GROUP BY "_SHARD"`)
 		return nil, fmt.Errorf("count the rows of %s: %w", table, err)
 	}
 	return out, nil
-}
-
-// different compares the tables as sets, in both directions.
-func different(n schema.Names) string {
-	side := func(table string) string { return `SELECT * FROM ` + n.In(table) + ` WHERE` + ofStream }
-	return `SELECT (SELECT COUNT(*) FROM (` + side(n.Streaming) + ` EXCEPT ` + side(n.Microbatch) + `)) + (SELECT COUNT(*) FROM (` +
-		side(n.Microbatch) + ` EXCEPT ` + side(n.Streaming) + `))`
-}
-
-func number(ctx context.Context, session Session, query string) (n int64, err error) {
-	err = session.Query(ctx, func(scan func(...any) error) error { return scan(&n) }, query)
-	if err != nil {
-		return 0, fmt.Errorf("compare the tables: %w", err)
-	}
-	return n, nil
 }

@@ -50,8 +50,10 @@ const (
 	maxBehind = 20_000
 	maxRanges = 500
 	// window is how much older than the newest row a row may be to be measured. It keeps a Look from reading the whole
-	// table, which lies in the order of arrival, and lets closed shards be forgotten.
-	window = 10 * time.Minute
+	// table, which lies in the order of arrival, and lets closed shards be forgotten. Nearly all rows arrived shortly before
+	// the newest: only where the table's count tells of more does a Look go back farther.
+	window  = 10 * time.Minute
+	shortly = 5 * time.Second
 	// maxShards are measured; of a stream with more of them they are a sample.
 	maxShards = 64
 )
@@ -106,31 +108,51 @@ type group struct {
 // after a change, and only where the Look before came after the change before. Rows that arrived in the same millisecond
 // come as one, so the answer stays small.
 func (t *Table) Look(ctx context.Context, measure bool) error {
-	var found []group
-	err := t.session.Query(ctx, func(scan func(...any) error) error {
-		var g group
-		if err := scan(&g.shard, &g.at, &g.rows, &g.first, &g.last); err != nil {
-			return err
-		}
-		found = append(found, g)
-		return nil
-	}, `SELECT '' AS "_SHARD", CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS "_ARRIVED_AT", COUNT(*), 0, 0 FROM `+t.name+
-		` UNION ALL SELECT "_SHARD", "_ARRIVED_AT", COUNT(*), MIN("_ORDINAL"), MAX("_ORDINAL") FROM `+t.name+` WHERE `+t.unseen()+` GROUP BY 1, 2`)
+	found, total, err := t.find(ctx, shortly)
+	if err == nil && total != t.rows+t.fresh(found) {
+		found, total, err = t.find(ctx, window)
+	}
 	if err != nil {
 		return fmt.Errorf("look at table %s: %w", t.name, err)
 	}
+	t.rows = total
 	t.take(found, measure, time.Now())
 	return nil
 }
 
-// take takes what was seen at a time: the whole table's count, under no shard, and the groups that may be new.
+// find counts all rows, and groups those that may be new and arrived not long before the newest one that was seen.
+func (t *Table) find(ctx context.Context, before time.Duration) (found []group, total int64, err error) {
+	err = t.session.Query(ctx, func(scan func(...any) error) error {
+		var g group
+		if err := scan(&g.shard, &g.at, &g.rows, &g.first, &g.last); err != nil {
+			return err
+		}
+		if g.shard == "" {
+			total = g.rows
+			return nil
+		}
+		found = append(found, g)
+		return nil
+	}, `SELECT '' AS "_SHARD", CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS "_ARRIVED_AT", COUNT(*), 0, 0 FROM `+t.name+
+		` UNION ALL SELECT "_SHARD", "_ARRIVED_AT", COUNT(*), MIN("_ORDINAL"), MAX("_ORDINAL") FROM `+t.name+` WHERE `+t.unseen(before)+` GROUP BY 1, 2`)
+	return found, total, err
+}
+
+// fresh is how many of the rows were not seen before.
+func (t *Table) fresh(found []group) (n int64) {
+	for _, g := range found {
+		n += g.rows
+		if s := t.shards[g.shard]; s != nil {
+			n -= s.seen(g.ordinals)
+		}
+	}
+	return n
+}
+
+// take takes what was seen at a time.
 func (t *Table) take(found []group, measure bool, now time.Time) {
 	joined := map[string]bool{}
 	for _, g := range found {
-		if g.shard == "" {
-			t.rows = g.rows
-			continue
-		}
 		joined[g.shard] = joined[g.shard] || t.sampled && t.shards[g.shard] == nil
 		if fresh := g.rows - t.see(g.shard, g.ordinals, g.at); measure && fresh > 0 && !joined[g.shard] {
 			t.Latency.Add(now.Sub(g.at), fresh)
@@ -139,8 +161,8 @@ func (t *Table) take(found []group, measure bool, now time.Time) {
 	t.forget()
 }
 
-// unseen selects the rows that may be new.
-func (t *Table) unseen() string {
+// unseen selects the rows that may be new, and arrived no longer than that before the newest one that was seen.
+func (t *Table) unseen(before time.Duration) string {
 	var known, newer []string
 	for _, id := range slices.Sorted(maps.Keys(t.shards)) {
 		known = append(known, schema.Literal(id))
@@ -152,7 +174,7 @@ func (t *Table) unseen() string {
 	if len(known) < maxShards {
 		newer = append(newer, `"_SHARD" NOT IN (`+strings.Join(known, ", ")+`)`)
 	}
-	return `"_ARRIVED_AT" >= ` + schema.Literal(t.newest.Add(-window).UTC().Format("2006-01-02 15:04:05.000")) + `::TIMESTAMP_NTZ AND (` + strings.Join(newer, " OR ") + `)`
+	return `"_ARRIVED_AT" >= ` + schema.Literal(t.newest.Add(-before).UTC().Format("2006-01-02 15:04:05.000")) + `::TIMESTAMP_NTZ AND (` + strings.Join(newer, " OR ") + `)`
 }
 
 // see remembers rows and says how many of them had been seen before.
@@ -168,10 +190,9 @@ func (t *Table) see(id string, rows ordinals, arrived time.Time) (before int64) 
 	if arrived.After(t.newest) {
 		t.newest = arrived
 	}
-	before = max(min(rows.last, s.low)-rows.first+1, 0)
+	before = s.seen(rows)
 	var above []ordinals
 	for _, r := range s.above {
-		before += max(min(rows.last, r.last)-max(rows.first, r.first)+1, 0)
 		if r.last < rows.first-1 || r.first > rows.last+1 {
 			above = append(above, r)
 			continue
@@ -182,6 +203,15 @@ func (t *Table) see(id string, rows ordinals, arrived time.Time) (before int64) 
 	slices.SortFunc(s.above, func(a, b ordinals) int { return cmp.Compare(a.first, b.first) })
 	s.settle()
 	return before
+}
+
+// seen is how many of the rows were seen.
+func (s *shard) seen(rows ordinals) int64 {
+	n := max(min(rows.last, s.low)-rows.first+1, 0)
+	for _, r := range s.above {
+		n += max(min(rows.last, r.last)-max(rows.first, r.first)+1, 0)
+	}
+	return n
 }
 
 // settle moves low up, over holes too where rows lie too far above it.

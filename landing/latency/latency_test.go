@@ -1,8 +1,10 @@
 package latency
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -102,7 +104,73 @@ func TestForget(t *testing.T) {
 		table.see(fmt.Sprint(i), ordinals{1, 1}, at.Add(window))
 	}
 	table.forget()
-	if n := len(table.shards); n != maxShards || len(table.unseen()) > 100*maxShards {
-		t.Errorf("%d shards, a query of %d bytes", n, len(table.unseen()))
+	if n := len(table.shards); n != maxShards || len(table.unseen(window)) > 100*maxShards {
+		t.Errorf("%d shards, a query of %d bytes", n, len(table.unseen(window)))
+	}
+}
+
+// rows answers a Look from a list; a row that arrived before the query's bound is not in the answer.
+type rows struct {
+	all     []group
+	queries int
+}
+
+func (r *rows) Query(_ context.Context, row func(func(...any) error) error, query string, _ ...any) error {
+	r.queries++
+	var bound time.Time
+	if _, after, ok := strings.Cut(query, `"_ARRIVED_AT" >= '`); ok {
+		bound, _ = time.Parse("2006-01-02 15:04:05.000", after[:len("2006-01-02 15:04:05.000")])
+	}
+	give := func(g group) error {
+		return row(func(into ...any) error {
+			*into[0].(*string), *into[1].(*time.Time), *into[2].(*int64), *into[3].(*int64), *into[4].(*int64) = g.shard, g.at, g.rows, g.first, g.last
+			return nil
+		})
+	}
+	total := group{}
+	for _, g := range r.all {
+		total.rows += g.rows
+	}
+	if err := give(total); err != nil {
+		return err
+	}
+	for _, g := range r.all {
+		if g.at.Before(bound) {
+			continue
+		}
+		if err := give(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestLook: every row is counted and measured once, one that is late costs a second query, and one that is only looked at
+// is never measured.
+func TestLook(t *testing.T) {
+	r := &rows{}
+	table := &Table{session: r, shards: map[string]*shard{}}
+	now := time.Now()
+	for _, step := range []struct {
+		rows            group
+		measure         bool
+		count, measured int64
+		queries         int
+	}{
+		{group{"a", now, 10, ordinals{1, 10}}, true, 10, 10, 1},
+		{group{"a", now.Add(time.Second), 10, ordinals{11, 20}}, true, 20, 20, 1},
+		{group{"b", now.Add(-time.Minute), 5, ordinals{1, 5}}, true, 25, 25, 2},
+		{group{"b", now.Add(time.Second), 5, ordinals{6, 10}}, false, 30, 25, 1},
+		{group{"a", now.Add(2 * time.Second), 1, ordinals{21, 21}}, true, 31, 26, 1},
+		{group{"a", now.Add(-2 * window), 3, ordinals{25, 27}}, true, 34, 26, 2},
+		{group{"a", now.Add(2 * time.Second), 1, ordinals{22, 22}}, true, 35, 27, 1},
+	} {
+		r.all, r.queries = append(r.all, step.rows), 0
+		if err := table.Look(t.Context(), step.measure); err != nil {
+			t.Fatal(err)
+		}
+		if table.Rows() != step.count || table.Latency.Count() != step.measured || r.queries != step.queries {
+			t.Errorf("after %v: %d rows, %d measured, %d queries; want %d, %d, %d", step.rows, table.Rows(), table.Latency.Count(), r.queries, step.count, step.measured, step.queries)
+		}
 	}
 }

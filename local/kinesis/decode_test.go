@@ -154,6 +154,40 @@ func TestSequence(t *testing.T) {
 	}
 }
 
+// A counter moves on as if each number were printed by itself, through every carry.
+func TestCounter(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 2))
+	carries := [3]int{}
+	for range 300 {
+		s := sequence{epoch: epochOf(time.Unix(rnd.Int64N(1<<35), 0)), index: rnd.Uint64() >> (1 + rnd.IntN(63)), low: lowBits{lo: uint64(rnd.Uint32())}}
+		var c counter
+		c.set(s)
+		// Bring the middle part close to its carry, which is 2e16 records away from anywhere.
+		if n := new(big.Int); rnd.IntN(2) == 0 {
+			n.SetString(s.String(), 10)
+			left := new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(38), nil), n.Mod(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(38), nil)))
+			s.index += left.Rsh(left, 72).Uint64() - 50
+			c.set(s)
+		}
+		for range 100 {
+			if got := string(c.text[:]); got != s.String() {
+				t.Fatalf("%+v counted to %s, want %s", s, got, s)
+			}
+			before := c.parts
+			c.next()
+			s.index++
+			for i := range before {
+				if c.parts[i] < before[i] {
+					carries[i]++
+				}
+			}
+		}
+	}
+	if carries[1] == 0 || carries[2] == 0 {
+		t.Fatalf("carries seen: %v", carries)
+	}
+}
+
 func TestHashKeys(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"0": true, "340282366920938463463374607431768211455": true, "340282366920938463463374607431768211456": false,

@@ -13,11 +13,9 @@ import (
 // maxKeyRunes is the longest partition key in characters.
 const maxKeyRunes = 256
 
-// placed says what became of an entry: the shard's batch it is in and its place there, or that the shard's limits
-// refused it.
+// placed says what became of an entry: the shard's batch it is the next of, or that the shard's limits refused it.
 type placed struct {
-	batch   int
-	index   int
+	batch   int32
 	refused bool
 }
 
@@ -25,7 +23,7 @@ type placed struct {
 type batch struct {
 	shard   *shard
 	entries []log.Entry
-	first   sequence // of the first entry
+	number  counter // sequence number of the first entry that is not answered yet
 	commit  log.Commit
 	err     error
 }
@@ -71,7 +69,7 @@ func (s *Server) putRecord(c *call) error {
 		return s.notStored(b)
 	}
 	c.out = append(c.out, '{')
-	c.out = appendStored(c.out, b, 0)
+	c.out = b.appendStored(c.out)
 	c.out = append(c.out, `,"EncryptionType":"NONE"}`...)
 	return nil
 }
@@ -118,7 +116,7 @@ func (s *Server) queue(c *call, st *stream) error {
 		}
 		var first int64
 		first, b.commit, b.err = b.shard.log.Append(b.entries)
-		b.first = b.shard.sequence(first)
+		b.number.set(b.shard.sequence(first))
 	}
 	return nil
 }
@@ -177,20 +175,26 @@ func (c *call) place(st *stream, now time.Time) {
 	arrival := now.UnixMilli()
 	for i := range c.entries {
 		e := &c.entries[i]
-		key, explicit := parseHashKey(e.explicitHash)
-		if !explicit {
-			key = hashOf(e.key)
+		sh := st.open[0]
+		if len(st.open) > 1 { // an only shard has the whole ring
+			sh = st.route(e.hashKey())
 		}
-		sh := st.route(key)
-		n := c.batchFor(sh)
-		b := &c.batches[n]
-		if !sh.limits.put(now, len(e.key)+len(e.data)) {
-			c.placed = append(c.placed, placed{batch: n, refused: true})
-			continue
+		p := placed{batch: int32(c.batchFor(sh))}
+		p.refused = !sh.limits.put(now, len(e.key)+len(e.data))
+		c.placed = append(c.placed, p)
+		if !p.refused {
+			b := &c.batches[p.batch]
+			b.entries = append(b.entries, log.Entry{Key: e.key, Data: e.data, Arrival: arrival})
 		}
-		c.placed = append(c.placed, placed{batch: n, index: len(b.entries)})
-		b.entries = append(b.entries, log.Entry{Key: e.key, Data: e.data, Arrival: arrival})
 	}
+}
+
+// hashKey is where on the ring a valid entry lies.
+func (e *putEntry) hashKey() hashKey {
+	if key, explicit := parseHashKey(e.explicitHash); explicit {
+		return key
+	}
+	return hashOf(e.key)
 }
 
 // reset forgets the last put but keeps its memory.
@@ -221,12 +225,11 @@ func (c *call) batchFor(sh *shard) int {
 	return n
 }
 
-// appendStored appends the answer's fields for a stored entry.
-func appendStored(out []byte, b *batch, index int) []byte {
-	n := b.first
-	n.index += uint64(index)
+// appendStored appends the answer's fields for the next stored entry of a batch.
+func (b *batch) appendStored(out []byte) []byte {
 	out = append(out, `"SequenceNumber":"`...)
-	out = n.appendTo(out)
+	out = append(out, b.number.text[:]...)
+	b.number.next()
 	out = append(out, `","ShardId":"`...)
 	out = append(out, b.shard.name...)
 	return append(out, '"')
@@ -250,7 +253,7 @@ func (c *call) answerRecords(s *Server) {
 			out = appendFailed(out, s.notStored(b))
 		default:
 			out = append(out, '{')
-			out = appendStored(out, b, p.index)
+			out = b.appendStored(out)
 			out = append(out, '}')
 		}
 	}

@@ -1,6 +1,7 @@
 package kinesis
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"time"
 )
@@ -40,26 +41,85 @@ func epochOf(t time.Time) uint64 {
 	return uint64(t.Unix())<<12 | uint64(t.Nanosecond()/1e6)
 }
 
+// A counter is a sequence number as text that moves on to that of the next record. The answer to a put holds hundreds of
+// consecutive numbers, and adding to one costs a tenth of dividing the next.
+type counter struct {
+	parts [3]uint64 // the number in base 10^19, highest first
+	text  [sequenceDigits]byte
+}
+
+// The next record's number is higher by 2^72, which is 472 times 10^19 and a rest.
+const (
+	stepMiddle = 472
+	stepLow    = 1<<72 - stepMiddle*tenTo19
+)
+
+// set begins at a number.
+func (c *counter) set(s sequence) {
+	limbs := [3]uint64{sequenceTop | s.epoch<<8 | s.index>>56, s.index<<8 | s.low.hi&0xff, s.low.lo}
+	limbs, c.parts[2] = divide(limbs)
+	limbs, c.parts[1] = divide(limbs)
+	c.parts[0] = limbs[2]
+	c.print()
+}
+
+// next moves on by one record.
+func (c *counter) next() {
+	high := c.parts[0]
+	c.parts[2] += stepLow
+	c.parts[1] += stepMiddle + carry(&c.parts[2])
+	c.parts[0] += carry(&c.parts[1])
+	if c.parts[0] != high {
+		c.print()
+		return
+	}
+	putDigits(c.text[37:], c.parts[2])
+	putDigits(c.text[18:37], c.parts[1])
+}
+
+// carry keeps a part below 10^19 and returns what goes to the one above it: 0 or 1.
+func carry(part *uint64) uint64 {
+	if *part < tenTo19 {
+		return 0
+	}
+	*part -= tenTo19
+	return 1
+}
+
+func (c *counter) print() {
+	putDigits(c.text[:18], c.parts[0])
+	putDigits(c.text[18:37], c.parts[1])
+	putDigits(c.text[37:], c.parts[2])
+}
+
+// putDigits fills dst with the last digits of n.
+func putDigits(dst []byte, n uint64) {
+	for len(dst) >= 8 {
+		at := len(dst) - 8
+		binary.LittleEndian.PutUint64(dst[at:], eightDigits(n%1e8))
+		dst, n = dst[:at], n/1e8
+	}
+	for i := len(dst) - 1; i >= 0; i-- {
+		dst[i] = '0' + byte(n%10)
+		n /= 10
+	}
+}
+
+// eightDigits returns the text of a number below 10^8, its first digit in the lowest byte. It splits all groups of digits
+// at once; the factors are 2^20/100 and 2^10/10, rounded up, and exact for numbers of four and of two digits.
+func eightDigits(n uint64) uint64 {
+	n = n/1e4 | n%1e4<<32
+	hundreds := n * 10486 >> 20 & 0x0000007f0000007f
+	n = hundreds | (n-hundreds*100)<<16
+	tens := n * 103 >> 10 & 0x000f000f000f000f
+	return (tens | (n-tens*10)<<8) + 0x3030303030303030
+}
+
 // appendTo appends the decimal digits.
 func (s sequence) appendTo(buf []byte) []byte {
-	limbs := [3]uint64{sequenceTop | s.epoch<<8 | s.index>>56, s.index<<8 | s.low.hi&0xff, s.low.lo}
-	var parts [3]uint64
-	for i := 2; i > 0; i-- {
-		limbs, parts[i] = divide(limbs)
-	}
-	parts[0] = limbs[2]
-	start := len(buf)
-	buf = append(buf, make([]byte, sequenceDigits)...)
-	digits := buf[start:]
-	at := sequenceDigits
-	for i := 2; i >= 0; i-- {
-		for range min(19, at) {
-			at--
-			digits[at] = '0' + byte(parts[i]%10)
-			parts[i] /= 10
-		}
-	}
-	return buf
+	var c counter
+	c.set(s)
+	return append(buf, c.text[:]...)
 }
 
 // divide divides a number of three limbs, highest first, by 10^19.

@@ -13,7 +13,9 @@ import (
 const (
 	// segmentSpan is how much longer than its retention a record may lie on disk.
 	segmentSpan = time.Hour
-	noShard     = -1
+	// segmentReserve is by how much the log of a busy shard grows at once.
+	segmentReserve = 1 << 20
+	noShard        = -1
 )
 
 // shardRecord is a shard in stream.json. Times are in ms since 1970.
@@ -102,6 +104,7 @@ func (s *Server) openShard(st *stream, r shardRecord) (*shard, error) {
 		FS:          s.fs,
 		Dir:         dir,
 		SegmentSpan: segmentSpan.Milliseconds(),
+		Reserve:     segmentReserve,
 	})
 	if err != nil {
 		return nil, err

@@ -187,6 +187,8 @@ func (OS) SyncDir(dir string) error {
 
 type file struct{ *os.File }
 
+func (f file) Sync() error { return syncData(f.File) }
+
 func (f file) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {

@@ -171,6 +171,9 @@ func (l *Log) commit(g *group) error {
 	if err := l.prepare(int64(len(g.buf)), g); err != nil {
 		return err
 	}
+	if err := l.reserve(int64(len(g.buf))); err != nil {
+		return err
+	}
 	if err := l.writeBlock(g.buf, g.first); err != nil {
 		return err
 	}
@@ -202,6 +205,7 @@ func (l *Log) takeBack(offset int64, cause error) error {
 	if !disk.Full(cause) {
 		return fmt.Errorf("%w: %w", ErrFailed, cause)
 	}
+	l.room = 0
 	if err := l.file.Truncate(offset); err != nil {
 		return fmt.Errorf("%w: take back a write that did not fit: %w", ErrFailed, err)
 	}
@@ -250,8 +254,27 @@ func (l *Log) notStored(err error) error {
 	return err
 }
 
+// finishSegment makes the last segment end with its last record, durably: a file with another one after it is all
+// blocks.
+func (l *Log) finishSegment() error {
+	if l.file == nil {
+		return nil // Open has cut it
+	}
+	clipped, err := l.clip()
+	if err == nil && clipped {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: cut full log file: %w", ErrFailed, err)
+	}
+	return nil
+}
+
 // roll starts a new segment. All before it is durable, as its name says which records it continues.
 func (l *Log) roll(g *group) error {
+	if err := l.finishSegment(); err != nil {
+		return err
+	}
 	floor := g.marks[0].peak
 	name := filepath.Join(l.cfg.Dir, segmentName(g.first, floor))
 	f, err := l.cfg.FS.Create(name)

@@ -19,7 +19,7 @@
 // # After a crash
 //
 // A block is written only after the one before it was synced. So what follows the last readable block header may be a
-// torn write that nobody was told about, and Open cuts it; damage with a block header after it hit acknowledged
+// torn write that nobody was told about, or room reserved with zeros, and Open cuts it; damage with a block header after it hit acknowledged
 // records: it stays, Scan reports it as a DamageError and never serves it. A clean Close ends with an empty block, which
 // makes all damage before it visible as such.
 package log
@@ -53,11 +53,15 @@ type Config struct {
 	// SegmentSpan ends a segment once its records span this many milliseconds of arrival; 0 means no limit. Trim
 	// deletes whole segments, so this is how much longer than asked a record may stay on disk.
 	SegmentSpan int64
+	// Reserve is by how many bytes a segment that holds as many is made longer at once, with zeros. It makes a commit
+	// cheaper, where the file system overwrites in place by about half, for twice the writing. 0 means that every
+	// commit makes the file longer.
+	Reserve int64
 }
 
 // Recovery tells what Open found.
 type Recovery struct {
-	// Cut is the number of bytes of an unfinished write that were cut off.
+	// Cut is the number of bytes of an unfinished write that were cut off, not counting zeros at its end.
 	Cut int64
 	// Damage is the first damaged place among acknowledged records in the last segment, or nil.
 	Damage *DamageError
@@ -99,6 +103,7 @@ type Log struct {
 
 	// Owned by the committer, and by Close after it has stopped.
 	file  disk.File // last segment, nil until the first commit
+	room  int64     // where the zeros end that reserve wrote to file
 	dirty bool      // blocks were written since the last empty one
 }
 
@@ -205,7 +210,11 @@ func (l *Log) Close() error {
 	if l.file == nil {
 		return nil
 	}
-	if err := errors.Join(l.markEnd(), l.file.Close()); err != nil {
+	err := l.markEnd()
+	if err == nil && !l.broken() {
+		_, err = l.clip()
+	}
+	if err := errors.Join(err, l.file.Close()); err != nil {
 		return fmt.Errorf("close log %s: %w", l.cfg.Dir, err)
 	}
 	return nil

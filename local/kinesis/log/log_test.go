@@ -345,7 +345,7 @@ func TestPowerLoss(t *testing.T) {
 	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		fsys := sim.New("/")
-		cfg := Config{FS: fsys, Dir: "/data/shard", SegmentBytes: 3000}
+		cfg := Config{FS: fsys, Dir: "/data/shard", SegmentBytes: 3000, Reserve: int64(seed%3) * 400}
 		end := int64(0)
 		for range 4 {
 			l, recovery := open(t, cfg)

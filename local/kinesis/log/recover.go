@@ -1,6 +1,7 @@
 package log
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 
@@ -37,8 +38,11 @@ func (l *Log) recoverLast() (Recovery, error) {
 		return Recovery{}, errors.Join(err, f.Close())
 	}
 	found, err := surveySegment(f, s, size)
+	written := found.size
 	if err == nil && found.size < size {
-		err = f.Truncate(found.size)
+		if written, err = lastWritten(f, found.size, size); err == nil {
+			err = f.Truncate(found.size)
+		}
 	}
 	if err == nil {
 		err = f.Sync()
@@ -51,7 +55,23 @@ func (l *Log) recoverLast() (Recovery, error) {
 	if len(s.marks) > 0 {
 		s.opening = found.opening
 	}
-	return Recovery{Cut: size - found.size, Damage: found.damage}, nil
+	return Recovery{Cut: written - found.size, Damage: found.damage}, nil
+}
+
+// lastWritten returns where the zeros begin that a part of a file ends with.
+func lastWritten(f disk.File, from, to int64) (int64, error) {
+	buf := make([]byte, min(readChunk, to-from))
+	for to > from {
+		buf = buf[:min(int64(len(buf)), to-from)]
+		if _, err := f.ReadAt(buf, to-int64(len(buf))); err != nil {
+			return 0, err
+		}
+		if rest := bytes.TrimRight(buf, "\x00"); len(rest) > 0 {
+			return to - int64(len(buf)-len(rest)), nil
+		}
+		to -= int64(len(buf))
+	}
+	return from, nil
 }
 
 // survey is what reading a whole segment shows.

@@ -62,8 +62,8 @@ func (d *Disk) Space(bytes int64) {
 	d.space = bytes
 }
 
-// Crash returns the disk as a power cut right now would leave it. Of what was written to a file after its last sync, keep
-// says how many bytes survive, given their number.
+// Crash returns the disk as a power cut right now would leave it. Of what was written to a file after its last sync, from
+// the first byte that it changed on, keep says how many bytes survive, given their number.
 func (d *Disk) Crash(keep func(unsynced int) int) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -72,14 +72,26 @@ func (d *Disk) Crash(keep func(unsynced int) int) *Disk {
 		if !d.reachable(name) {
 			continue
 		}
-		content := slices.Clone(n.synced)
-		if extra := len(n.data) - len(content); extra > 0 {
-			content = append(content, n.data[len(content):][:keep(extra)]...)
-		}
+		content := n.survivor(keep)
 		after.now[name] = &node{dir: n.dir, data: content, synced: slices.Clone(content)}
 		after.durable[name] = after.now[name]
 	}
 	return after
+}
+
+// survivor is what a power cut leaves of a file.
+func (n *node) survivor(keep func(unsynced int) int) []byte {
+	content := slices.Clone(n.synced)
+	from := 0
+	for from < min(len(content), len(n.data)) && content[from] == n.data[from] {
+		from++
+	}
+	if from < len(n.data) {
+		kept := n.data[from:][:keep(len(n.data)-from)]
+		content = append(content, make([]byte, max(0, from+len(kept)-len(content)))...)
+		copy(content[from:], kept)
+	}
+	return content
 }
 
 // reachable says whether all folders above a name are durable too.
@@ -259,7 +271,7 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 		p = p[:len(p)/2]
 	}
 	if grow := off + int64(len(p)) - int64(len(f.node.data)); f.disk.space >= 0 && grow > f.disk.space {
-		p, err = p[:int64(len(p))-(grow-f.disk.space)], syscall.ENOSPC
+		p, err = p[:max(0, int64(len(p))-(grow-f.disk.space))], syscall.ENOSPC
 	}
 	f.write(p, off)
 	if err != nil {
@@ -269,6 +281,9 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (f *file) write(p []byte, off int64) {
+	if len(p) == 0 {
+		return
+	}
 	if grow := off + int64(len(p)) - int64(len(f.node.data)); grow > 0 {
 		f.node.data = append(f.node.data, make([]byte, grow)...)
 		if f.disk.space >= 0 {

@@ -98,11 +98,10 @@ func (s *scanner) array(element func()) {
 
 // text reads a string; nil stands for null.
 func (s *scanner) text() []byte {
-	if s.word("null") {
-		return nil
-	}
-	s.want('"')
-	if s.failed {
+	if !s.take('"') {
+		if !s.word("null") {
+			s.fail()
+		}
 		return nil
 	}
 	rest := s.buf[s.at:]

@@ -79,11 +79,17 @@ func (l *Log) gather() *group {
 		go l.commitAll()
 	}
 	if l.pending == nil {
-		var header [blockHeader]byte
-		l.pending = &group{buf: append(l.spare, header[:]...), first: l.next, done: make(chan struct{})}
-		l.spare = nil
+		l.pending = &group{buf: append(l.takeSpare(), make([]byte, blockHeader)...), first: l.next, done: make(chan struct{})}
 	}
 	return l.pending
+}
+
+// takeSpare returns an empty buffer; the caller holds mu.
+func (l *Log) takeSpare() (buf []byte) {
+	if n := len(l.spare); n > 0 {
+		buf, l.spare = l.spare[n-1], l.spare[:n-1]
+	}
+	return buf
 }
 
 // add appends the frame of an entry; peak is the latest arrival before it.
@@ -126,8 +132,8 @@ func (l *Log) finish(g *group, err error) {
 	} else {
 		l.revoke(err)
 	}
-	if cap(g.buf) <= keepBuffer {
-		l.spare = g.buf[:0]
+	if cap(g.buf) <= keepBuffer && len(l.spare) < 2 { // while one group is written another one gathers
+		l.spare = append(l.spare, g.buf[:0])
 	}
 	g.buf, g.err = nil, err
 	close(g.done)

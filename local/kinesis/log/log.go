@@ -91,8 +91,8 @@ type Log struct {
 	peak     int64      // latest arrival among appended records
 	pending  *group     // gathers while writing is being committed
 	writing  *group
-	spare    []byte // buffer of a past group, for the next one
-	running  bool   // the committer has been started
+	spare    [][]byte // buffers of past groups, for the next ones
+	running  bool     // the committer has been started
 	sealed   bool
 	closed   bool
 	failed   error         // set once, after a write whose effect is unknown

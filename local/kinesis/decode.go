@@ -3,6 +3,7 @@ package kinesis
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -242,7 +243,7 @@ func (s *scanner) number() {
 	for s.at < len(s.buf) && bytes.IndexByte([]byte("+-.0123456789Ee"), s.buf[s.at]) >= 0 {
 		s.at++
 	}
-	if _, err := strconv.ParseFloat(string(s.buf[start:s.at]), 64); err != nil {
+	if !json.Valid(s.buf[start:s.at]) {
 		s.fail()
 	}
 }

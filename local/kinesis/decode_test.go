@@ -18,6 +18,7 @@ func FuzzDecodePut(f *testing.F) {
 		`{"StreamName":"s","Records":[{"Data":"YWJj","PartitionKey":"k"},{"PartitionKey":"\u00e9\n","Data":"","ExplicitHashKey":"12"}]}`,
 		` { "StreamARN" : "a" , "Data" : null , "PartitionKey" : "\ud83d\ude00" , "DryRun" : false , "X" : [ 1.5e3 , {"y":[]} , true, null ] } `,
 		`{"Records":[],"Records":[{"Data":"YQ==","Data":"Yg=="}]}`, `{"PartitionKey":"\ud800"}`, `{"Data":"a\/b="}`, `{} x`, `{"a":}`, `[`,
+		`{"Other":01}`, `{"Other":[1.,-]}`,
 	} {
 		f.Add([]byte(seed))
 	}

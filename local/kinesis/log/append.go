@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 
 	"github.com/snowstream/snowstream/local/kinesis/disk"
 )
@@ -109,6 +110,7 @@ func (g *group) add(e *Entry, index, peak int64) {
 func (l *Log) commitAll() {
 	defer close(l.stopped)
 	for range l.wake {
+		runtime.Gosched() // calls that are about to append join the group: fewer syncs at no wait
 		l.mu.Lock()
 		g, closed := l.pending, l.closed
 		l.pending, l.writing = nil, g

@@ -1,8 +1,10 @@
 package kinesis
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -102,6 +104,44 @@ func checkStored(t *testing.T, when string, c *kinesis.Client, acknowledged map[
 	checkRing(t, shards(t, c, "s", latest()))
 	if len(missing) > 0 {
 		t.Fatalf("%s: %d of %d acknowledged records are gone", when, len(missing), len(acknowledged))
+	}
+}
+
+// A killed process leaves room that its busy shard had reserved: no record is lost, and it is no unfinished write.
+func TestKilledWhileBusy(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, Config{Dir: dir, Unlimited: true})
+	c := client(s)
+	create(t, c, "s", 1)
+	const calls, records = 6, 400
+	entries := make([]types.PutRecordsRequestEntry, records)
+	for i := range entries {
+		entries[i] = types.PutRecordsRequestEntry{PartitionKey: aws.String("k"), Data: bytes.Repeat([]byte{byte(i)}, 1000)}
+	}
+	for range calls {
+		out, err := c.PutRecords(t.Context(), &kinesis.PutRecordsInput{StreamName: aws.String("s"), Records: entries})
+		if err != nil || *out.FailedRecordCount > 0 {
+			t.Fatal(out, err)
+		}
+	}
+	killed := t.TempDir()
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	name, content := logFile(t, killed)
+	if content[len(content)-1] != 0 {
+		t.Fatalf("%s of %d bytes has no reserve", name, len(content))
+	}
+	var said bytes.Buffer
+	again := start(t, Config{Dir: killed, Unlimited: true, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	got, _ := drain(t, client(again), "s", firstShard)
+	if len(got) != calls*records || said.Len() > 0 {
+		t.Fatalf("%d records of %d; %s", len(got), calls*records, &said)
+	}
+	for i, r := range got {
+		if !bytes.Equal(r.Data, entries[i%records].Data) {
+			t.Fatalf("record %d is not what was put", i)
+		}
 	}
 }
 

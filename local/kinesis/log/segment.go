@@ -12,9 +12,9 @@ import (
 	"github.com/snowstream/snowstream/local/kinesis/disk"
 )
 
-// markEvery is how many bytes of log lie between two marks: a read skips half of it on average, and a mark takes 24
-// bytes of memory.
-const markEvery = 16 << 10
+// markEvery is how many bytes of log lie between two marks: a read skips half of it on average, about 20 µs. A mark takes
+// 24 bytes, all that a log keeps in memory of its records: about 0.4 MB for ten million of 100 bytes.
+const markEvery = 64 << 10
 
 // segment is one file of a log. Log.mu covers all fields but base, floor and name, which never change.
 type segment struct {

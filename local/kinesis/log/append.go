@@ -9,8 +9,12 @@ import (
 	"github.com/snowstream/snowstream/local/kinesis/disk"
 )
 
-// keepBuffer is the largest buffer that a log holds on to between commits.
-const keepBuffer = 1 << 20
+const (
+	// keepBuffer is the largest buffer that a log holds on to between commits.
+	keepBuffer = 512 << 10
+	// keepBuffers is how many: while one group is written, another one gathers.
+	keepBuffers = 2
+)
 
 // group is what one commit writes and syncs. Log.mu covers it until the committer takes it.
 type group struct {
@@ -134,7 +138,7 @@ func (l *Log) finish(g *group, err error) {
 	} else {
 		l.revoke(err)
 	}
-	if cap(g.buf) <= keepBuffer && len(l.spare) < 2 { // while one group is written another one gathers
+	if cap(g.buf) <= keepBuffer && len(l.spare) < keepBuffers {
 		l.spare = append(l.spare, g.buf[:0])
 	}
 	g.buf, g.err = nil, err

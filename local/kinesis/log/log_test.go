@@ -472,6 +472,7 @@ func FuzzRecovery(f *testing.F) {
 	}
 	f.Add(whole)
 	f.Add(whole[:len(whole)-30])
+	f.Add(append(bytes.Clone(whole), make([]byte, 1000)...))
 	f.Add([]byte("BLK1 and more"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		fsys := sim.New("/")

@@ -1,10 +1,13 @@
 package kinesis
 
 import (
+	"crypto/md5"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -527,5 +530,25 @@ func TestPaging(t *testing.T) {
 	out, err := c.DescribeStream(ctx, &kinesis.DescribeStreamInput{StreamName: aws.String("s"), Limit: aws.Int32(2), ExclusiveStartShardId: &want[4]})
 	if err != nil || len(out.StreamDescription.Shards) != 1 || *out.StreamDescription.HasMoreShards {
 		t.Errorf("described %+v, %v", out, err)
+	}
+}
+
+// A record goes to the shard whose range holds the MD5 of its key, in streams of one shard and of more.
+func TestRouting(t *testing.T) {
+	c := client(start(t, Config{Unlimited: true}))
+	for n := int32(1); n <= 4; n++ {
+		name := "of-" + strconv.Itoa(int(n))
+		create(t, c, name, n)
+		var keys []string
+		for i := range 50 {
+			keys = append(keys, "key "+strconv.Itoa(i))
+		}
+		for i, r := range put(t, c, name, keys...) {
+			sum := md5.Sum([]byte(keys[i]))
+			want := shardID(int(uint64(binary.BigEndian.Uint32(sum[:])) * uint64(n) >> 32)) // no key lies close to a border
+			if *r.ShardId != want {
+				t.Errorf("%d shards: %q went to %s, want %s", n, keys[i], *r.ShardId, want)
+			}
+		}
 	}
 }

@@ -266,26 +266,10 @@ func (l *Log) notStored(err error) error {
 	return err
 }
 
-// finishSegment makes the last segment end with its last record, durably: a file with another one after it is all
-// blocks.
-func (l *Log) finishSegment() error {
-	if l.file == nil {
-		return nil // Open has cut it
-	}
-	clipped, err := l.clip()
-	if err == nil && clipped {
-		err = l.file.Sync()
-	}
-	if err != nil {
-		return fmt.Errorf("%w: cut full log file: %w", ErrFailed, err)
-	}
-	return nil
-}
-
 // roll starts a new segment. All before it is durable, as its name says which records it continues.
 func (l *Log) roll(g *group) error {
-	if err := l.finishSegment(); err != nil {
-		return err
+	if err := l.clip(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
 	floor := g.marks[0].peak
 	name := filepath.Join(l.cfg.Dir, segmentName(g.first, floor))

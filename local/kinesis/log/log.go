@@ -212,7 +212,7 @@ func (l *Log) Close() error {
 	}
 	err := l.markEnd()
 	if err == nil && !l.broken() {
-		_, err = l.clip()
+		err = l.clip()
 	}
 	if err := errors.Join(err, l.file.Close()); err != nil {
 		return fmt.Errorf("close log %s: %w", l.cfg.Dir, err)

@@ -42,13 +42,16 @@ func (l *Log) forgo(room int64, cause error) error {
 	return nil
 }
 
-// clip cuts the reserve off a file that gets no more blocks. It is durable after the next sync; until then a crash leaves
-// zeros, which Open takes for what they are.
-func (l *Log) clip() (clipped bool, err error) {
+// clip cuts the reserve off a file that gets no more blocks. No sync is needed: zeros that come back after a power cut lie
+// behind the last record, where no read goes.
+func (l *Log) clip() error {
 	size := l.tail().size
 	if l.room <= size {
-		return false, nil
+		return nil
 	}
 	l.room = 0
-	return true, l.file.Truncate(size)
+	if err := l.file.Truncate(size); err != nil {
+		return fmt.Errorf("cut reserve off log file: %w", err)
+	}
+	return nil
 }

@@ -86,8 +86,9 @@ func TestTornInReserve(t *testing.T) {
 				t.Fatal(err)
 			}
 			l, recovery := open(t, torn)
-			if l.End() < 51 || recovery.Damage != nil || recovery.Cut > to-from {
-				t.Fatalf("torn at %d: end %d, %+v", at, l.End(), recovery)
+			cut := max(0, int64(len(bytes.TrimRight(content, "\x00")))-l.last().size)
+			if l.End() < 51 || recovery.Damage != nil || recovery.Cut != cut {
+				t.Fatalf("torn at %d: end %d, %+v, want %d bytes cut", at, l.End(), recovery, cut)
 			}
 			end := l.End()
 			mustPut(t, l, 1)
@@ -95,6 +96,19 @@ func TestTornInReserve(t *testing.T) {
 			l.Close()
 		}
 	}
+}
+
+func sizeOn(t *testing.T, fsys *sim.Disk, l *Log) int64 {
+	t.Helper()
+	f, err := fsys.Open(l.last().name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := f.Size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
 }
 
 // F43 with a reserve: where only the reserve does not fit, records are stored.
@@ -108,10 +122,13 @@ func TestFullDiskForReserve(t *testing.T) {
 	for _, c := range []struct {
 		space int64
 		want  error
-	}{{block - 1, ErrFull}, {block, nil}} {
+	}{{block - 1, ErrFull}, {block + 100, nil}} {
 		fsys.Space(c.space)
 		if err := put(l, 1); !errors.Is(err, c.want) {
 			t.Fatalf("%d bytes left for a block of %d: %v", c.space, block, err)
+		}
+		if size := sizeOn(t, fsys, l); size != l.last().size {
+			t.Fatalf("%d bytes left for a block of %d: the file has %d of %d bytes", c.space, block, size, l.last().size)
 		}
 	}
 	refused := 0
@@ -148,8 +165,10 @@ func TestFailedReserveStops(t *testing.T) {
 		cfg.FS = fsys
 		l, _ := open(t, cfg)
 		mustPut(t, l, 50)
+		done := false // the first write is that of the reserve
 		fsys.Fault(func(o, _ string) error {
-			if o == op {
+			if o == op && !done {
+				done = true
 				return syscall.EIO
 			}
 			return nil

@@ -1,7 +1,10 @@
 package kinesis
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -18,8 +21,22 @@ func connected(t *testing.T, s *Server) *kinesis.Client {
 	t.Cleanup(func() { s.Close(); web.Close() })
 	return kinesis.New(kinesis.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(web.URL), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""), HTTPClient: web.Client(),
+		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""), HTTPClient: &http.Client{Transport: ownBody{web.Client().Transport}},
 	})
+}
+
+// ownBody gives each request a body that the SDK cannot close: it does so once there is an answer, and a transport that
+// was about to see the body's end then takes the connection down, with the subscription on it.
+type ownBody struct{ http.RoundTripper }
+
+func (o ownBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return o.RoundTripper.RoundTrip(r)
 }
 
 const testStreamARN = "arn:aws:kinesis:us-east-1:000000000000:stream/s"

@@ -19,9 +19,9 @@
 // # After a crash
 //
 // A block is written only after the one before it was synced. So what follows the last readable block header may be a
-// torn write that nobody was told about, or room reserved with zeros, and Open cuts it; damage with a block header after it hit acknowledged
-// records: it stays, Scan reports it as a DamageError and never serves it. A clean Close ends with an empty block, which
-// makes all damage before it visible as such.
+// torn write that nobody was told about, or zeros written ahead (Config.Reserve), and Open cuts it; damage with a block
+// header after it hit acknowledged records: it stays, Scan reports it as a DamageError and never serves it. A clean Close
+// ends with an empty block, which makes all damage before it visible as such.
 package log
 
 import (
@@ -53,9 +53,8 @@ type Config struct {
 	// SegmentSpan ends a segment once its records span this many milliseconds of arrival; 0 means no limit. Trim
 	// deletes whole segments, so this is how much longer than asked a record may stay on disk.
 	SegmentSpan int64
-	// Reserve is by how many bytes a segment that holds as many is made longer at once, with zeros. It makes a commit
-	// cheaper, where the file system overwrites in place by about half, for twice the writing. 0 means that every
-	// commit makes the file longer.
+	// Reserve is how many bytes of zeros are written ahead at once, as soon as a segment holds as many. For twice the
+	// writing a commit gets cheaper, by about half on a file system that overwrites in place. 0 means none.
 	Reserve int64
 }
 

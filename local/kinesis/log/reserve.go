@@ -45,11 +45,11 @@ func (l *Log) forgo(room int64, cause error) error {
 // clip cuts the reserve off a file that gets no more blocks. No sync is needed: zeros that come back after a power cut lie
 // behind the last record, where no read goes.
 func (l *Log) clip() error {
-	size := l.tail().size
-	if l.room <= size {
+	size, room := l.tail().size, l.room
+	l.room = 0
+	if room <= size {
 		return nil
 	}
-	l.room = 0
 	if err := l.file.Truncate(size); err != nil {
 		return fmt.Errorf("cut reserve off log file: %w", err)
 	}

@@ -44,7 +44,7 @@ func TestKilledWithReserve(t *testing.T) {
 		mustRead(t, again, 0, l.End()+5)
 		again.Close()
 	}
-	if len(l.segments) < 3 || !reserved {
+	if last := l.last(); len(l.segments) < 3 || !reserved || (last.size > 2*cfg.Reserve && l.room <= last.size) {
 		t.Fatalf("%d segments, room reserved: %v", len(l.segments), reserved)
 	}
 	for _, s := range l.segments[:len(l.segments)-1] {

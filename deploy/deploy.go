@@ -36,6 +36,7 @@ import (
 	"github.com/snowstream/snowstream/deploy/cloudformation"
 	"github.com/snowstream/snowstream/deploy/cost"
 	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // Session is Snowflake, signed in as whoever deploys; see landing/snowflake.
@@ -166,7 +167,7 @@ func (d *Deployment) wanted() File {
 			Account: d.SnowflakeAccount, Endpoint: d.SnowflakeEndpoint, Warehouse: l.Warehouse,
 			User: l.User, Role: l.Role, Operator: l.Operator, Auditor: l.Auditor,
 		},
-		Names: l.Names, SchemaText: d.SchemaText,
+		Names: l.Names, SchemaText: d.SchemaText, Compress: rawzone.Compression(p.Compress),
 	}
 }
 

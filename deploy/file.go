@@ -12,6 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // DefaultFile is where a deployment is remembered unless another place is named.
@@ -39,6 +40,8 @@ type File struct {
 	// Orchestrator and Upsert are the functions' names.
 	Orchestrator string `json:"orchestrator"`
 	Upsert       string `json:"upsert"`
+	// Compress is how the orchestrator packs the objects of rows; empty in files from before there was a choice.
+	Compress rawzone.Compression `json:"compress,omitempty"`
 	// Authentication is workload-identity or key-pair; SecretARN is the secret with the private key of the latter.
 	Authentication string `json:"authentication"`
 	SecretARN      string `json:"secret_arn,omitempty"`

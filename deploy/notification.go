@@ -67,7 +67,7 @@ func merge(have []types.QueueConfiguration, id, queue string, wanted bool) (out 
 	ours := types.QueueConfiguration{
 		Id: &id, QueueArn: &queue, Events: []types.Event{types.EventS3ObjectCreated},
 		Filter: &types.NotificationConfigurationFilter{Key: &types.S3KeyFilter{FilterRules: []types.FilterRule{
-			{Name: types.FilterRuleNamePrefix, Value: aws.String(rawzone.Rows)}, {Name: types.FilterRuleNameSuffix, Value: aws.String(".csv")},
+			{Name: types.FilterRuleNamePrefix, Value: aws.String(rawzone.Rows)}, // whatever the suffix: rows may be compressed
 		}}},
 	}
 	there := false

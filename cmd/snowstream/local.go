@@ -9,6 +9,7 @@ import (
 
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/producer/template"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // localOptions are the flags of `snowstream local`.
@@ -22,6 +23,7 @@ type localOptions struct {
 	shards    int
 	batchSize int
 	window    time.Duration
+	compress  string
 	dir       string
 	port      int
 	unlimited bool
@@ -73,6 +75,7 @@ things on purpose.`,
 	f.IntVar(&o.shards, "shards", 0, "shards of a new stream (default 1)")
 	f.IntVar(&o.batchSize, "batch-size", 100, "most records that the orchestrator gets at once, 1 to 10000")
 	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
+	f.StringVar(&o.compress, "compress", string(rawzone.None), "how objects of rows are packed: none, gzip or zstd; each run may have its own")
 	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
 	f.IntVar(&o.port, "port", 7401, "first of five ports on 127.0.0.1; 0 takes free ones")
 	f.BoolVar(&o.unlimited, "no-limits", false, "lift Kinesis' limits per shard, which is good for measuring only")
@@ -100,6 +103,9 @@ func (o *localOptions) check(shardsGiven bool) error {
 		return fmt.Errorf("--port %d: five ports in a row start at 1 to 65531, or at 0 for free ones", o.port)
 	case o.dir == "":
 		return errors.New("--data must name a folder")
+	}
+	if _, err := rawzone.ParseCompression(o.compress); err != nil {
+		return fmt.Errorf("--compress: %w", err)
 	}
 	return o.page.check()
 }

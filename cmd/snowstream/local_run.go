@@ -25,6 +25,7 @@ import (
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
 	"github.com/snowstream/snowstream/record/schemafile"
 )
 
@@ -54,7 +55,8 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 	c := stack.Config{
-		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window, Unlimited: o.unlimited, Log: log,
+		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window,
+		Compress: rawzone.Compression(o.compress), Unlimited: o.unlimited, Log: log,
 	}
 	var live *page
 	if !o.noPage {

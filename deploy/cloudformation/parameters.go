@@ -63,6 +63,8 @@ type Parameters struct {
 	// SchemaFile is the schema's path inside the zips; empty means the sensor example. It is in the zip because all of a
 	// function's variables together have 4 KB.
 	SchemaFile string
+	// Compress is how the orchestrator packs the objects of rows: none, gzip or zstd. It may be changed at any time.
+	Compress string
 
 	// BatchSize is the most records of an invocation (1 to 10000), BatchWindowSeconds how long one is waited for (0 to 300).
 	BatchSize          int
@@ -114,7 +116,7 @@ func Defaults() Parameters {
 		Environment: "snowstream", StreamName: "kdEntry", Shards: 1, RetentionHours: 24,
 		OrchestratorName: "SnowflakeOrchestrator", UpsertName: "SnowflakeUpsert",
 		Architecture: "arm64", MemoryMB: 256, OrchestratorTimeoutSeconds: 300, UpsertTimeoutSeconds: 240,
-		BatchSize: 100, BatchWindowSeconds: 60, MaximumRetryAttempts: 10000,
+		Compress: "none", BatchSize: 100, BatchWindowSeconds: 60, MaximumRetryAttempts: 10000,
 		Authentication: WorkloadIdentity, LogRetentionDays: 30, PipeLagSeconds: 900,
 	}
 }
@@ -163,6 +165,7 @@ func (p Parameters) Check() error {
 	refuse(p.Authentication != WorkloadIdentity && p.Authentication != KeyPair,
 		"authentication %q: %s or %s", p.Authentication, WorkloadIdentity, KeyPair)
 	refuse(p.Architecture != "arm64" && p.Architecture != "x86_64", "architecture %q: arm64 or x86_64", p.Architecture)
+	refuse(!slices.Contains([]string{"none", "gzip", "zstd"}, p.Compress), "compress %q: none, gzip or zstd", p.Compress)
 	refuse(p.UpsertTimeoutSeconds >= p.OrchestratorTimeoutSeconds, "the orchestrator's time-out (%d s) must be longer than Upsert's (%d s)",
 		p.OrchestratorTimeoutSeconds, p.UpsertTimeoutSeconds)
 	refuse(p.ExistingStreamARN != "" && !strings.HasSuffix(p.ExistingStreamARN, ":stream/"+p.StreamName),
@@ -224,7 +227,7 @@ func (p Parameters) values() []types.Parameter {
 		{"ArtifactBucket", p.ArtifactBucket}, {"OrchestratorZip", p.OrchestratorZip}, {"UpsertZip", p.UpsertZip},
 		{"OrchestratorName", p.OrchestratorName}, {"UpsertName", p.UpsertName}, {"Architecture", p.Architecture}, {"MemoryMB", number(p.MemoryMB)},
 		{"OrchestratorTimeoutSeconds", number(p.OrchestratorTimeoutSeconds)}, {"UpsertTimeoutSeconds", number(p.UpsertTimeoutSeconds)},
-		{"SchemaFile", p.SchemaFile}, {"BatchSize", number(p.BatchSize)}, {"BatchWindowSeconds", number(p.BatchWindowSeconds)},
+		{"SchemaFile", p.SchemaFile}, {"Compress", p.Compress}, {"BatchSize", number(p.BatchSize)}, {"BatchWindowSeconds", number(p.BatchWindowSeconds)},
 		{"MaximumRetryAttempts", number(p.MaximumRetryAttempts)}, {"MaximumRecordAgeSeconds", number(p.recordAge())},
 		{"SnowflakeAccount", p.SnowflakeAccount}, {"SnowflakeEndpoint", p.SnowflakeEndpoint}, {"SnowflakeUser", p.SnowflakeUser},
 		{"SnowflakeRole", p.SnowflakeRole}, {"SnowflakeWarehouse", p.SnowflakeWarehouse}, {"SnowflakeDatabase", p.SnowflakeDatabase},

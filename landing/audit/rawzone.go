@@ -203,7 +203,7 @@ func (s *shard) suspects() (out []int) {
 func unreadable(err error) bool {
 	var refused *snowflake.Error
 	var content *contentError
-	return errors.As(err, &refused) || errors.As(err, &content)
+	return errors.As(err, &refused) || errors.As(err, &content) || errors.Is(err, rawzone.ErrDamaged)
 }
 
 // isRejected reports whether the ordinal's record went to quarantine: if it has a row, that lies in another object.

@@ -45,9 +45,11 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 	}
 	batch := record.NewDecoder(m.c.Schema).Cut(records, f.First)
 	ledger.Turn = s.turns[f.First]
-	o := rawzone.Of(batch, m.c.Schema.Folder, ledger)
-	o.TotalObjects, err = m.totalBefore(ctx, s, f.Last)
+	o, err := m.named(ctx, s, f, rawzone.Of(batch, m.c.Schema.Folder, ledger))
 	if err != nil {
+		return "", err
+	}
+	if o.TotalObjects, err = m.totalBefore(ctx, s, f.Last); err != nil {
 		return "", err
 	}
 	if reason, err := m.differs(ctx, s, f, o, batch, records); err != nil || reason != "" {
@@ -59,6 +61,25 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 	restored[o.Key] = true
 	m.done.Objects++
 	return "", nil
+}
+
+// named is a plain object under the name that it had. Of one that is gone the pipe knows the name, and under another one
+// would load its rows once more. What the pipe has not heard of may have any: it gets that of the shard's last object.
+func (m *mender) named(ctx context.Context, s *shard, f Finding, o rawzone.Object) (rawzone.Object, error) {
+	if f.Object != "" {
+		return o.Compressed(rawzone.CompressionOf(f.Object)), nil
+	}
+	var keys []string
+	for _, c := range rawzone.Compressions() {
+		keys = append(keys, o.Compressed(c).Key)
+	}
+	known, err := m.tools.Pipe.Known(ctx, keys)
+	for i, c := range rawzone.Compressions() {
+		if known[keys[i]] {
+			return o.Compressed(c), err
+		}
+	}
+	return o.Compressed(rawzone.CompressionOf(s.Ledger.Object)), err
 }
 
 // pipeMemory is a bit less than how long a pipe remembers names: an object that is written again later than that is

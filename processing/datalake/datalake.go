@@ -30,21 +30,20 @@ var ErrFenced = errors.New("another writer has taken the shard over")
 type Lake struct {
 	api    *s3.Client
 	bucket string
+	// idle keeps a compressor from object to object; whoever finds none makes one.
+	idle chan *packer
 }
 
 // attempts is how often a call is tried, with the SDK's backoff and jitter in between: about 20 s of S3 trouble are
 // waited out here before the whole batch is tried again.
 const attempts = 8
 
-// contentType is that of an object of rows.
-const contentType = "text/csv; charset=utf-8; header=present"
-
 // New returns the lake in a bucket, which must exist. 409 ConditionalRequestConflict, which the SDK takes for final,
 // is retried: it only says that another write on the same key is under way.
 func New(api *s3.Client, bucket string) *Lake {
 	o := api.Options()
 	o.Retryer = retry.AddWithErrorCodes(retry.AddWithMaxAttempts(o.Retryer, attempts), "ConditionalRequestConflict")
-	return &Lake{s3.New(o), bucket}
+	return &Lake{s3.New(o), bucket, make(chan *packer, 1)}
 }
 
 // Bucket is the bucket's name.
@@ -69,13 +68,9 @@ func (l *Lake) Land(ctx context.Context, o rawzone.Object, csv []byte) (landed r
 	return landed, true, err
 }
 
-// Create writes an object of rows unless one of that name is there.
+// Create writes an object of rows, compressed as its name says, unless one of that name is there.
 func (l *Lake) Create(ctx context.Context, key string, csv []byte, metadata map[string]string) (created bool, err error) {
-	_, err = l.api.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(csv),
-		ContentType: aws.String(contentType),
-		IfNoneMatch: aws.String("*"), Metadata: metadata,
-	})
+	err = l.write(ctx, &s3.PutObjectInput{Key: &key, IfNoneMatch: aws.String("*"), Metadata: metadata}, csv)
 	if is(err, "PreconditionFailed") {
 		return false, nil
 	}
@@ -108,7 +103,7 @@ func (l *Lake) List(ctx context.Context, prefix string, yield func(key string) e
 	return l.Entries(ctx, prefix, func(key string, _ time.Time) error { return yield(key) })
 }
 
-// Read returns an object's bytes.
+// Read returns an object's bytes, those of compressed rows unpacked. Rows that cannot be unpacked are rawzone.ErrDamaged.
 func (l *Lake) Read(ctx context.Context, key string) ([]byte, error) {
 	out, err := l.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.bucket, Key: &key})
 	if err != nil {
@@ -118,6 +113,11 @@ func (l *Lake) Read(ctx context.Context, key string) ([]byte, error) {
 	text, err := io.ReadAll(out.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read object %s from bucket %s: %w", key, l.bucket, err)
+	}
+	if compression := rawzone.CompressionOf(key); compression != rawzone.None {
+		if text, err = unpack(compression, text); err != nil {
+			return nil, fmt.Errorf("read object %s from bucket %s: %w: %v", key, l.bucket, rawzone.ErrDamaged, err)
+		}
 	}
 	return text, nil
 }

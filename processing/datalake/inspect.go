@@ -1,7 +1,6 @@
 package datalake
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -38,10 +37,7 @@ func (l *Lake) EntriesAfter(ctx context.Context, prefix, after string, yield fun
 
 // Restore writes an object of rows that was lost or changed, as it was. Nothing but a repair may replace an object.
 func (l *Lake) Restore(ctx context.Context, key string, csv []byte, metadata map[string]string) error {
-	_, err := l.api.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(csv),
-		ContentType: aws.String(contentType), Metadata: metadata,
-	})
+	err := l.write(ctx, &s3.PutObjectInput{Key: &key, Metadata: metadata}, csv)
 	if err != nil {
 		return fmt.Errorf("restore object %s in bucket %s: %w", key, l.bucket, err)
 	}

@@ -43,6 +43,7 @@ type Orchestrator struct {
 	lake    *datalake.Lake
 	upsert  Upserter
 	schema  record.Schema
+	pack    rawzone.Compression
 	events  record.EventReader
 	unpack  *unpack.Unpacker
 	decoder *record.Decoder
@@ -61,14 +62,15 @@ type left struct {
 	row int
 }
 
-// New returns an orchestrator for a schema that has passed Check.
-func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, log *slog.Logger) (*Orchestrator, error) {
+// New returns an orchestrator for a schema that has passed Check. pack is the compression of the objects that it names
+// from now on; those that are open already keep their names, and so theirs.
+func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, pack rawzone.Compression, log *slog.Logger) (*Orchestrator, error) {
 	u, err := unpack.New(schema.Lines)
 	if err != nil {
 		return nil, err
 	}
 	return &Orchestrator{
-		lake: lake, upsert: upsert, schema: schema, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[string]left{},
+		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[string]left{},
 	}, nil
 }
 
@@ -107,7 +109,8 @@ func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 	}
 	for ; len(fresh) > 0; fresh = o.fresh(b.records, head.Last()) {
 		batch := o.cut(fresh, head.Ordinal+1)
-		if head, err = o.object(ctx, head, rawzone.Of(batch.Batch, o.schema.Folder, head.Ledger), batch); err != nil {
+		object := rawzone.Of(batch.Batch, o.schema.Folder, head.Ledger).Compressed(o.pack)
+		if head, err = o.object(ctx, head, object, batch); err != nil {
 			return err
 		}
 	}

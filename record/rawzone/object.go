@@ -57,6 +57,13 @@ func Recovered(b record.Batch, source string, l Ledger, n int) Object {
 	return o
 }
 
+// Compressed is the plain object under the name that it has with a compression. The name is fixed before the object is
+// written, in the ledger; a writer with another setting voids or covers that name and does not compute its own.
+func (o Object) Compressed(c Compression) Object {
+	o.Key += c.Extension()
+	return o
+}
+
 // Metadata is the range as user metadata of the object: about 0.5 KB, where S3 allows 2.
 func (o Object) Metadata() map[string]string {
 	m := map[string]string{

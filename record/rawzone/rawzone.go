@@ -9,6 +9,8 @@
 //	kinesiscsv/replayed/<stream>/<shard>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
 //	aws/lambda/<mapping>/<shard>/…                                                batches that Lambda gave up, and what became of them
 //
+// An object of rows that is compressed has .gz or .zst behind its name; see Compression.
+//
 // A name whose writer was given up before the object was there is made void: an object without rows holds it for good.
 // The next name for the same ordinal has a turn at its end, "-1", "-2".
 //
@@ -87,7 +89,8 @@ func RecoveredFirst(key, stream, shard string) (first record.Position, ok bool) 
 const Replayed = Rows + "replayed/"
 
 // ReplayKey is the name of the n-th object of rows, from 0, that was made from a quarantine object. As each attempt has
-// to take the next number, and only one can create it, no record is replayed by two attempts.
+// to take the next number, and only one can create it, no record is replayed by two attempts. It is never compressed: with
+// two names for one number, each of two attempts could create its own.
 func ReplayKey(quarantine string, n int) string {
 	return ReplayPrefix(quarantine) + fmt.Sprintf("%06d.csv", n)
 }
@@ -117,6 +120,7 @@ func OfShard(key, stream, shard string) (n Name, ok bool) {
 		return n, false
 	}
 	base, ok := strings.CutPrefix(rest, place(stream, shard))
+	base = strings.TrimSuffix(base, CompressionOf(base).Extension())
 	parts := strings.Split(strings.TrimSuffix(base, ".csv"), "-")
 	if !ok || len(parts) < 3 || len(parts) > 4 || strings.Contains(base, "/") {
 		return n, false

@@ -25,6 +25,9 @@ const (
 	// all of a function's variables together); neither means the sensor example.
 	SchemaText = "SNOWSTREAM_SCHEMA"
 	SchemaFile = "SNOWSTREAM_SCHEMA_FILE"
+	// Compress is how the orchestrator packs the objects of rows: none, which is also what an empty one means, gzip or zstd.
+	// It may be changed at any time.
+	Compress = "SNOWSTREAM_COMPRESS"
 	// UpsertFunction is the name or ARN that the orchestrator invokes.
 	UpsertFunction = "SNOWSTREAM_UPSERT_FUNCTION"
 	// Account, User, Role and Warehouse are Upsert's login; Endpoint replaces the account's host.

@@ -14,7 +14,7 @@ func (s Settings) Collector(schema record.Schema, dry bool, log *slog.Logger) (*
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	o, err := orchestrator.New(schema, s.Lake(), s.Upserter(), log)
+	o, err := orchestrator.New(schema, s.Lake(), s.Upserter(), s.Compress, log)
 	if err != nil {
 		return nil, err
 	}

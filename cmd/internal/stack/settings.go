@@ -25,6 +25,7 @@ import (
 
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
 	"github.com/snowstream/snowstream/record/schemafile"
 )
 
@@ -67,6 +68,8 @@ type Settings struct {
 	Schema    string `json:"schema"`
 	Warehouse string `json:"warehouse"`
 	Role      string `json:"role"`
+	// Compress is how the orchestrator packs the objects of rows; empty means not at all.
+	Compress rawzone.Compression `json:"compress,omitempty"`
 	// Dashboard is the live page's address, empty if there is none.
 	Dashboard string `json:"dashboard,omitempty"`
 	// PID is the process that runs the stack.

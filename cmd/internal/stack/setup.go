@@ -92,8 +92,7 @@ func (s *Stack) setUpNotification(ctx context.Context) error {
 		NotificationConfiguration: &types.NotificationConfiguration{QueueConfigurations: []types.QueueConfiguration{{
 			Id: aws.String("snowpipe"), QueueArn: &queue, Events: []types.Event{types.EventS3ObjectCreated},
 			Filter: &types.NotificationConfigurationFilter{Key: &types.S3KeyFilter{FilterRules: []types.FilterRule{
-				{Name: types.FilterRuleNamePrefix, Value: aws.String(rawzone.Rows)},
-				{Name: types.FilterRuleNameSuffix, Value: aws.String(".csv")},
+				{Name: types.FilterRuleNamePrefix, Value: aws.String(rawzone.Rows)}, // whatever the suffix: rows may be compressed
 			}}},
 		}}},
 	})

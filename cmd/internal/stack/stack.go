@@ -21,6 +21,7 @@ import (
 	"github.com/snowstream/snowstream/local/s3"
 	"github.com/snowstream/snowstream/local/warehouse"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // Config says what to start.
@@ -34,6 +35,8 @@ type Config struct {
 	// BatchSize and BatchWindow are the event source mapping's.
 	BatchSize   int
 	BatchWindow time.Duration
+	// Compress is how this run's objects of rows are packed; those of earlier runs stay as they are.
+	Compress rawzone.Compression
 	// Unlimited lifts the stream's limits per shard, for measuring.
 	Unlimited bool
 	// Schema is the text of a schema file; empty takes the one of the last run, or the sensor example.
@@ -87,7 +90,7 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 	}
 	s.stop = append(s.stop, func() error { p.close(); return nil })
 	s.Settings = settings(p, known)
-	s.Dashboard = c.Dashboard
+	s.Dashboard, s.Compress = c.Dashboard, c.Compress
 	if err := s.open(c, p, known); err != nil {
 		return nil, err
 	}
@@ -237,7 +240,7 @@ func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 	one := lambda.Function{Timeout: functionTimeout, MemoryMB: functionMemoryMB, ReservedConcurrency: functionConcurrency}
 	orchestrator, upsert := one, one
 	orchestrator.Name, orchestrator.Command = Orchestrator, []string{program, "function", "orchestrator"}
-	orchestrator.Environment = environment(map[string]string{function.UpsertFunction: Upsert})
+	orchestrator.Environment = environment(map[string]string{function.UpsertFunction: Upsert, function.Compress: string(s.Compress)})
 	upsert.Name, upsert.Command = Upsert, []string{program, "function", "upsert"}
 	upsert.Environment = environment(map[string]string{
 		function.Account: s.Account, function.User: Loader, function.PrivateKey: known.pem, function.Role: s.Role,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -14,6 +15,7 @@ import (
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/invoke"
 	"github.com/snowstream/snowstream/processing/orchestrator"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // answered is what an event source mapping with ReportBatchItemFailures takes for "all done". A batch that failed is
@@ -40,7 +42,11 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o, err := orchestrator.New(schema, lake, invoke.New(lambda.NewFromConfig(aws), name), logger)
+	pack, err := rawzone.ParseCompression(os.Getenv(function.Compress))
+	if err != nil {
+		return fmt.Errorf("%s: %w", function.Compress, err)
+	}
+	o, err := orchestrator.New(schema, lake, invoke.New(lambda.NewFromConfig(aws), name), pack, logger)
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (f *fileFormat) setOther(name string, v dialect.Value) error {
 
 func (f *fileFormat) check(name string, v dialect.Value) error {
 	switch f.compression {
-	case "AUTO", "GZIP", "NONE":
+	case "AUTO", "GZIP", "ZSTD", "NONE":
 	default:
 		return unsupported("COMPRESSION = " + f.compression)
 	}

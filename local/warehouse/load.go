@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -350,12 +349,4 @@ func (l *loader) metadata(name string, f *fileLoad, row int64) driver.Value {
 		return time.Now().UTC().Format("2006-01-02 15:04:05.999999") + "+00"
 	}
 	return nil
-}
-
-// brokenInput tells a damaged file from a broken connection.
-func brokenInput(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "gzip") || strings.Contains(err.Error(), "flate") {
-		return &badFile{100075, "The file is cut off or damaged: " + err.Error()}
-	}
-	return err
 }

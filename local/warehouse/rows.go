@@ -39,12 +39,12 @@ func (l *loader) readCSV(in io.Reader, f *fileLoad, sink func([]driver.Value) er
 				return err
 			}
 			if err := reader.Skip(); err != nil {
-				return brokenInput(err)
+				return err
 			}
 			continue
 		}
 		if err != nil {
-			return brokenInput(err)
+			return err
 		}
 		row, wrong := l.csvRow(fields, len(header), places, f)
 		if wrong != nil {
@@ -67,7 +67,7 @@ func (l *loader) readHeader(reader *csvfile.Reader) ([]string, error) {
 			return nil, nil
 		} else if err != nil {
 			if err := reader.Skip(); err != nil {
-				return nil, brokenInput(err)
+				return nil, err
 			}
 		}
 	}
@@ -78,8 +78,12 @@ func (l *loader) readHeader(reader *csvfile.Reader) ([]string, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, nil
 	}
+	var broken *csvfile.Error
+	if errors.As(err, &broken) {
+		return nil, &badFile{100016, "The header cannot be read: " + broken.Error()}
+	}
 	if err != nil {
-		return nil, &badFile{100016, "The header cannot be read: " + err.Error()}
+		return nil, err
 	}
 	header := make([]string, len(fields))
 	for i, field := range fields {
@@ -202,9 +206,12 @@ func (l *loader) cell(text string, null bool, c *dialect.Column, at int, f *file
 // readJSON hands every document of a file to sink as one row. Documents follow one another with white space between
 // them, or stand in one outer array.
 func (l *loader) readJSON(in io.Reader, f *fileLoad, sink func([]driver.Value) error) error {
-	decoder := json.NewDecoder(bufio.NewReader(in))
+	bounded := &jsonInput{bufio.NewReader(in), csvfile.MaxRecord}
+	decoder := json.NewDecoder(bounded)
 	if l.format.outerArray {
-		if _, err := decoder.Token(); err != nil && !errors.Is(err, io.EOF) {
+		if _, err := decoder.Token(); unreadable(err) {
+			return err
+		} else if err != nil && !errors.Is(err, io.EOF) {
 			return &badFile{100069, "Error parsing JSON: " + err.Error()}
 		}
 	}
@@ -213,9 +220,13 @@ func (l *loader) readJSON(in io.Reader, f *fileLoad, sink func([]driver.Value) e
 			return nil
 		}
 		var document json.RawMessage
+		bounded.left = csvfile.MaxRecord
 		err := decoder.Decode(&document)
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if unreadable(err) {
+			return err
 		}
 		f.parsed++
 		if err != nil {
@@ -237,6 +248,28 @@ func (l *loader) readJSON(in io.Reader, f *fileLoad, sink func([]driver.Value) e
 			return err
 		}
 	}
+}
+
+// jsonInput bounds how much of a file is read for one document: its reader holds that much in memory.
+type jsonInput struct {
+	io.Reader
+	left int
+}
+
+func (d *jsonInput) Read(p []byte) (int, error) {
+	if d.left <= 0 {
+		return 0, &badFile{100069, fmt.Sprintf("Error parsing JSON: a document has more than %d bytes", csvfile.MaxRecord)}
+	}
+	n, err := d.Reader.Read(p)
+	d.left -= n
+	return n, err
+}
+
+// unreadable tells a file that did not arrive whole, or cannot be decompressed, from one that is not JSON.
+func unreadable(err error) bool {
+	var bad *badFile
+	var lost *lostConnection
+	return errors.As(err, &bad) || errors.As(err, &lost)
 }
 
 func (l *loader) jsonRow(document json.RawMessage, f *fileLoad) ([]driver.Value, *loadError) {

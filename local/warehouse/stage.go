@@ -1,8 +1,6 @@
 package warehouse
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -183,56 +181,20 @@ func remoteError(verb, what string, err error) error {
 
 // openFile reads a file, unpacked. ifMatch makes a file that has changed since an errFileGone.
 func (s *Server) openFile(ctx context.Context, bucket, key, compression, ifMatch string) (io.ReadCloser, *file, error) {
-	in := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
+	get := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
 	if ifMatch != "" {
-		in.IfMatch = aws.String(ifMatch)
+		get.IfMatch = aws.String(ifMatch)
 	}
-	got, err := s.s3.GetObject(ctx, in)
+	got, err := s.s3.GetObject(ctx, get)
 	if err != nil {
 		return nil, nil, remoteError("read", "s3://"+bucket+"/"+key, err)
 	}
 	f := &file{key: key, size: aws.ToInt64(got.ContentLength), modified: aws.ToTime(got.LastModified), etag: aws.ToString(got.ETag)}
-	body := remoteBody{got.Body}
-	buffered := bufio.NewReaderSize(body, 64<<10)
-	magic, _ := buffered.Peek(2)
-	packed := string(magic) == "\x1f\x8b"
-	if compression == "NONE" || compression == "AUTO" && !packed {
-		return unpacked{buffered, got.Body}, f, nil
-	}
-	unzipped, err := gzip.NewReader(buffered)
-	var lost *lostConnection
-	if errors.As(err, &lost) {
-		return nil, nil, errors.Join(err, got.Body.Close())
-	}
+	in, err := unpack(&remoteBody{ReadCloser: got.Body}, compression, key)
 	if err != nil {
-		got.Body.Close()
-		return nil, nil, &badFile{100075, "The file is not compressed with GZIP"}
+		return nil, nil, err
 	}
-	return unpacked{unzipped, got.Body}, f, nil
-}
-
-// remoteBody marks what goes wrong on the way: the end of a broken connection looks like that of a damaged file.
-type remoteBody struct{ io.ReadCloser }
-
-func (b remoteBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = &lostConnection{err}
-	}
-	return n, err
-}
-
-// lostConnection hides its cause from errors.Is on purpose.
-type lostConnection struct{ cause error }
-
-func (l *lostConnection) Error() string {
-	return "the connection to the bucket broke: " + l.cause.Error()
-}
-
-// unpacked reads from one layer and closes the one below.
-type unpacked struct {
-	io.Reader
-	io.Closer
+	return in, f, nil
 }
 
 // badFile is a file that cannot be read for what it holds: repeating does not help.

@@ -149,7 +149,7 @@ func (b *bucket) note(key string, body []byte) {
 	case strings.HasPrefix(key, rawzone.Ledgers):
 		b.past[key] = append(b.past[key], b.objects[key])
 	case strings.HasPrefix(key, rawzone.Rows):
-		rows, err := readCSV(body)
+		rows, err := readRows(key, body)
 		if err != nil {
 			b.w.find(broken, "%s is no CSV: %v", key, err)
 		}

@@ -79,7 +79,7 @@ func (w *world) ordinals() map[string]int64 {
 	out := map[string]int64{}
 	for _, key := range w.bucket.keys(rawzone.Rows) {
 		o := w.bucket.objects[key]
-		rows, err := readCSV(o.body)
+		rows, err := readRows(key, o.body)
 		if err != nil {
 			continue // it was found when it was written
 		}

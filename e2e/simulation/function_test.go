@@ -84,7 +84,7 @@ func (f *functions) idle() (*orchestratorProcess, error) {
 	}
 	p := &orchestratorProcess{process: f.process("orchestrator")}
 	var err error
-	p.function, err = orchestrator.New(f.schema, p.lake(), p.arrow(), quiet())
+	p.function, err = orchestrator.New(f.schema, p.lake(), p.arrow(), f.w.compression(), quiet())
 	return p, err
 }
 

@@ -152,15 +152,15 @@ func (m *mapping) succeeded(batch []kinesisRecord) {
 }
 
 // harmLedger deletes or damages the shard's ledger, or puts an older copy back. A damaged one is deleted by a person, as
-// its error asks. Nobody puts a ledger back while a writer is under way; nor loses it then, if something was given up:
-// see docs/exactly-once.md.
+// its error asks. Nobody puts a ledger back while a writer is under way; nor loses it then, if something was given up
+// or the compression changes: see docs/exactly-once.md.
 func (m *mapping) harmLedger() {
 	w, key := m.w, rawzone.LedgerKey(streamName, m.shard.id)
 	ledger, there := w.bucket.objects[key]
 	busy := m.shard.running > 0 || w.bucket.lateOf(m.shard.id)
 	switch {
 	case !there || w.bucket.late[key] > 0:
-	case busy && len(m.shard.givenUp)+m.shard.horizon > 0:
+	case busy && m.shard.unnamed(w):
 	case w.hit(ledgerLost):
 		delete(w.bucket.objects, key)
 	case w.hit(ledgerDamaged):
@@ -179,13 +179,18 @@ func (w *world) deleteDamaged(s *shard, key, etag string) {
 	w.later(w.between(time.Minute, 10*time.Minute), func() {
 		switch {
 		case w.bucket.objects[key].etag != etag:
-		case (s.running > 0 || w.bucket.lateOf(s.id)) && len(s.givenUp)+s.horizon > 0:
+		case (s.running > 0 || w.bucket.lateOf(s.id)) && s.unnamed(w):
 			w.deleteDamaged(s, key, etag) // not while a writer is under way
 		default:
 			w.step("a person deletes %s", key)
 			delete(w.bucket.objects, key)
 		}
 	})
+}
+
+// unnamed reports whether the next writer may give the next object another name than the last one has.
+func (s *shard) unnamed(w *world) bool {
+	return len(s.givenUp)+s.horizon > 0 || len(w.compressions) > 1
 }
 
 // putBack is a person who stops the mapping, waits, and puts an older copy of the ledger back.

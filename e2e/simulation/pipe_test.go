@@ -46,7 +46,7 @@ func (p *pipe) load(key string) {
 		return
 	}
 	p.loaded[key] = true
-	rows, err := readCSV(p.w.bucket.objects[key].body)
+	rows, err := readRows(key, p.w.bucket.objects[key].body)
 	if err != nil {
 		p.w.find(broken, "Snowpipe skips %s: %v", key, err) // ON_ERROR = SKIP_FILE
 		return

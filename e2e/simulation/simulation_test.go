@@ -32,6 +32,7 @@ func simulate(t *testing.T, seed uint64, print func(string)) (out outcome) {
 	synctest.Test(t, func(*testing.T) {
 		w := newWorld(seed)
 		w.print = print
+		w.compress(seed)
 		w.underFaults()
 		w.recover()
 		w.check(false)

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // world is one run. Whoever touches any part of it holds mu, and gives it away only to wait or to run real code.
@@ -24,6 +26,10 @@ type world struct {
 	faulty bool
 	rates  [faults]float64
 	hits   [faults]int
+
+	// compressions are those that processes are started with, by turns that settings decides.
+	compressions []rawzone.Compression
+	settings     *rand.Rand
 
 	began time.Time
 	hash  hash.Hash64

@@ -240,10 +240,17 @@ func TestMergeNotification(t *testing.T) {
 	capitals := ours[1]
 	capitals.Id = aws.String("by hand")
 	capitals.Filter = &types.NotificationConfigurationFilter{Key: &types.S3KeyFilter{FilterRules: []types.FilterRule{
-		{Name: "Suffix", Value: aws.String(".csv")}, {Name: "Prefix", Value: aws.String("kinesiscsv/")},
+		{Name: "Prefix", Value: aws.String("kinesiscsv/")},
 	}}}
 	if out, changed := merge([]types.QueueConfiguration{capitals}, "snowstream-x", "arn:q", true); changed || len(out) != 1 {
 		t.Errorf("what does the same was not recognized: %v", out)
+	}
+	narrow := capitals
+	narrow.Filter = &types.NotificationConfigurationFilter{Key: &types.S3KeyFilter{FilterRules: []types.FilterRule{
+		{Name: "Suffix", Value: aws.String(".csv")}, {Name: "Prefix", Value: aws.String("kinesiscsv/")},
+	}}}
+	if out, changed := merge([]types.QueueConfiguration{other, narrow}, "snowstream-x", "arn:q", true); !changed || len(out) != 2 || len(rules(out[1])) != 1 {
+		t.Errorf("one that leaves out compressed objects: %v", out)
 	}
 	if moved, changed := merge(ours, "snowstream-x", "arn:new", true); !changed || len(moved) != 2 || *moved[1].QueueArn != "arn:new" {
 		t.Errorf("another queue: %v", moved)

@@ -62,7 +62,7 @@ func (d *Deployment) owner() *string {
 }
 
 // merge returns the queue notifications with ours in it once, or without it. Ours is known by its id, or by doing the
-// same for the same queue.
+// same for the same queue. One that tells it only of names that end in .csv does too little, and would overlap.
 func merge(have []types.QueueConfiguration, id, queue string, wanted bool) (out []types.QueueConfiguration, changed bool) {
 	ours := types.QueueConfiguration{
 		Id: &id, QueueArn: &queue, Events: []types.Event{types.EventS3ObjectCreated},
@@ -72,7 +72,7 @@ func merge(have []types.QueueConfiguration, id, queue string, wanted bool) (out 
 	}
 	there := false
 	for _, q := range have {
-		if aws.ToString(q.Id) != id && !alike(q, ours) {
+		if aws.ToString(q.Id) != id && !alike(q, ours) && !alike(q, only(ours, ".csv")) {
 			out = append(out, q)
 			continue
 		}
@@ -87,6 +87,13 @@ func merge(have []types.QueueConfiguration, id, queue string, wanted bool) (out 
 		out, changed = append(out, ours), true
 	}
 	return out, changed
+}
+
+// only is a notification of names with a suffix.
+func only(q types.QueueConfiguration, suffix string) types.QueueConfiguration {
+	rule := types.FilterRule{Name: types.FilterRuleNameSuffix, Value: &suffix}
+	q.Filter = &types.NotificationConfigurationFilter{Key: &types.S3KeyFilter{FilterRules: append(slices.Clone(q.Filter.Key.FilterRules), rule)}}
+	return q
 }
 
 // alike compares what notifications do; their ids do nothing, and S3 writes the names of rules in capitals.

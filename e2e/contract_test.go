@@ -195,7 +195,7 @@ func (w *world) orchestrator(transport http.RoundTripper) *orchestrator.Orchestr
 
 func newOrchestrator(t *testing.T, lake *datalake.Lake, upsert orchestrator.Upserter) *orchestrator.Orchestrator {
 	t.Helper()
-	o, err := orchestrator.New(record.Sensor(), lake, upsert, slog.New(slog.DiscardHandler))
+	o, err := orchestrator.New(record.Sensor(), lake, upsert, rawzone.None, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ func variants() map[string]Parameters {
 	full, existing, pass := example(), example(), example()
 	pass.PipeQueueARN = "arn:aws:sqs:eu-central-1:999988887777:sf-snowpipe"
 	full.NAT, full.Authentication, full.Shards, full.AlarmTopicARN = true, KeyPair, 0, "arn:aws:sns:eu-central-1:111122223333:alarms"
+	full.Compress = "zstd"
 	full.LedgerWriters, full.SchemaFile, full.SnowflakeEndpoint = []string{"arn:aws:iam::111122223333:role/auditor"}, "/var/task/schema.yaml", "https://org-account.privatelink.snowflakecomputing.com"
 	existing.ExistingStreamARN, existing.ExistingStreamKeyARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/kdEntry", "arn:aws:kms:eu-central-1:111122223333:key/stream"
 	existing.ExistingBucket, existing.ExistingBucketKeyARN = true, "arn:aws:kms:eu-central-1:111122223333:key/bucket"
@@ -159,6 +160,7 @@ func TestFunctions(t *testing.T) {
 			want(t, "log", at(properties, "LoggingConfig", "LogGroup"), group["LogGroupName"])
 			want(t, "log retention", group["RetentionInDays"], any("30"))
 		}
+		want(t, "compression", at(r["Orchestrator"].Properties, "Environment", "Variables", "SNOWSTREAM_COMPRESS"), any(p.Compress))
 		environment, _ := at(r["Upsert"].Properties, "Environment", "Variables").(map[string]any)
 		_, secret := environment["SNOWSTREAM_SNOWFLAKE_PRIVATE_KEY_SECRET"]
 		_, identity := environment["SNOWSTREAM_SNOWFLAKE_AUTHENTICATION"]
@@ -231,7 +233,7 @@ func TestRawZone(t *testing.T) {
 			queue = map[string]any{"QueueConfigurations": []any{map[string]any{
 				"Event": "s3:ObjectCreated:*", "Queue": p.PipeQueueARN,
 				"Filter": map[string]any{"S3Key": map[string]any{"Rules": []any{
-					map[string]any{"Name": "prefix", "Value": "kinesiscsv/"}, map[string]any{"Name": "suffix", "Value": ".csv"},
+					map[string]any{"Name": "prefix", "Value": "kinesiscsv/"},
 				}}},
 			}}}
 		}
@@ -430,6 +432,7 @@ func TestCheck(t *testing.T) {
 		"environment": func(p *Parameters) { p.Environment = "Snow Stream" }, "stream": func(p *Parameters) { p.StreamName = "" },
 		"bucket": func(p *Parameters) { p.BucketName = "Raw_Zone" }, "shards": func(p *Parameters) { p.Shards = -1 },
 		"password": func(p *Parameters) { p.Authentication = "password" }, "external id": func(p *Parameters) { p.ExternalID = "" },
+		"compression":    func(p *Parameters) { p.Compress = "brotli" },
 		"time-outs":      func(p *Parameters) { p.UpsertTimeoutSeconds = 300 },
 		"another stream": func(p *Parameters) { p.ExistingStreamARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/other" },
 		"half a network": func(p *Parameters) { p.ExistingSubnets = []string{"subnet-1"} },

@@ -118,6 +118,9 @@ func (p *packer) packZstd(csv []byte) (packed []byte, err error) {
 
 // unpack is the reverse of pack, and takes what any other program makes of the same rows.
 func unpack(c rawzone.Compression, packed []byte) (csv []byte, err error) {
+	if len(packed) == 0 {
+		return nil, io.ErrUnexpectedEOF // to zstd nothing is no frame, and fine
+	}
 	var in io.Reader
 	if c == rawzone.Zstd {
 		z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))

@@ -56,12 +56,16 @@ func TestReplayKeys(t *testing.T) {
 // TestKeysAreSafe: whatever a record holds, its object stays in its folder, under S3's and Snowpipe's limit of 1,024
 // bytes, and is found again.
 func TestKeysAreSafe(t *testing.T) {
-	safe := regexp.MustCompile(`^kinesiscsv/sensor-[A-Za-z0-9~_.-]+/[A-Za-z0-9._-]+/[A-Za-z0-9-]+/[0-9]{12,}-[0-9]+-[0-9]+(-[1-9][0-9]*)?\.csv$`)
+	safe := regexp.MustCompile(`^kinesiscsv/sensor-[A-Za-z0-9~_.-]+/[A-Za-z0-9._-]+/[A-Za-z0-9-]+/[0-9]{12,}-[0-9]+-[0-9]+(-[1-9][0-9]*)?\.csv(\.gz|\.zst)?$`)
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"..", ".", "/", "a/../b", "~", "\x00", strings.Repeat("x", 1100), "'; DROP TABLE t; --", "a b+c%2F"})).Draw(t, "value")
 		ordinal := rapid.Int64Range(1, 1<<62).Draw(t, "ordinal")
 		turn := rapid.SampledFrom([]int{0, 0, 1, 12}).Draw(t, "turn")
-		key := RowsKey(record.Folder{Label: "sensor"}, value, "kdEntry", first, ordinal, turn)
+		packed := rapid.SampledFrom(Compressions()).Draw(t, "compression")
+		key := Object{Key: RowsKey(record.Folder{Label: "sensor"}, value, "kdEntry", first, ordinal, turn)}.Compressed(packed).Key
+		if CompressionOf(key) != packed {
+			t.Fatalf("%q is read as %s", key, CompressionOf(key))
+		}
 		if !safe.MatchString(key) || len(key) > 1024 || strings.Contains(key, "/../") {
 			t.Fatalf("key %q", key)
 		}
@@ -72,6 +76,37 @@ func TestKeysAreSafe(t *testing.T) {
 			t.Fatalf("%q taken for another shard's", key)
 		}
 	})
+}
+
+func TestCompression(t *testing.T) {
+	for text, want := range map[string]Compression{"": None, "none": None, "gzip": Gzip, "zstd": Zstd} {
+		if got, err := ParseCompression(text); err != nil || got != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"gz", "GZIP", "brotli", " none"} {
+		if got, err := ParseCompression(text); err == nil {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	for key, want := range map[string]Compression{
+		"kinesiscsv/a.csv": None, "kinesiscsv/a.csv.gz": Gzip, "kinesiscsv/a.csv.zst": Zstd, "kinesiscsv/a.gz": None, "kinesiscsv/a.csv.gz/b": None,
+		"kinesiscsv/a.csv.zst.gz": None, "quarantine/a.ndjson": None, "": None,
+	} {
+		if got := CompressionOf(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+	good := RowsKey(record.Folder{Label: "sensor"}, "6", "kdEntry", first, 41, 0)
+	for _, extension := range []string{".bz2", ".gz.gz", ".gz.csv", ".GZ"} {
+		if n, ok := OfShard(good+extension, "kdEntry", first.Shard); ok {
+			t.Errorf("%s is taken for an object: %v", good+extension, n)
+		}
+	}
+	recovered := Object{Key: RecoveredKey("kdEntry", first, 3)}.Compressed(Gzip)
+	if at, ok := RecoveredFirst(recovered.Key, "kdEntry", first.Shard); !ok || at != first {
+		t.Errorf("%s: %v", recovered.Key, at)
+	}
 }
 
 func TestEscapeIsInjective(t *testing.T) {

@@ -23,6 +23,7 @@ const (
 	objectFile       = "record/rawzone/object.go"
 	rawzoneFile      = "record/rawzone/rawzone.go"
 	unpackFile       = "record/unpack/unpack.go"
+	compressFile     = "processing/datalake/compress.go"
 )
 
 // edited is a mutant of one place.
@@ -74,7 +75,7 @@ func orderMutants() []mutant {
 
 // zoneMutants break what S3's conditions and the names of objects are there for.
 func zoneMutants() []mutant {
-	return append(protocolMutants(), []mutant{
+	return append(append(protocolMutants(), compressionMutants()...), []mutant{
 		edited("If-None-Match dropped", lakeFile, `IfNoneMatch: aws.String("*"), Metadata`, "Metadata"),
 		edited("If-Match dropped", ledgerFile, "in.IfMatch = &head.etag", "_ = head"),
 		edited("a refused swap is taken for success", ledgerFile, "if !bytes.Equal(head.Encode(), text) {", "if len(text) == 0 {"),
@@ -98,6 +99,17 @@ func zoneMutants() []mutant {
 		edited("hand-overs split by rows, not bytes", "processing/handoff/handoff.go", "if len(m.CSV) > MaxInline {\n\t\tm.CSV = \"\"\n\t}\n	payload, err := encode(m)\n	if err == nil && len(payload) > MaxInline && m.CSV != \"\" {",
 			"	payload, err := encode(m)\n	if err == nil && m.Rows > 5000 && m.CSV != \"\" {"),
 	}...)
+}
+
+// compressionMutants break what keeps objects of several compressions apart, and readable.
+func compressionMutants() []mutant {
+	return []mutant{
+		edited("an open object is looked for under this process's own compression", headFile, "o.lake.Resolve(ctx, head.Open, ",
+			"o.lake.Resolve(ctx, head.Open[:len(head.Open)-len(rawzone.CompressionOf(head.Open).Extension())]+o.pack.Extension(), "),
+		edited("a lost ledger overlooks compressed objects", rawzoneFile, "strings.TrimSuffix(base, CompressionOf(base).Extension())", `strings.TrimSuffix(base, "/")`),
+		edited("compressed rows are read as they lie", lakeFile, "compression != rawzone.None {", `compression == "?" {`),
+		edited("a compressed object has no end", compressFile, "p.gzip.Close()", "p.gzip.Flush()"),
+	}
 }
 
 // protocolMutants leave out what keeps two records from sharing an ordinal, and each from landing twice.

@@ -102,7 +102,8 @@ func Type(c record.Column) string {
 
 // format reads back exactly what record's CSV says: nothing is NULL, "" is the empty string, \N is two characters.
 // The header is read by name, so a new column changes the tables and neither format nor pipe; an object from before
-// the change then has fewer columns than the table, which must not count as an error.
+// the change then has fewer columns than the table, which must not count as an error. COMPRESSION is not given and so AUTO:
+// objects may be compressed, each as its name says.
 func format(n Names) string {
 	return "CREATE FILE FORMAT IF NOT EXISTS " + n.In(n.Format) + ` TYPE = CSV PARSE_HEADER = TRUE
   FIELD_OPTIONALLY_ENCLOSED_BY = '"' ESCAPE = NONE ESCAPE_UNENCLOSED_FIELD = NONE

@@ -13,8 +13,8 @@ import (
 // maxWindow is the most that a zstd file may ask its reader to keep in memory; zstd's own programs refuse more, too.
 const maxWindow = 128 << 20
 
-// notCompressed is the number of the error of a file that cannot be decompressed.
-const notCompressed = 100075
+// notCompressed is the error of a file that cannot be decompressed.
+const notCompressed = 100076
 
 // compressionOf is how a file is compressed: as the format says, and with AUTO as its name says, or its first bytes where the
 // name says nothing.
@@ -41,6 +41,7 @@ func compressionOf(format, key string, start []byte) string {
 type unpacked struct {
 	io.Reader
 	from *remoteBody
+	name string
 	// end gives the decompressor's memory back.
 	end func()
 }
@@ -49,10 +50,9 @@ type unpacked struct {
 func unpack(body *remoteBody, format, key string) (*unpacked, error) {
 	buffered := bufio.NewReaderSize(body, 64<<10)
 	start, _ := buffered.Peek(4)
-	u := &unpacked{Reader: buffered, from: body, end: func() {}}
-	compression := compressionOf(format, key, start)
+	u := &unpacked{Reader: buffered, from: body, name: path.Base(key), end: func() {}}
 	var err error
-	switch compression {
+	switch compressionOf(format, key, start) {
 	case "GZIP":
 		u.Reader, err = gzip.NewReader(buffered)
 	case "ZSTD":
@@ -72,7 +72,7 @@ func unpack(body *remoteBody, format, key string) (*unpacked, error) {
 	if body.broke != nil {
 		return nil, body.broke
 	}
-	return nil, &badFile{notCompressed, "The file is not compressed with " + compression}
+	return nil, u.damaged()
 }
 
 // Read fails with a *badFile where the file is damaged, and with a *lostConnection where it did not arrive.
@@ -83,9 +83,13 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	case u.from.broke != nil:
 		err = u.from.broke
 	default:
-		err = &badFile{notCompressed, "The file is cut off or damaged: " + err.Error()}
+		err = u.damaged()
 	}
 	return n, err
+}
+
+func (u *unpacked) damaged() *badFile {
+	return &badFile{notCompressed, "Data is corrupted, not able to decompress file: '" + u.name + "'"}
 }
 
 // Close ends the reading, of the whole file or of a part.

@@ -3,14 +3,17 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +31,7 @@ import (
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/local/warehouse"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // accounts are an AWS account and a Snowflake account, both on this machine.
@@ -149,17 +153,32 @@ func TestDeploy(t *testing.T) {
 	if second := a.apply(t); second.Result.Changes != 0 {
 		t.Errorf("the second apply changed something: %+v", second.Events)
 	}
-	changed := a.apply(t, "--batch-size", "50")
+	changed := a.apply(t, "--batch-size", "50", "--compress", "zstd")
 	if got := a.batchSize(t); changed.Result.Changes == 0 || got != 50 {
 		t.Errorf("the batch size is %d after %d changes, want 50", got, changed.Result.Changes)
 	}
-	a.apply(t, "--batch-size", "50", "--rotate-key")
+	a.apply(t, "--batch-size", "50", "--compress", "zstd", "--rotate-key")
 	a.put(t, records)
 	a.arrived(t, n, 2*records+1)
 	a.proved(t, int64(2*records+1))
+	a.compressed(t, changed.Result.Deployment)
 
 	a.run(t, "destroy", "--yes")
 	a.gone(t, n, first.Result.Deployment)
+}
+
+// compressed: the last object is, and the first one is not.
+func (a accounts) compressed(t *testing.T, f deploy.File) {
+	t.Helper()
+	listed, err := a.s3.ListObjectsV2(t.Context(), &awss3.ListObjectsV2Input{Bucket: &f.Bucket, Prefix: aws.String(rawzone.Rows)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(listed.Contents, func(a, b s3types.Object) int { return cmp.Compare(path.Base(*a.Key), path.Base(*b.Key)) })
+	first, last := listed.Contents[0].Key, listed.Contents[len(listed.Contents)-1].Key
+	if rawzone.CompressionOf(*first) != rawzone.None || rawzone.CompressionOf(*last) != rawzone.Zstd || f.Compress != rawzone.Zstd {
+		t.Errorf("%s is the first object, %s the last one, and the file says %q", *first, *last, f.Compress)
+	}
 }
 
 func (a accounts) plan(t *testing.T) deploy.Plan {

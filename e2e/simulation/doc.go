@@ -6,6 +6,7 @@
 //
 //	the stream and its event source mapping   random cuts, retries cut otherwise, lost checkpoints, two mappings at once,
 //	                                          invocations that were given up and go on later, resharding
+//	the setting                               objects compressed or not, with another setting in each process
 //	S3                                        conditional writes as S3 has them, and everything a network can do to a call
 //	the Lambda API and the functions          throttled, killed at any call, timed out, answers lost
 //	the streaming table                       carries out the MERGE as its text says

@@ -4,6 +4,8 @@
 // Both guarantees are S3's own. The ledger is replaced with If-Match on its ETag and names the object that comes next, so
 // a writer that was overtaken is stopped (ErrFenced) before it has written anything. The object is written with
 // If-None-Match: *, so a name that was made void in the meantime stays void. S3 acknowledges a write when it is durable.
+//
+// An object of rows is compressed and unpacked as its name says, see rawzone.Compression: whoever calls has CSV in the hand.
 package datalake
 
 import (

@@ -26,6 +26,7 @@ type Table interface {
 
 // Lake holds the objects that hand-overs point to, and takes what cannot become a row.
 type Lake interface {
+	// Read returns an object's rows as CSV, however they are packed.
 	Read(ctx context.Context, key string) ([]byte, error)
 	Quarantine(ctx context.Context, key, object string, ndjson []byte) error
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/snowstream/snowstream/cmd/internal/board"
+	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/dashboard"
 	"github.com/snowstream/snowstream/landing/audit"
@@ -29,15 +29,9 @@ import (
 	"github.com/snowstream/snowstream/record/schemafile"
 )
 
-// roomyHeap lets garbage lie longer than Go would: most of the process lives for a request only, and collecting it every few
-// megabytes is a tenth of its work. goMemory bounds what that may take. The environment's GOGC and GOMEMLIMIT come first.
-func roomyHeap() {
-	const percent, goMemory = 400, 384 << 20
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(goMemory)
-	}
-}
+// goMemory is what the stack's own process may take before it collects garbage as often as it must; the warehouse's
+// database comes on top.
+const goMemory = 384 << 20
 
 // runLocal starts the stack, generates, drains, audits and reports.
 func runLocal(ctx context.Context, o localOptions, config producer.Config, stdout, stderr io.Writer) (err error) {
@@ -45,7 +39,7 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	if err != nil {
 		return err
 	}
-	roomyHeap()
+	function.RoomyHeap(goMemory)
 	// The first signal stops the generator, the second one the draining.
 	generate, stopGenerating := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stopGenerating()

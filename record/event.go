@@ -283,6 +283,9 @@ func decimalSeconds(text []byte) (milliseconds int64, n int) {
 		return milliseconds, n
 	}
 	n++
+	if rest := text[n:]; len(rest) >= 3 && rest[1]-'0' <= 9 && rest[2]-'0' <= 9 {
+		return milliseconds + int64(rest[0]-'0')*100 + int64(rest[1]-'0')*10 + int64(rest[2]-'0'), n + 3
+	}
 	for unit := int64(100); unit > 0 && n < len(text) && text[n]-'0' <= 9; unit /= 10 {
 		milliseconds += int64(text[n]-'0') * unit
 		n++

@@ -9,7 +9,11 @@ import (
 func (d *Decoder) appendLineage(dst []byte, r *Record, ordinal int64) []byte {
 	dst = append(append(dst, r.Shard...), ',')
 	dst = append(append(dst, r.Sequence...), ',')
-	dst = append(strconv.AppendInt(dst, r.Subsequence, 10), ',')
+	if r.Subsequence == 0 {
+		dst = append(dst, '0', ',')
+	} else {
+		dst = append(strconv.AppendInt(dst, r.Subsequence, 10), ',')
+	}
 	dst = append(append(dst, d.ordinal.of(ordinal)...), ',')
 	return append(d.clock.append(dst, r.ArrivedAt), '\n')
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -85,9 +86,13 @@ func calibrate(c contender, slice time.Duration) (int, error) {
 	}
 }
 
-// one runs single-core work on a single core, the garbage collector included.
+// functionGC is the garbage collector's setting in both functions; see function.RoomyHeap.
+const functionGC = 400
+
+// one runs single-core work on a single core, the garbage collector included, which is set for all as in the functions.
 func one(work func() ([]result, error)) ([]result, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(functionGC))
 	return work()
 }
 

@@ -216,6 +216,7 @@ func (c *child) breakOff(call *call, how ending) (ending, bool) {
 // find other programs and a place for temporary files.
 func (fn *function) environment(runtimeAPI string) []string {
 	const mebibyte = 1 << 20
+	const memoryPerCPU = 1769 // MB, docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 	env := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
 		"AWS_LAMBDA_FUNCTION_NAME=" + fn.Name,
@@ -232,6 +233,7 @@ func (fn *function) environment(runtimeAPI string) []string {
 		"_HANDLER=bootstrap",
 		"TZ=:UTC",
 		fmt.Sprintf("GOMEMLIMIT=%d", fn.MemoryMB*mebibyte/10*9),
+		fmt.Sprintf("GOMAXPROCS=%d", (fn.MemoryMB+memoryPerCPU-1)/memoryPerCPU),
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {

@@ -150,7 +150,7 @@ func local(ctx context.Context, s settings) ([]table, error) {
 			asFastAsItGoes(all)),
 		notes: []string{"The rows at 1,000 records/s are of 30 s each, their CPU time of the 5th to the 29th. Resident is memory as Linux counts it in proportion (Pss): what processes share counts once.",
 			fmt.Sprintf("As fast as it goes: `--no-limits --rate 0 --shards 4 --batch-size 10000 --batch-window 1s --records %d`; the time includes the drain and the comparison of both tables, row by row.", s.records),
-			"The last quarter has the drain and the comparison in it. The warehouse, which is DuckDB, keeps pages of its tables in memory, up to 1 GB.",
+			"The last quarter has the drain and the comparison in it. The warehouse, which is DuckDB, keeps pages of its tables in memory, up to 256 MB; functions of 256 MB collect garbage late.",
 			together("All three runs", steady[0], steady[1], all)},
 	}
 	return []table{whole, budgets(steady[1])}, nil

@@ -18,7 +18,7 @@ import (
 
 const (
 	databaseFile = "account.duckdb"
-	memoryLimit  = "512MB"
+	memoryLimit  = "256MB"
 	// threads is per database. With more of them the thread of a statement spins while another one works for it; one is
 	// enough, as statements run side by side.
 	threads = "1"

@@ -153,7 +153,7 @@ func batch(ctx context.Context, raw json.RawMessage) (any, error) {
 // host is a server with its clients, as a test uses it.
 type host struct {
 	*Server
-	t      *testing.T
+	t      testing.TB
 	cfg    Config
 	api    *sdk.Client
 	out    string
@@ -175,7 +175,7 @@ func (h *host) close() {
 func (h *host) reopen() *host { h.close(); return open(h.t, h.cfg) }
 
 // testConfig has the functions "script" and "batch", with their notes under dir.
-func testConfig(t *testing.T, kinesis, s3 string) Config {
+func testConfig(t testing.TB, kinesis, s3 string) Config {
 	dir := t.TempDir()
 	env := func(role string) map[string]string {
 		return map[string]string{roleVariable: role, "OUT": filepath.Join(dir, "out"), "RULES": filepath.Join(dir, "rules")}
@@ -193,7 +193,7 @@ func testConfig(t *testing.T, kinesis, s3 string) Config {
 	}
 }
 
-func open(t *testing.T, cfg Config) *host {
+func open(t testing.TB, cfg Config) *host {
 	t.Helper()
 	s, err := Open(cfg)
 	if err != nil {

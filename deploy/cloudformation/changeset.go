@@ -117,13 +117,16 @@ func (s *Stack) changes(ctx context.Context, name string, page *cloudformation.D
 	}
 }
 
-// drop deletes a change set that was not executed.
+// drop deletes a change set that was not executed. One that is gone is what was wanted: a killed run's last call may still
+// be under way and delete it meanwhile.
 func (s *Stack) drop(ctx context.Context, set changeSet) error {
 	_, err := s.api.DeleteChangeSet(ctx, &cloudformation.DeleteChangeSetInput{StackName: &s.name, ChangeSetName: &set.name})
 	// The answer holds nothing: one that says 200 and cannot be read, as an emulator's, has done its work.
 	var unreadable *smithy.DeserializationError
 	var answer *smithyhttp.ResponseError
-	if errors.As(err, &unreadable) && errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusOK {
+	var refused smithy.APIError
+	gone := errors.As(err, &refused) && refused.ErrorCode() == "ChangeSetNotFound"
+	if gone || errors.As(err, &unreadable) && errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusOK {
 		return nil
 	}
 	if err != nil {

@@ -275,6 +275,21 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestDropped: a change set that somebody deleted first is deleted.
+func TestDropped(t *testing.T) {
+	e := newEmulator(t)
+	s, p := e.stack(t, e.url, "dropped")
+	set, err := s.prepare(t.Context(), types.ChangeSetTypeCreate, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.drop(t.Context(), set); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestKilled ends a run after each of its calls to CloudFormation, in turn, and lets another one complete what it left.
 func TestKilled(t *testing.T) {
 	e := newEmulator(t)

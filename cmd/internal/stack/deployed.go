@@ -19,7 +19,7 @@ type deployed struct {
 // Deployed are the settings of a deployment, so that whatever looks at a local stack can look at it, too. login is the
 // person's; account, endpoint and names are the deployment's.
 func Deployed(cfg aws.Config, f deploy.File, login snowflake.Config) Settings {
-	login.Account, login.Database, login.Schema, login.Sessions = f.Snowflake.Account, f.Names.Database, f.Names.Schema, 2
+	login.Account, login.Database, login.Schema, login.Sessions = f.Snowflake.Account, f.Names.Database, f.Names.Schema, sessions
 	if login.Endpoint == "" {
 		login.Endpoint = f.Snowflake.Endpoint
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func configure(cmd *cobra.Command, file string) error {
 			return usageError{err}
 		}
 	}
-	var errs []error
+	errs := unknownVariables(cmd)
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "help" || f.Name == "config" {
 			return
@@ -49,6 +50,42 @@ func configure(cmd *cobra.Command, file string) error {
 		return usageError{err}
 	}
 	return nil
+}
+
+// unknownVariables refuses variables that begin like those of a command and are none: SNOWSTREAM_LOCAL_RTE is a slip
+// of the pen as an unknown key is. The functions, which are a hidden command, have variables of their own.
+func unknownVariables(cmd *cobra.Command) (errs []error) {
+	if cmd.Hidden {
+		return nil
+	}
+	for _, c := range cmd.Root().Commands() {
+		known := map[string]bool{}
+		addVariables(c, known)
+		for _, entry := range os.Environ() {
+			name, _, _ := strings.Cut(entry, "=")
+			rest, ours := strings.CutPrefix(name, strings.ToUpper("snowstream_"+c.Name()+"_"))
+			if c.Hidden || !ours || known[strings.ToLower(rest)] {
+				continue
+			}
+			errs = append(errs, fmt.Errorf("the environment has %s, but %s has no setting %q: %s",
+				name, c.CommandPath(), strings.ToLower(rest), schemafile.Suggest(rest, slices.Sorted(maps.Keys(known)))))
+		}
+	}
+	return errs
+}
+
+// addVariables collects the variables of a command and those below it, as they stand behind the command's name.
+func addVariables(at *cobra.Command, into map[string]bool) {
+	root := at
+	for root.Parent().HasParent() {
+		root = root.Parent()
+	}
+	at.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		into[strings.ToLower(strings.TrimPrefix(variableOf(at, f), strings.ToUpper("snowstream_"+root.Name()+"_")))] = true
+	})
+	for _, c := range at.Commands() {
+		addVariables(c, into)
+	}
 }
 
 // variableOf is the environment variable of a flag: that of the command that defines it, so that the sub-commands of

@@ -76,7 +76,7 @@ func newDeployTemplate() *cobra.Command {
 		Use:     "template",
 		Short:   "Print the CloudFormation template",
 		Long:    "Prints the one template that a deployment uses, with its reasons in comments, for people who must\nhave it read, or passed to somebody else, first.",
-		Example: "  snowstream deploy template > snowstream.yaml",
+		Example: "  snowstream deploy template > template.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(cloudformation.Template())

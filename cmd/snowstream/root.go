@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/snowstream/snowstream/cmd/internal/version"
 )
 
 // The exit codes.
@@ -53,32 +55,32 @@ func newRoot() *cobra.Command {
 streaming table, and as files in an S3 raw zone that Snowpipe loads into a
 micro-batch table. Nothing is lost, nothing is doubled, and it can be proved.`,
 		SilenceErrors: true, SilenceUsage: true,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    noArguments,
+		Version: version.Of().String(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	file := root.PersistentFlags().String("config", "", "configuration file (default: "+configFile+" in this folder, if there is one)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return configure(cmd, *file) }
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newLocal(), newGenerate(), newTemplate(), newStatus(), newDashboard(), newAudit(), newSchema(), newQuarantine(),
-		newReplay(), newCost(), newDeploy(), newFunction())
+	root.AddCommand(newLocal(), newGenerate(), newTemplate(), newStatus(), newQuery(), newDashboard(), newAudit(), newSchema(), newQuarantine(),
+		newReplay(), newCost(), newDeploy(), newVersion(), newFunction())
 	return root
 }
 
-// noArguments refuses what stands behind a command's flags; on the root it is an unknown command.
+// noArguments refuses what stands behind a command's flags: most likely a slip in the name of a command below it.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if !cmd.HasParent() {
-		text := fmt.Sprintf("unknown command %q", args[0])
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			text += fmt.Sprintf(": did you mean %q?", near[0])
-		}
-		return usageError{errors.New(text + " (see `snowstream --help`)")}
+	cmd.SuggestionsMinimumDistance = 2
+	switch near := cmd.SuggestionsFor(args[0]); {
+	case len(near) > 0:
+		return usageError{fmt.Errorf("unknown command %q: did you mean %q? (see `%s --help`)", args[0], near[0], cmd.CommandPath())}
+	case !cmd.HasParent():
+		return usageError{fmt.Errorf("unknown command %q (see `%s --help`)", args[0], cmd.CommandPath())}
 	}
 	return usageError{fmt.Errorf("%s takes no arguments, but was given %q", cmd.CommandPath(), args)}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/producer/template"
 	"github.com/snowstream/snowstream/record/rawzone"
@@ -77,10 +78,10 @@ things on purpose.`,
 	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
 	f.StringVar(&o.compress, "compress", string(rawzone.None), "how objects of rows are packed: none, gzip or zstd; each run may have its own")
 	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
-	f.IntVar(&o.port, "port", 7401, "first of five ports on 127.0.0.1; 0 takes free ones")
+	f.IntVar(&o.port, "port", 7401, fmt.Sprintf("first of %d ports on 127.0.0.1; 0 takes free ones", stack.Ports))
 	f.BoolVar(&o.unlimited, "no-limits", false, "lift Kinesis' limits per shard, which is good for measuring only")
 	f.BoolVar(&o.json, "json", false, "print the result as one JSON object")
-	o.page.flags(cmd, "(default: 127.0.0.1, the last of the five ports)")
+	o.page.flags(cmd, "(default: 127.0.0.1, the fifth of the ports)")
 	f.BoolVar(&o.noPage, "no-dashboard", false, "serve no live page, and let nothing be broken on purpose")
 	f.DurationVar(&o.drain, "drain-timeout", 10*time.Minute, "give up when draining takes longer")
 	return cmd
@@ -99,8 +100,8 @@ func (o *localOptions) check(shardsGiven bool) error {
 		return fmt.Errorf("--batch-size %d: a batch has 1 to 10000 records", o.batchSize)
 	case o.window < 0 || o.window > 300*time.Second || o.window%time.Second != 0:
 		return fmt.Errorf("--batch-window %s: a window is 0s to 300s, in whole seconds", o.window)
-	case o.port < 0 || o.port > 65531:
-		return fmt.Errorf("--port %d: five ports in a row start at 1 to 65531, or at 0 for free ones", o.port)
+	case o.port < 0 || o.port > 65536-stack.Ports:
+		return fmt.Errorf("--port %d: %d ports in a row start at 1 to %d, or at 0 for free ones", o.port, stack.Ports, 65536-stack.Ports)
 	case o.dir == "":
 		return errors.New("--data must name a folder")
 	}

@@ -10,24 +10,36 @@ import (
 	"time"
 )
 
-// ports are the four listeners, open from the first moment: the services need each other's addresses to start.
+// ports are the listeners, open from the first moment: the services need each other's addresses to start.
 type ports struct {
 	kinesis, s3, lambda, warehouse net.Listener
+	// warehouseTLS has the warehouse over TLS.
+	warehouseTLS net.Listener
 }
 
-// listen opens four ports on the loopback interface, from first on; 0 takes free ones.
+// pagePorts is how many ports the live page takes, between those of the services and those of the services over TLS.
+const pagePorts = 1
+
+// Ports is how many ports in a row a stack takes, the live page's included.
+const Ports = 6
+
+// listen opens the ports of the services on the loopback interface, from first on; 0 takes free ones.
 func listen(first int) (ports, error) {
 	var p ports
-	for i, l := range []*net.Listener{&p.kinesis, &p.s3, &p.lambda, &p.warehouse} {
+	plain := []*net.Listener{&p.kinesis, &p.s3, &p.lambda, &p.warehouse}
+	for i, l := range append(plain, &p.warehouseTLS) {
 		port := first
 		if first != 0 {
 			port += i
+			if i >= len(plain) {
+				port += pagePorts
+			}
 		}
 		var err error
 		if *l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
 			p.close()
 			if errors.Is(err, syscall.EADDRINUSE) {
-				return ports{}, fmt.Errorf("port %d on 127.0.0.1 is in use: choose the first of four free ports with --port, or --port 0 for any", port)
+				return ports{}, fmt.Errorf("port %d on 127.0.0.1 is in use: choose the first of %d free ports with --port, or --port 0 for any", port, Ports)
 			}
 			return ports{}, fmt.Errorf("listen on 127.0.0.1: %w", err)
 		}
@@ -36,7 +48,7 @@ func listen(first int) (ports, error) {
 }
 
 func (p ports) close() {
-	for _, l := range []net.Listener{p.kinesis, p.s3, p.lambda, p.warehouse} {
+	for _, l := range []net.Listener{p.kinesis, p.s3, p.lambda, p.warehouse, p.warehouseTLS} {
 		if l != nil {
 			l.Close()
 		}
@@ -44,6 +56,8 @@ func (p ports) close() {
 }
 
 func address(l net.Listener) string { return "http://" + l.Addr().String() }
+
+func secureAddress(l net.Listener) string { return "https://" + l.Addr().String() }
 
 // serve answers on a listener until it is closed. The error after that is no error.
 func serve(l net.Listener, h http.Handler) (*http.Server, <-chan error) {

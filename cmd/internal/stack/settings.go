@@ -58,16 +58,21 @@ type Settings struct {
 	Lambda  string `json:"lambda"`
 	// Snowflake is the warehouse's URL.
 	Snowflake string `json:"snowflake"`
-	Region    string `json:"region"`
-	Stream    string `json:"stream"`
-	Bucket    string `json:"bucket"`
-	Account   string `json:"account"`
-	User      string `json:"user"`
-	Password  string `json:"password"`
-	Database  string `json:"database"`
-	Schema    string `json:"schema"`
-	Warehouse string `json:"warehouse"`
-	Role      string `json:"role"`
+	// SnowpipeHTTP and SnowpipeHTTPS are the same account, for clients of Snowpipe Streaming. Those over TLS must trust
+	// the certificate in CAFile.
+	SnowpipeHTTP  string `json:"snowpipe_http_url"`
+	SnowpipeHTTPS string `json:"snowpipe_https_url"`
+	CAFile        string `json:"snowpipe_ca_file"`
+	Region        string `json:"region"`
+	Stream        string `json:"stream"`
+	Bucket        string `json:"bucket"`
+	Account       string `json:"account"`
+	User          string `json:"user"`
+	Password      string `json:"password"`
+	Database      string `json:"database"`
+	Schema        string `json:"schema"`
+	Warehouse     string `json:"warehouse"`
+	Role          string `json:"role"`
 	// Compress is how the orchestrator packs the objects of rows; empty means not at all.
 	Compress rawzone.Compression `json:"compress,omitempty"`
 	// Dashboard is the live page's address, empty if there is none.

@@ -4,6 +4,7 @@ package stack
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/snowstream/snowstream/cmd/internal/authority"
 	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/local/kinesis"
@@ -28,7 +30,7 @@ import (
 type Config struct {
 	// Dir is the data folder; it is made if it is not there.
 	Dir string
-	// Port is the first of four in a row; 0 takes free ones.
+	// Port is the first of Ports in a row; 0 takes free ones.
 	Port int
 	// Shards of the stream; 0 takes what is there, and 1 for a new stream.
 	Shards int
@@ -55,6 +57,7 @@ type Stack struct {
 	s3        *s3.Server
 	lambda    *lambda.Server
 	warehouse *warehouse.Server
+	authority *authority.Authority
 	faults    faults
 	// schema of both tables, and its text if it is not the sensor example's.
 	schema     record.Schema
@@ -89,7 +92,11 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.stop = append(s.stop, func() error { p.close(); return nil })
+	if s.authority, err = authority.Open(filepath.Join(c.Dir, "tls")); err != nil {
+		return nil, err
+	}
 	s.Settings = settings(p, known)
+	s.CAFile = s.authority.File()
 	s.Dashboard, s.Compress = c.Dashboard, c.Compress
 	if err := s.open(c, p, known); err != nil {
 		return nil, err
@@ -140,6 +147,7 @@ func settings(p ports, known secrets) Settings {
 	n := names()
 	return Settings{
 		Kinesis: address(p.kinesis), S3: address(p.s3), Lambda: address(p.lambda), Snowflake: address(p.warehouse),
+		SnowpipeHTTP: address(p.warehouse), SnowpipeHTTPS: secureAddress(p.warehouseTLS),
 		Region: Region, Stream: Stream, Bucket: Bucket, Account: Account, User: Person, Password: known.password,
 		Database: n.Database, Schema: n.Schema, Warehouse: Warehouse, Role: Role, PID: os.Getpid(),
 	}
@@ -168,7 +176,9 @@ func (s *Stack) open(c Config, p ports, known secrets) (err error) {
 	if err != nil {
 		return err
 	}
-	s.answer(serve(p.warehouse, s.breakable(c, s.warehouse, s.faults.hold)))
+	account := s.breakable(c, s.warehouse, s.faults.hold)
+	s.answer(serve(p.warehouse, account))
+	s.answer(serve(tls.NewListener(p.warehouseTLS, s.authority.TLS()), account))
 	s.stop = append(s.stop, s.warehouse.Close)
 	functions, err := s.functions(known)
 	if err != nil {

@@ -68,7 +68,7 @@ func timestamp(dst []byte, t token, c *Column) ([]byte, Code) {
 
 func rfc3339(text []byte, places int) (time.Time, Code) {
 	t, err := time.Parse(time.RFC3339Nano, string(text))
-	if err != nil || bytes.IndexByte(text, ',') >= 0 {
+	if err != nil || bytes.IndexByte(text, ',') >= 0 || !isOffset(text) {
 		return t, WrongType
 	}
 	// time.Parse cuts what stands behind the nanoseconds.
@@ -80,6 +80,16 @@ func rfc3339(text []byte, places int) (time.Time, Code) {
 		}
 	}
 	return t.UTC(), OK
+}
+
+// isOffset reports whether a text that time.Parse takes ends in an offset that RFC 3339 has: its hours end at 23, its
+// minutes at 59, where time.Parse goes on to 24 and 60.
+func isOffset(text []byte) bool {
+	if len(text) < len("+00:00") || text[len(text)-1] == 'Z' {
+		return true
+	}
+	offset := text[len(text)-len("00:00"):]
+	return string(offset[:2]) < "24" && offset[3] < '6'
 }
 
 // epochDigits is enough for milliseconds in the year 9999.

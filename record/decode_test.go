@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -123,6 +124,9 @@ func TestDecodeTypes(t *testing.T) {
 		{`{"t":"9999-12-31T00:00:00Z"}`, "", "out_of_range"},
 		{`{"t":"2026-01-02T03:04:05.1000000000Z"}`, "NULL NULL NULL NULL <2026-01-02 03:04:05.1> NULL", ""},
 		{`{"t":"yesterday"}`, "", "wrong_type"},
+		{`{"t":"2026-01-02T03:04:05+23:59"}`, "NULL NULL NULL NULL <2026-01-01 03:05:05> NULL", ""},
+		{`{"t":"2026-01-02T03:04:05.5-23:59"}`, "NULL NULL NULL NULL <2026-01-03 03:03:05.5> NULL", ""},
+		{`{"t":"2026-01-02T03:04:05-00:00"}`, "NULL NULL NULL NULL <2026-01-02 03:04:05> NULL", ""},
 		{`{"v": {"a": [1, 2.50, "x"]} }`, `NULL NULL NULL NULL NULL <{"a": [1, 2.50, "x"]}>`, ""},
 		{`{"v":[99999999999999999999999999999999999999,1.2345678901234567890123456789012345678,"1e999\"",1e37,-0.1]}`, `NULL NULL NULL NULL NULL <[99999999999999999999999999999999999999,1.2345678901234567890123456789012345678,"1e999\"",1e37,-0.1]>`, ""},
 		{`{"v":{"a":1e38}}`, "", "out_of_range"},
@@ -160,6 +164,30 @@ func TestDecodeMoments(t *testing.T) {
 		{`{"us":"9999-12-31T23:59:59-01:00"}`, "", "out_of_range"},
 	}
 	decodes(t, moments, tests)
+}
+
+// TestOffsets takes each offset of two hours' and two minutes' digits: RFC 3339 has those up to 23:59. Go's parser takes
+// +24:00, +23:60 and their like for other instants.
+func TestOffsets(t *testing.T) {
+	d := NewDecoder(Schema{Columns: []Column{{Path: []string{"t"}, Name: "T", Type: Timestamp}}})
+	for hours := range 100 {
+		for minutes := range 100 {
+			for _, sign := range []string{"+", "-"} {
+				for _, fraction := range []string{"", ".5"} {
+					text := fmt.Sprintf("2026-01-02T03:04:05%s%s%02d:%02d", fraction, sign, hours, minutes)
+					_, reason := d.Decode([]byte(`{"t":"` + text + `"}`))
+					if good := hours < 24 && minutes < 60; good != (reason == nil) || reason != nil && reason.Code != WrongType {
+						t.Fatalf("%s: %+v", text, reason)
+					}
+				}
+			}
+		}
+	}
+	for _, text := range []string{"2026-01-02T24:00:00Z", "2026-01-02T03:60:00Z", "2026-01-02T03:04:60Z", "2026-02-29T03:04:05Z", "2026-13-02T03:04:05Z", "2026-00-02T03:04:05Z", "2026-01-00T03:04:05Z"} {
+		if _, reason := d.Decode([]byte(`{"t":"` + text + `"}`)); reason == nil || reason.Code != WrongType {
+			t.Errorf("%s: %+v", text, reason)
+		}
+	}
 }
 
 // TestDecodePaths covers nested fields and the policies for unknown ones.
@@ -209,6 +237,10 @@ func TestSchemaCheck(t *testing.T) {
 		"NUL in name":    {Columns: []Column{column("A\x00", "a")}},
 		"long name":      {Columns: []Column{column(strings.Repeat("x", 256), "a")}},
 		"same name":      {Columns: []Column{column("A", "a"), column("A", "b")}},
+		"only case":      {Columns: []Column{column("Hotel_region", "a"), column("HOTEL_REGION", "b")}},
+		"case of É":      {Columns: []Column{column("É", "a"), column("é", "b")}},
+		"lineage case":   {Columns: []Column{column("_shard", "a")}},
+		"rest case":      {Columns: []Column{column("A", "a")}, Unknown: Keep, Rest: "a"},
 		"lineage name":   {Columns: []Column{column("_SHARD", "a")}},
 		"rest name":      {Columns: []Column{column("A", "a")}, Unknown: Keep, Rest: "A"},
 		"no rest name":   {Columns: []Column{column("A", "a")}, Unknown: Keep},

@@ -215,9 +215,11 @@ func plainDecimal(raw string, precision, scale int) (*string, Code) {
 
 var plainFraction = regexp.MustCompile(`\.([0-9]+)`)
 
+var plainOffset = regexp.MustCompile(`(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+
 func plainRFC3339(text string, places int) (time.Time, Code) {
 	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil || strings.Contains(text, ",") {
+	if err != nil || strings.Contains(text, ",") || !plainOffset.MatchString(text) {
 		return at, WrongType
 	}
 	if m := plainFraction.FindStringSubmatch(text); m != nil && len(strings.TrimRight(m[1], "0")) > places {

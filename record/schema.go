@@ -146,15 +146,19 @@ func (s Schema) Check() error {
 	if len(s.Columns) == 0 {
 		return errors.New("the schema has no columns: name at least one field")
 	}
-	names := map[string]bool{}
+	names := map[string]string{}
 	for _, c := range append(Lineage(), s.DataColumns()...) {
 		if c.Name == "" || !utf8.ValidString(c.Name+strings.Join(c.Path, "")) || utf8.RuneCountInString(c.Name) > maxName || strings.ContainsRune(c.Name, 0) {
 			return fmt.Errorf("field %q has no usable name: 1 to %d characters of UTF-8", c.Field(), maxName)
 		}
-		if names[c.Name] {
+		other, taken := names[FoldCase(c.Name)]
+		switch {
+		case taken && other == c.Name:
 			return fmt.Errorf("column %q is there twice, or is one of the lineage columns", c.Name)
+		case taken:
+			return fmt.Errorf("columns %q and %q differ only in case: not every part on the way to the tables keeps them apart", other, c.Name)
 		}
-		names[c.Name] = true
+		names[FoldCase(c.Name)] = c.Name
 	}
 	for i, c := range s.Columns {
 		if err := s.checkColumn(i, c); err != nil {
@@ -163,6 +167,9 @@ func (s Schema) Check() error {
 	}
 	return nil
 }
+
+// FoldCase is the same text for all names that differ only in case.
+func FoldCase(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 func (s Schema) checkColumn(i int, c Column) error {
 	if len(c.Path) == 0 || len(c.Path) >= maxDepth {

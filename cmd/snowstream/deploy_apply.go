@@ -117,8 +117,11 @@ func explain(err error) error {
 		text = "Snowflake knows no such user with this password: check --snowflake-account, --snowflake-login and " + passwordVariable
 	case wrongToken:
 		text = "Snowflake refuses the key: check --snowflake-account and --snowflake-login, and that the user has the public half (DESC USER)"
-	default:
-		return fmt.Errorf("%w: %s", err, refused.Message())
 	}
-	return fmt.Errorf("%w: %s (%s)", err, text, refused.Message())
+	for _, more := range []string{text, refused.Hidden()} {
+		if more != "" {
+			err = fmt.Errorf("%w: %s", err, more)
+		}
+	}
+	return err
 }

@@ -82,8 +82,10 @@ func newQuarantineShow(p *place) *cobra.Command {
 	var shard string
 	var ordinal int64
 	cmd := &cobra.Command{
-		Use:     "show",
-		Short:   "Print one record's payload as it came; the reason goes to stderr",
+		Use:   "show",
+		Short: "Print one record's bytes; the reason goes to stderr",
+		Long: `Prints the record that was refused: what was inside, once aggregation, compression and
+lines were taken apart. Where that failed, these are the bytes that Kinesis held.`,
 		Example: `  snowstream quarantine show --shard shardId-000000000000 --ordinal 4711 > bad.json`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

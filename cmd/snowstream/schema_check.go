@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -137,10 +136,9 @@ func printable(name string) string {
 
 // needQuotes lists the columns that SQL does not find under their bare names.
 func needQuotes(columns []record.Column) string {
-	plain := regexp.MustCompile(`^[A-Z_][A-Z0-9_$]*$`)
 	var names []string
 	for _, c := range columns {
-		if !plain.MatchString(c.Name) {
+		if !schema.Bare(c.Name) {
 			names = append(names, schema.Quote(c.Name))
 		}
 	}

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones by name on machines that have no table of them
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snowstream/snowstream/producer/template"
+	"github.com/snowstream/snowstream/record"
 )
 
 // language are the flags that say how a template is read and what time it is in it.
@@ -174,20 +176,24 @@ func check(o template.Options, text string) verdict {
 // look makes records and names what is wrong with them as a whole.
 func look(t *template.Template) ([]string, error) {
 	const samples, streamLimit = 100, 1 << 20
-	var noJSON, long bool
+	var long bool
+	refused := map[record.Code]int{}
+	decoder := record.NewDecoder(record.Schema{Columns: []record.Column{{Path: []string{"\x00"}, Name: "NONE", Type: record.Variant}}})
 	g := t.Generator(1)
 	g.SetTime(time.Unix(0, 0))
 	for i := range int64(samples) {
-		record, err := g.Append(nil, i)
+		text, err := g.Append(nil, i)
 		if err != nil {
 			return nil, err
 		}
-		noJSON = noJSON || bytes.HasPrefix(record, []byte("{")) && !json.Valid(record)
-		long = long || len(record) > streamLimit
+		if _, reason := decoder.Decode(text); reason != nil {
+			refused[reason.Code]++
+		}
+		long = long || len(text) > streamLimit
 	}
 	var about []string
-	if noJSON {
-		about = append(about, "records look like JSON objects and are not valid JSON: look at `snowstream template show`")
+	for _, code := range slices.Sorted(maps.Keys(refused)) {
+		about = append(about, fmt.Sprintf("%d of %d records are no JSON objects that a schema takes and would go to quarantine (%s): look at `snowstream template show`", refused[code], samples, code))
 	}
 	if long {
 		about = append(about, "records may have more than 1 MiB, which a stream refuses unless its limit was raised")

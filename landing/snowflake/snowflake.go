@@ -119,7 +119,7 @@ func (db *DB) Close() error { return db.pool.Close() }
 
 // Exec runs a statement that changes something.
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
-	err = db.do(ctx, func(c *sql.Conn) error {
+	err = db.do(ctx, harmless(query, args), func(c *sql.Conn) error {
 		result, err = c.ExecContext(ctx, query, args...)
 		return err
 	})
@@ -128,7 +128,7 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (result sql.R
 
 // Query runs a query and calls row for each row of the answer.
 func (db *DB) Query(ctx context.Context, row func(scan func(into ...any) error) error, query string, args ...any) error {
-	return db.do(ctx, func(c *sql.Conn) error {
+	return db.do(ctx, harmless(query, args), func(c *sql.Conn) error {
 		rows, err := c.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func (db *DB) Query(ctx context.Context, row func(scan func(into ...any) error) 
 // Show runs a SHOW or DESC and returns its rows as text by column name. Their columns grow with Snowflake's releases,
 // so they are asked for by name and never by place; NULL is "".
 func (db *DB) Show(ctx context.Context, query string) (out []map[string]string, err error) {
-	err = db.do(ctx, func(c *sql.Conn) error {
+	err = db.do(ctx, harmless(query, nil), func(c *sql.Conn) error {
 		rows, err := c.QueryContext(ctx, query)
 		if err != nil {
 			return err
@@ -177,19 +177,20 @@ func (db *DB) Show(ctx context.Context, query string) (out []map[string]string, 
 }
 
 // do runs f on a session. Where the session turns out to have ended, which happens after four idle hours, f has not
-// run: the session is thrown away and f runs once more on a new one.
-func (db *DB) do(ctx context.Context, f func(*sql.Conn) error) error {
+// run: the session is thrown away and f runs once more on a new one. shown says that what Snowflake says of f's
+// statements holds no values.
+func (db *DB) do(ctx context.Context, shown bool, f func(*sql.Conn) error) error {
 	ended, err := db.once(ctx, f)
 	if ended {
 		_, err = db.once(ctx, f)
 	}
-	return safe(err)
+	return safe(err, shown)
 }
 
 func (db *DB) once(ctx context.Context, f func(*sql.Conn) error) (ended bool, err error) {
 	c, err := db.pool.Conn(ctx)
 	if err != nil {
-		return false, err
+		return false, safe(err, true) // no statement yet, so nothing of one
 	}
 	defer c.Close()
 	err = f(c)

@@ -17,9 +17,16 @@ const (
 
 // places knows which columns and which fields are taken and in which line, 0 for what every table has.
 type places struct {
-	parser  *parser
-	columns map[string]int
+	parser *parser
+	// columns are the names that are taken, by their folded case.
+	columns map[string]named
 	fields  *branch
+}
+
+// named is a column's name and the line that it stands in.
+type named struct {
+	name string
+	line int
 }
 
 // branch is a level of the payload: the names in it that lead to columns.
@@ -30,25 +37,28 @@ type branch struct {
 }
 
 func newPlaces(p *parser) *places {
-	taken := &places{parser: p, columns: map[string]int{}, fields: &branch{}}
+	taken := &places{parser: p, columns: map[string]named{}, fields: &branch{}}
 	for _, c := range record.Lineage() {
-		taken.columns[c.Name] = 0
+		taken.columns[record.FoldCase(c.Name)] = named{name: c.Name}
 	}
 	return taken
 }
 
 // takeColumn notes a column's name, or reports why it cannot be one.
 func (t *places) takeColumn(at *yaml.Node, name string) {
-	line, taken := t.columns[name]
+	first, taken := t.columns[record.FoldCase(name)]
 	switch {
 	case name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsRune(name, 0):
 		t.parser.add(at, "%.60q is not a column name: give it one of 1 to %d characters with `column:`", name, maxName)
-	case taken && line == 0:
-		t.parser.add(at, "column %s would collide with the column of that name that every table has: give it another name with `column:`", name)
+	case taken && first.line == 0:
+		t.parser.add(at, "column %s would collide with the column %s that every table has: give it another name with `column:`", name, first.name)
+	case taken && first.name == name:
+		t.parser.add(at, "column %s is here twice, first in line %d: give one of them another name with `column:`", name, first.line)
 	case taken:
-		t.parser.add(at, "column %s is here twice, first in line %d: give one of them another name with `column:`", name, line)
+		t.parser.add(at, "column %s differs only in case from %s in line %d: not every part on the way to the tables keeps them apart; give one of them another name with `column:`",
+			name, first.name, first.line)
 	default:
-		t.columns[name] = at.Line
+		t.columns[record.FoldCase(name)] = named{name, at.Line}
 	}
 }
 

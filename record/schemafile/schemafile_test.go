@@ -149,7 +149,7 @@ func TestProblems(t *testing.T) {
 		{"null field", "columns:\n- {field: null, type: string}", `2:11: field is a name, not nothing: a name that looks like something else needs quotes`},
 		{"null in path", "columns:\n- {field: [a, ~], type: string}", `2:15: an item of field is a name, not nothing: a name that looks like something else needs quotes`},
 		{"same column", "columns:\n- {field: a-b, type: string}\n- {field: a_b, type: string}", "3:11: column A_B is here twice, first in line 2: give one of them another name with `column:`"},
-		{"lineage", "columns:\n- {field: _shard, type: string}", "2:11: column _SHARD would collide with the column of that name that every table has: give it another name with `column:`"},
+		{"lineage", "columns:\n- {field: _shard, type: string}", "2:11: column _SHARD would collide with the column _SHARD that every table has: give it another name with `column:`"},
 		{"rest", "columns:\n- {field: _rest, type: string}\nunknown: variant", "3:10: column _REST is here twice, first in line 2: give one of them another name with `column:`"},
 		{"empty column", "columns:\n- {field: a, column: '', type: string}", "2:22: \"\" is not a column name: give it one of 1 to 255 characters with `column:`"},
 		{"same field", "columns:\n- {field: a, type: string}\n- {field: a, column: B, type: string}", `3:11: field "a" overlaps with the one in line 2: a value goes into one column`},

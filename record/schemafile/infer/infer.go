@@ -18,8 +18,9 @@ const (
 	maxFields  = 1000
 	maxWidth   = 250
 	maxLevels  = 8
-	maxName    = 250 // bytes of a field's name
-	maxRefused = 10  // refused lines that are named
+	maxName    = 4 << 10   // bytes of a field's name
+	maxNames   = 128 << 10 // bytes of all paths, which a schema file must hold
+	maxRefused = 10        // refused lines that are named
 )
 
 // Observer sees records and proposes a schema for them. One goroutine uses it.
@@ -27,6 +28,8 @@ type Observer struct {
 	records int64
 	root    *node
 	fields  int
+	// names are the bytes of the paths of all fields.
+	names int
 	// left says that the top level has more fields than are proposed.
 	left    bool
 	refused map[record.Code]int64
@@ -44,6 +47,7 @@ type refusal struct {
 // node is what was seen of one field.
 type node struct {
 	path                                                        []string
+	length                                                      int // bytes of the path
 	present, nulls, booleans, numbers, strings, arrays, objects int64
 	number                                                      numbers
 	text                                                        texts
@@ -147,32 +151,34 @@ func (o *Observer) child(n *node, name string, depth int) *node {
 	if c := n.byName[name]; c != nil {
 		return c
 	}
-	if len(n.children) < maxWidth && o.fields < maxFields && len(name) <= maxName && depth < maxLevels {
+	if len(n.children) < maxWidth && o.fields < maxFields && depth < maxLevels && len(name) <= maxName && o.names+n.length+len(name) <= maxNames {
 		if n.byName == nil {
 			n.byName = map[string]*node{}
 		}
-		c := &node{path: append(n.path[:len(n.path):len(n.path)], strings.Clone(name))}
+		c := &node{path: append(n.path[:len(n.path):len(n.path)], strings.Clone(name)), length: n.length + len(name)}
 		n.byName[c.path[len(c.path)-1]] = c
 		n.children = append(n.children, c)
 		o.fields++
+		o.names += c.length
 		return c
 	}
 	if n == o.root {
 		o.left = true // a record is no column: what has no place is left to the policy for unknown fields
 		return nil
 	}
-	o.fields -= n.below()
+	fields, names := n.below()
+	o.fields, o.names = o.fields-fields, o.names-names
 	n.closed, n.children, n.byName = true, nil, nil
 	return nil
 }
 
-// below counts the fields under n.
-func (n *node) below() int {
-	total := len(n.children)
+// below counts the fields under n, and the bytes of their paths.
+func (n *node) below() (fields, names int) {
 	for _, c := range n.children {
-		total += c.below()
+		f, l := c.below()
+		fields, names = fields+f+1, names+l+c.length
 	}
-	return total
+	return fields, names
 }
 
 // longestTime is longer than any RFC 3339 timestamp that record takes.

@@ -153,6 +153,26 @@ func TestBounds(t *testing.T) {
 	if len(s.Columns) != 1 || len(s.Columns[0].Path) != maxLevels || s.Columns[0].Type != record.Variant {
 		t.Errorf("a deep record: %+v", s.Columns)
 	}
+	for _, length := range []int{250, 251, 300, maxName} {
+		name := strings.Repeat("x", length-1)
+		_, s = propose(t, fmt.Sprintf(`{%q:1,%q:"a"}`, name+"1", name+"2"))
+		if len(s.Columns) != 2 {
+			t.Errorf("names of %d bytes: %d columns", length, len(s.Columns))
+		}
+	}
+	if o := New(); true {
+		o.Add(1, []byte(`{"`+strings.Repeat("x", maxName+1)+`":1}`))
+		if _, err := o.Propose(); err == nil || !strings.Contains(err.Error(), "names of more than") {
+			t.Errorf("a name that is too long: %v", err)
+		}
+	}
+	var long []string
+	for i := range 100 {
+		long = append(long, fmt.Sprintf(`{"%s%d":1}`, strings.Repeat("é", maxName/2-10), i))
+	}
+	if _, s = propose(t, long...); len(s.Columns) == 0 || len(s.Columns) > maxNames/maxName+1 {
+		t.Errorf("many long names: %d columns", len(s.Columns))
+	}
 	_, s = propose(t, `{"m":{"`+strings.Repeat("x", maxName+1)+`":1}}`)
 	if len(s.Columns) != 1 || s.Columns[0].Type != record.Variant {
 		t.Errorf("a long name: %+v", s.Columns)

@@ -14,6 +14,9 @@ import (
 // Propose returns the text of a schema file that takes all records seen, commented. It fails if no record with a field
 // was seen.
 func (o *Observer) Propose() ([]byte, error) {
+	if len(o.root.children) == 0 && o.left {
+		return nil, fmt.Errorf("there is no schema to propose: the fields of the %d records have names of more than %d bytes; write a schema with one of them by hand", o.records, maxName)
+	}
 	if len(o.root.children) == 0 {
 		return nil, fmt.Errorf("there is no schema to propose: none of the %d lines is a JSON object with a field%s",
 			o.records+o.total(), o.refusals())
@@ -94,7 +97,7 @@ func (n *node) column() (record.Column, string) {
 		return variant, "arrays"
 	case n.objects:
 		if n.closed {
-			return variant, "objects with more fields or levels than make sense as columns"
+			return variant, "objects with more fields or levels, or longer names, than make sense as columns"
 		}
 		return variant, "objects without fields"
 	case n.strings:

@@ -104,8 +104,8 @@ func (o queryOptions) run(ctx context.Context, statements []string, out io.Write
 // told says what the warehouse said of a person's own statement, and which one it was.
 func told(err error, number, of int) error {
 	var refused *snowflake.Error
-	if errors.As(err, &refused) && refused.Message() != "" {
-		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(refused.Message()))
+	if errors.As(err, &refused) && refused.Hidden() != "" {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(refused.Hidden()))
 	}
 	if of > 1 {
 		return fmt.Errorf("statement %d of %d: %w", number, of, err)

@@ -86,6 +86,15 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	return err
 }
 
+// openStores opens what a stopped stack keeps.
+func openStores(dir string) (stores, error) {
+	s, err := stack.Look(dir)
+	if err != nil {
+		return stores{}, err
+	}
+	return stores{s.Settings, s.Close}, nil
+}
+
 // pagePort is the live page's, behind the four of the services.
 func pagePort(first int) int {
 	if first == 0 {

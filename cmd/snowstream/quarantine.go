@@ -47,12 +47,12 @@ func newQuarantineList(p *place) *cobra.Command {
 		Example: `  snowstream quarantine ls --json | jq -r .reason.code | sort | uniq -c`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, _, err := p.settings(cmd.Context())
+			s, _, err := p.look(cmd)
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			return quarantine.List(cmd.Context(), s.Lake(), s.Stream, func(e quarantine.Entry) error {
+			out, listed := cmd.OutOrStdout(), 0
+			err = quarantine.List(cmd.Context(), s.Lake(), s.Stream, func(e quarantine.Entry) error {
 				at := e.ArrivedAt.UTC().Format("2006-01-02T15:04:05.000Z")
 				if asJSON {
 					return json.NewEncoder(out).Encode(quarantined{e.Shard, e.Ordinal, e.Sequence, e.Subsequence, at, len(e.Data), e.Reason, e.Replayed})
@@ -61,9 +61,16 @@ func newQuarantineList(p *place) *cobra.Command {
 				if e.Replayed {
 					state = "  (replayed)"
 				}
+				if listed++; listed == 1 {
+					fmt.Fprintf(out, "%-20s %8s  %-24s  %-16s %s\n", "SHARD", "ORDINAL", "ARRIVED", "REASON", "WHERE")
+				}
 				_, err := fmt.Fprintf(out, "%s %8d  %s  %-16s %s%s\n", e.Shard, e.Ordinal, at, e.Reason.Code, where(e.Reason), state)
 				return err
 			})
+			if err == nil && listed == 0 && !asJSON {
+				_, err = fmt.Fprintln(out, "none")
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
@@ -89,7 +96,7 @@ lines were taken apart. Where that failed, these are the bytes that Kinesis held
 		Example: `  snowstream quarantine show --shard shardId-000000000000 --ordinal 4711 > bad.json`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, _, err := p.settings(cmd.Context())
+			s, _, err := p.look(cmd)
 			if err != nil {
 				return err
 			}

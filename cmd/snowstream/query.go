@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -49,7 +47,7 @@ digits that the warehouse sent.`,
 			if err != nil {
 				return err
 			}
-			return o.run(cmd.Context(), splitStatements(text), cmd.OutOrStdout())
+			return o.run(cmd, splitStatements(text))
 		},
 	}
 	o.place.flags(cmd.Flags())
@@ -75,11 +73,11 @@ func statementText(cmd *cobra.Command, args []string) (string, error) {
 }
 
 // run runs statements one after another in one session.
-func (o queryOptions) run(ctx context.Context, statements []string, out io.Writer) error {
+func (o queryOptions) run(cmd *cobra.Command, statements []string) error {
 	if len(statements) == 0 {
 		return usageError{errors.New("there is no statement: give one in quotes, or some on the standard input")}
 	}
-	s, _, err := o.place.settings(ctx)
+	s, _, err := o.place.look(cmd)
 	if err != nil {
 		return err
 	}
@@ -89,8 +87,8 @@ func (o queryOptions) run(ctx context.Context, statements []string, out io.Write
 	}
 	defer db.Close()
 	for i, statement := range statements {
-		w := o.writer(out)
-		err := db.Read(ctx, snowflake.Answer{Head: w.head, Row: w.row}, statement)
+		w := o.writer(cmd.OutOrStdout())
+		err := db.Read(cmd.Context(), snowflake.Answer{Head: w.head, Row: w.row}, statement)
 		if err == nil {
 			err = w.end()
 		}
@@ -101,12 +99,8 @@ func (o queryOptions) run(ctx context.Context, statements []string, out io.Write
 	return nil
 }
 
-// told says what the warehouse said of a person's own statement, and which one it was.
+// told says which statement it was that failed.
 func told(err error, number, of int) error {
-	var refused *snowflake.Error
-	if errors.As(err, &refused) && refused.Hidden() != "" {
-		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(refused.Hidden()))
-	}
 	if of > 1 {
 		return fmt.Errorf("statement %d of %d: %w", number, of, err)
 	}

@@ -32,7 +32,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	open := &closers{}
+	err := root.ExecuteContext(context.WithValue(ctx, closersKey{}, open))
+	err = errors.Join(err, open.close())
 	var usage usageError
 	switch {
 	case err == nil:

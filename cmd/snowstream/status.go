@@ -31,7 +31,7 @@ It changes nothing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), statusTimeout)
 			defer cancel()
-			s, _, err := p.settings(ctx)
+			s, _, err := p.look(cmd)
 			if err != nil {
 				return err
 			}

@@ -19,9 +19,10 @@ type Answer struct {
 }
 
 // Read runs any statement and hands its answer over as text: numbers with the digits that the service sent, times as
-// Snowflake's default formats write them, in nine decimal places at most. A statement without rows answers with what it did.
+// Snowflake's default formats write them, in nine decimal places at most. What Snowflake says of the statement is part of the error:
+// it goes to whoever wrote the statement. A statement without rows answers with what it did.
 func (db *DB) Read(ctx context.Context, a Answer, statement string) error {
-	return db.do(ctx, harmless(statement, nil), func(c *sql.Conn) error {
+	return db.do(ctx, true, func(c *sql.Conn) error {
 		rows, err := c.QueryContext(ctx, statement)
 		if err != nil {
 			return err

@@ -77,26 +77,10 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if err := s.lock(c.Dir); err != nil {
-		return nil, err
-	}
-	if s.schema, err = s.loadSchema(c); err != nil {
-		return nil, err
-	}
-	known, err := loadSecrets(c.Dir)
+	p, known, err := s.prepare(c)
 	if err != nil {
 		return nil, err
 	}
-	p, err := listen(c.Port)
-	if err != nil {
-		return nil, err
-	}
-	s.stop = append(s.stop, func() error { p.close(); return nil })
-	if s.authority, err = authority.Open(filepath.Join(c.Dir, "tls")); err != nil {
-		return nil, err
-	}
-	s.Settings = settings(p, known)
-	s.CAFile = s.authority.File()
 	s.Dashboard, s.Compress = c.Dashboard, c.Compress
 	if err := s.open(c, p, known); err != nil {
 		return nil, err
@@ -114,6 +98,46 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 		}
 	}
 	return s, s.save(c.Dir)
+}
+
+// Look starts those services of a stopped stack that keep its data, on free ports, so that one command can read. Without
+// the functions nothing moves, and the folder's settings stay those of the last run.
+func Look(dir string) (_ *Stack, err error) {
+	s := &Stack{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	c := Config{Dir: dir, Log: slog.New(slog.DiscardHandler)}
+	p, known, err := s.prepare(c)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.openStores(c, p, known)
+}
+
+// prepare takes the folder, what lies in it, and the ports.
+func (s *Stack) prepare(c Config) (p ports, known secrets, err error) {
+	if err := s.lock(c.Dir); err != nil {
+		return p, known, err
+	}
+	if s.schema, err = s.loadSchema(c); err != nil {
+		return p, known, err
+	}
+	if known, err = loadSecrets(c.Dir); err != nil {
+		return p, known, err
+	}
+	if p, err = listen(c.Port); err != nil {
+		return p, known, err
+	}
+	s.stop = append(s.stop, func() error { p.close(); return nil })
+	if s.authority, err = authority.Open(filepath.Join(c.Dir, "tls")); err != nil {
+		return p, known, err
+	}
+	s.Settings = settings(p, known)
+	s.CAFile = s.authority.File()
+	return p, known, nil
 }
 
 // lock makes the data folder this process' own. The kernel lets go of the lock when the process ends, however it does.
@@ -154,7 +178,15 @@ func settings(p ports, known secrets) Settings {
 }
 
 // open starts the services: first those that answer, last the host that calls them.
-func (s *Stack) open(c Config, p ports, known secrets) (err error) {
+func (s *Stack) open(c Config, p ports, known secrets) error {
+	if err := s.openStores(c, p, known); err != nil {
+		return err
+	}
+	return s.openLambda(c, p, known)
+}
+
+// openStores starts the services that keep the data. By themselves they move none of it.
+func (s *Stack) openStores(c Config, p ports, known secrets) (err error) {
 	dir := func(name string) string { return filepath.Join(c.Dir, name) }
 	log := func(name string) *slog.Logger { return c.Log.With("service", name) }
 	s.kinesis, err = kinesis.Open(kinesis.Config{Dir: dir("kinesis"), Region: Region, AccountID: AccountID, Unlimited: c.Unlimited, Log: log("kinesis")})
@@ -180,13 +212,17 @@ func (s *Stack) open(c Config, p ports, known secrets) (err error) {
 	s.answer(serve(p.warehouse, account))
 	s.answer(serve(tls.NewListener(p.warehouseTLS, s.authority.TLS()), account))
 	s.stop = append(s.stop, s.warehouse.Close)
+	return nil
+}
+
+func (s *Stack) openLambda(c Config, p ports, known secrets) error {
 	functions, err := s.functions(known)
 	if err != nil {
 		return err
 	}
 	s.lambda, err = lambda.Open(lambda.Config{
-		Dir: dir("lambda"), Region: Region, AccountID: AccountID, KinesisEndpoint: s.Kinesis, S3Endpoint: s.S3,
-		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: log("lambda"), Timed: s.stages.invoked,
+		Dir: filepath.Join(c.Dir, "lambda"), Region: Region, AccountID: AccountID, KinesisEndpoint: s.Kinesis, S3Endpoint: s.S3,
+		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: c.Log.With("service", "lambda"), Timed: s.stages.invoked,
 	})
 	if err != nil {
 		return err

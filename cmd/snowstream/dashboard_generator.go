@@ -11,6 +11,7 @@ import (
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/producer/shape"
 	"github.com/snowstream/snowstream/producer/template"
+	"github.com/snowstream/snowstream/record"
 )
 
 // generator is the data generator as the live page controls it. It remembers the texts that load and template were
@@ -101,8 +102,9 @@ const (
 	sampleLength = 16 << 10
 )
 
-// checkTemplate is what `snowstream template check` says, with what `snowstream template show` shows.
-func checkTemplate(text string) dashboard.Check {
+// checkTemplate is what `snowstream template check` says, with what `snowstream template show` shows, and whether the records fit
+// the schema.
+func checkTemplate(schema record.Schema, text string) dashboard.Check {
 	v := check(template.Options{}, text)
 	out := dashboard.Check{OK: v.Valid, Errors: []dashboard.Finding{}, Lints: []dashboard.Finding{}, Samples: []string{}}
 	if v.Error != nil {
@@ -116,7 +118,11 @@ func checkTemplate(text string) dashboard.Check {
 	if err != nil {
 		return out
 	}
-	g := t.Generator(uint64(time.Now().UnixNano()))
+	seed := uint64(time.Now().UnixNano())
+	if why := misfit(t, schema, seed); why != "" {
+		out.Lints = append(out.Lints, dashboard.Finding{Line: 1, Column: 1, Message: why})
+	}
+	g := t.Generator(seed)
 	for i := range int64(samples) {
 		record, err := g.Append(nil, i)
 		if err != nil {

@@ -85,10 +85,10 @@ func TestGenerator(t *testing.T) {
 }
 
 func TestCheckTemplate(t *testing.T) {
-	if c := checkTemplate(`{"n":{{random.number(5)}}}`); !c.OK || len(c.Samples) != samples || len(c.Errors) != 0 {
+	if c := checkTemplate(record.Sensor(), `{"n":{{random.number(5)}}}`); !c.OK || len(c.Samples) != samples || len(c.Errors) != 0 || len(c.Lints) != 1 || !strings.Contains(c.Lints[0].Message, "missing_field") {
 		t.Errorf("%+v", c)
 	}
-	if c := checkTemplate("a\n{{no.such}}"); c.OK || len(c.Errors) != 1 || c.Errors[0].Line != 2 || c.Errors[0].Column != 1 || c.Samples == nil {
+	if c := checkTemplate(record.Sensor(), "a\n{{no.such}}"); c.OK || len(c.Errors) != 1 || c.Errors[0].Line != 2 || c.Errors[0].Column != 1 || c.Samples == nil {
 		t.Errorf("%+v", c)
 	}
 	if got := cut([]byte(strings.Repeat("ü", sampleLength))); len(got) > sampleLength+4 || !strings.HasSuffix(got, "ü…") {

@@ -103,7 +103,7 @@ func (t *target) client(ctx context.Context) (*kinesis.Client, error) {
 			return nil, err
 		}
 		if !s.Running(ctx) {
-			return nil, fmt.Errorf("the local stack in %s does not run: start it with `snowstream local --data %s`", t.dir, t.dir)
+			return nil, fmt.Errorf("the local stack in %s does not run: start it with `%s`", t.dir, hint("local", t.dir))
 		}
 		if t.stream == "" {
 			t.stream = s.Stream

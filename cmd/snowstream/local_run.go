@@ -23,6 +23,7 @@ import (
 	"github.com/snowstream/snowstream/dashboard"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/listener"
+	"github.com/snowstream/snowstream/processing/quarantine"
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
@@ -68,6 +69,9 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	fmt.Fprint(stderr, endpoints(s.Settings, o.dir))
 	if live != nil {
 		fmt.Fprint(stderr, live.said())
+	}
+	if why := misfit(config.Template, s.Records(), config.Seed); why != "" {
+		fmt.Fprintf(stderr, "\n  WARNING: %s.\n", why)
 	}
 	r := &localRun{options: o, stack: s, stopGenerating: stopGenerating, progress: newProgress(stderr), page: live}
 	r.phase.Store("starting")
@@ -200,7 +204,8 @@ func (r *localRun) serve(config producer.Config, log *slog.Logger) (func() error
 	}
 	c := r.page.config(board.Inside(r.stack, r.tables), "local")
 	c.Log = log.With("service", "dashboard")
-	c.Producer, c.Check = newGenerator(r.producer, config.Rate, r.options.template), checkTemplate
+	c.Producer = newGenerator(r.producer, config.Rate, r.options.template)
+	c.Check = func(text string) dashboard.Check { return checkTemplate(r.stack.Records(), text) }
 	c.Breaks = board.Breaks(r.stack)
 	d, err := dashboard.New(c)
 	if err != nil {
@@ -223,7 +228,7 @@ func (r *localRun) generateAndDrain(generate context.Context) (producer.Stats, e
 	defer cancel()
 	r.phase.Store("draining")
 	if err := r.drain(ctx); err != nil {
-		return made, fmt.Errorf("%w; nothing is lost: run `snowstream local` on this folder again to go on", err)
+		return made, fmt.Errorf("%w; nothing is lost: `%s` goes on", err, hint("local", r.options.dir))
 	}
 	return made, r.settle(ctx)
 }
@@ -306,6 +311,12 @@ func (r *localRun) result(made producer.Stats) (result, error) {
 		return result{}, err
 	}
 	out := newResult(r.report, counts.Objects, made, time.Since(r.started))
+	out.dir, out.limit = r.options.dir, r.limit(made)
+	if out.Quarantined > 0 {
+		if out.FirstReason, err = firstReason(r.stack.Settings); err != nil {
+			return result{}, err
+		}
+	}
 	streaming, microbatch := r.tables.Latency()
 	out.StreamingP50, out.StreamingP99 = streaming.Quantile(0.5), streaming.Quantile(0.99)
 	out.MicrobatchP50, out.MicrobatchP99 = microbatch.Quantile(0.5), microbatch.Quantile(0.99)
@@ -333,8 +344,32 @@ func endpoints(s stack.Settings, dir string) string {
 
   AWS clients: region %s, access key %s, secret key %s, and the endpoint above.
   Snowflake driver: host, port and protocol http of the endpoint above.
-  All settings: %s     In another terminal: snowstream status
+  All settings: %s     In another terminal: %s
 `, s.Kinesis, s.Stream, s.S3, s.Bucket, s.Lambda, stack.Orchestrator, stack.Upsert,
 		s.Snowflake, s.Account, s.User, s.Password, s.Database, s.Schema,
-		s.Region, stack.AccessKeyID, stack.SecretAccessKey, filepath.Join(dir, "settings.json"))
+		s.Region, stack.AccessKeyID, stack.SecretAccessKey, filepath.Join(dir, "settings.json"), hint("status", dir))
+}
+
+// limit says what a stream's shards take, where the records came faster: the generator falls behind its rate for that.
+func (r *localRun) limit(made producer.Stats) string {
+	if made.Throttled == 0 || r.options.unlimited {
+		return ""
+	}
+	return "A shard takes 1,000 records and 1 MB a second: a new folder with more --shards takes more, or --no-limits, for measuring."
+}
+
+// firstReason is why the first record in quarantine is there.
+func firstReason(s stack.Settings) (reason string, err error) {
+	found := errors.New("found")
+	err = quarantine.List(context.Background(), s.Lake(), s.Stream, func(e quarantine.Entry) error {
+		if e.Replayed {
+			return nil
+		}
+		reason = fmt.Sprintf("%s, %s", e.Reason.Code, where(e.Reason))
+		return found
+	})
+	if errors.Is(err, found) {
+		err = nil
+	}
+	return reason, err
 }

@@ -74,7 +74,7 @@ func (p place) settings(ctx context.Context) (stack.Settings, record.Schema, err
 	}
 	s, err := stack.Load(p.dir)
 	if err == nil && !s.Running(ctx) {
-		err = fmt.Errorf("the local stack in %s is not running: start it with `snowstream local --data %s`", p.dir, p.dir)
+		err = fmt.Errorf("the local stack in %s is not running: start it with `%s`", p.dir, hint("local", p.dir))
 	}
 	if err != nil {
 		return s, record.Schema{}, err

@@ -22,8 +22,10 @@ type result struct {
 	Streaming   int64 `json:"streaming"`
 	Microbatch  int64 `json:"microbatch"`
 	Quarantined int64 `json:"quarantined"`
-	Missing     int64 `json:"missing"`
-	Doubled     int64 `json:"doubled"`
+	// FirstReason is why the first record that is in quarantine now is there.
+	FirstReason string `json:"first_reason,omitempty"`
+	Missing     int64  `json:"missing"`
+	Doubled     int64  `json:"doubled"`
 	// Different counts rows that only one of the tables has, or has with other values.
 	Different int64 `json:"different"`
 	// Generated are this run's records that the stream has accepted, Throttled the refusals for their rate that were
@@ -40,6 +42,8 @@ type result struct {
 	MicrobatchP99 *float64 `json:"microbatch_p99_s"`
 	// Stages are where the time to the tables went.
 	Stages map[stack.Stage]stack.Budget `json:"stages,omitempty"`
+	// dir is the data folder, for what to do next; limit says what held the rate down, with the flag that lifts it.
+	dir, limit string
 }
 
 func newResult(r audit.Report, objects int64, made producer.Stats, elapsed time.Duration) result {
@@ -84,15 +88,32 @@ func (r result) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "\n  The stream did not take %s generated records; they are not counted as accepted.\n", humanize.Comma(r.Failed))
 	}
 	if r.Missed > 0 {
-		fmt.Fprintf(&b, "\n  The stream was slower than --rate: it fell behind by %s records, which were not made up for.\n", humanize.Comma(r.Missed))
+		fmt.Fprintf(&b, "\n  The stream was slower than --rate: it fell behind by %s records, which were not made up for. %s\n", humanize.Comma(r.Missed), r.limit)
 	}
-	if r.ok() {
-		b.WriteString("\n  Nothing is missing, nothing is doubled.\n")
-	} else {
-		b.WriteString("\n  THE TABLES ARE NOT COMPLETE.\n")
-	}
+	b.WriteString("\n" + r.verdict())
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// verdict says in words what the numbers come to, and what to do next where that is something.
+func (r result) verdict() string {
+	var b strings.Builder
+	switch {
+	case !r.ok():
+		fmt.Fprintf(&b, "  THE TABLES ARE NOT COMPLETE. `%s` names the rows.\n", hint("audit", r.dir))
+	case r.Accepted == 0:
+		b.WriteString("  No record was accepted, so there is nothing to compare.\n")
+	case r.Quarantined == r.Accepted:
+		b.WriteString("  NO RECORD BECAME A ROW. Nothing is lost: all of them are in quarantine.\n")
+	case r.Quarantined > 0:
+		fmt.Fprintf(&b, "  Nothing is missing, nothing is doubled; %s of %s records are in quarantine and not in the tables.\n", humanize.Comma(r.Quarantined), humanize.Comma(r.Accepted))
+	default:
+		b.WriteString("  Nothing is missing, nothing is doubled.\n")
+	}
+	if r.Quarantined > 0 {
+		fmt.Fprintf(&b, "  First in quarantine: %s. See `%s`.\n", r.FirstReason, hint("quarantine ls", r.dir))
+	}
+	return b.String()
 }
 
 func delays(p50, p99 *float64) string {

@@ -21,6 +21,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/snowstream/snowstream/internal/long"
 	landingaudit "github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
@@ -335,6 +336,7 @@ func (o outside) million(t *testing.T, n, perObject int64) {
 // TestAuditMillion plants one loss, one double and one altered value among a million rows. Each is found and named, with
 // few queries, and with few rows fetched.
 func TestAuditMillion(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l := start(t, dir, "--rate", "0.0001")
 	o := join(t, l.ready(t, dir))

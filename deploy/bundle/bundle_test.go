@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/internal/ministack"
 )
 
@@ -25,9 +26,7 @@ const largest = 8 << 20
 
 // TestReproducible builds the functions in the module itself and in a copy of it elsewhere.
 func TestReproducible(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not run: -short leaves out what builds programs")
-	}
+	long.Test(t)
 	here, err := FindModule(t.Context())
 	if err != nil {
 		t.Fatal(err)

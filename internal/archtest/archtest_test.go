@@ -42,12 +42,13 @@ var arrows = []struct {
 	{"e2e", []string{""}, "whole-system tests see everything"},
 	{"bench", nil, "it only starts the module in bench/measure, whose peers never enter the product's go.mod"},
 	{"internal/archtest", nil, "this test needs nothing"},
+	{"internal/long", nil, "it only says which tests run"},
 	{"internal/ministack", nil, "it starts a program, for any test"},
 	{"internal/chromium", nil, "the driver of the browser knows no page"},
 }
 
 // drivers are for tests, of any box.
-var drivers = []string{"internal/chromium", "internal/ministack"}
+var drivers = []string{"internal/chromium", "internal/long", "internal/ministack"}
 
 // formats are the libraries that a package of record may use: each reads a format that is not ours, from bytes to values.
 var formats = map[string][]string{

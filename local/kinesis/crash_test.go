@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -160,6 +161,10 @@ func TestTornLogAtEveryOffset(t *testing.T) {
 		if err := os.WriteFile(name, after[:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
+		// A power cut may forget how far the log was acknowledged; a log that knows takes the same for damage.
+		if err := os.RemoveAll(filepath.Join(filepath.Dir(name), "acknowledged")); err != nil {
+			t.Fatal(err)
+		}
 		s, err := Open(Config{Dir: dir, Unlimited: true})
 		if err != nil {
 			t.Fatalf("cut at %d: %v", size, err)
@@ -213,6 +218,38 @@ func TestDamagedRecord(t *testing.T) {
 	out, err = c.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: it.ShardIterator})
 	if err != nil || len(out.Records) != 2 {
 		t.Fatalf("behind the damage: %+v, %v", out, err)
+	}
+}
+
+// F47 for the last put before a kill: what was acknowledged and is damaged is no torn tail, and its sequence numbers never
+// come again.
+func TestDamagedLastPutKeepsItsNumbers(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, Config{Dir: dir})
+	create(t, client(s), "s", 1)
+	put(t, client(s), "s", "a")
+	acknowledged := put(t, client(s), "s", "b", "c", "d")
+	killed := t.TempDir()
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	name, content := logFile(t, killed)
+	_, whole := logFile(t, dir)
+	content[42+10+5] ^= 1 // in the header of the second block, behind 24 + 18 + 1 + 9 bytes
+	if len(content) != len(whole) || os.WriteFile(name, content, 0o600) != nil {
+		t.Fatal("the log was not copied")
+	}
+	var said bytes.Buffer
+	again := start(t, Config{Dir: killed, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	next := put(t, client(again), "s", "e")[0]
+	if last := acknowledged[2]; len(*next.SequenceNumber) != len(*last.SequenceNumber) || *next.SequenceNumber <= *last.SequenceNumber {
+		t.Errorf("number %s was given after %s was acknowledged", *next.SequenceNumber, *last.SequenceNumber)
+	}
+	if counts, err := again.Accepted("s"); err != nil || counts[firstShard] != 5 {
+		t.Errorf("accepted %v, %v", counts, err)
+	}
+	if !strings.Contains(said.String(), "acknowledged records are damaged") {
+		t.Errorf("log: %s", &said)
 	}
 }
 

@@ -189,6 +189,8 @@ func (l *Log) commit(g *group) error {
 	if err := l.writeBlock(g.buf, g.first); err != nil {
 		return err
 	}
+	s := l.tail()
+	l.prove(proof{base: s.base, bytes: s.size + int64(len(g.buf)), end: g.end})
 	l.dirty = true
 	return nil
 }

@@ -18,10 +18,12 @@
 //
 // # After a crash
 //
-// A block is written only after the one before it was synced. So what follows the last readable block header may be a
-// torn write that nobody was told about, or zeros written ahead (Config.Reserve), and Open cuts it; damage with a block
-// header after it hit acknowledged records: it stays, Scan reports it as a DamageError and never serves it. A clean Close
-// ends with an empty block, which makes all damage before it visible as such.
+// A block is written only after the one before it was synced, and before its records are acknowledged a small file,
+// "acknowledged", says up to where the log is. So damage with a readable block header after it, or before the place that
+// the small file names, hit acknowledged records: it stays, Scan reports it as a DamageError and never serves it, and the
+// records' indexes are never given again. What follows behind both is a torn write that nobody was told about, or zeros
+// written ahead (Config.Reserve), and Open cuts it. The small file is not synced. After a power cut it may be older, and
+// then only the block headers speak; a clean Close ends with an empty block for that.
 package log
 
 import (
@@ -101,9 +103,11 @@ type Log struct {
 	stopped chan struct{} // closed by the committer at its end
 
 	// Owned by the committer, and by Close after it has stopped.
-	file  disk.File // last segment, nil until the first commit
-	room  int64     // where the zeros end that reserve wrote to file
-	dirty bool      // blocks were written since the last empty one
+	file      disk.File // last segment, nil until the first commit
+	proofFile disk.File // nil until the first commit
+	proofs    int64     // notes written to it
+	room      int64     // where the zeros end that reserve wrote to file
+	dirty     bool      // blocks were written since the last empty one
 }
 
 // Open recovers a log. It reads the last segment whole and the others not at all.
@@ -212,6 +216,9 @@ func (l *Log) Close() error {
 	err := l.markEnd()
 	if err == nil && !l.broken() {
 		err = l.clip()
+	}
+	if l.proofFile != nil {
+		err = errors.Join(err, l.proofFile.Close())
 	}
 	if err := errors.Join(err, l.file.Close()); err != nil {
 		return fmt.Errorf("close log %s: %w", l.cfg.Dir, err)

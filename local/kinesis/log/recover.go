@@ -14,20 +14,28 @@ func (l *Log) recover() (Recovery, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Recovery{}, err
 	}
+	known, err := readProof(l.cfg.FS, l.cfg.Dir)
+	if err != nil {
+		return Recovery{}, err
+	}
 	if len(segments) == 0 {
-		l.segments = []*segment{{surveyed: true}}
-		return Recovery{}, nil
+		l.segments = []*segment{{base: known.end, end: known.end, surveyed: true}}
+		l.next = known.end
+		if known.end == 0 {
+			return Recovery{}, nil
+		}
+		return Recovery{Damage: &DamageError{File: l.cfg.Dir, Reason: "log files are missing"}}, nil
 	}
 	for i, s := range segments[1:] {
 		segments[i].end = s.base
 	}
 	l.segments = segments
-	return l.recoverLast()
+	return l.recoverLast(known)
 }
 
-// recoverLast cuts the torn tail of the last segment and makes the rest durable: a killed process may have left what
-// was written and not synced, and it is about to be served.
-func (l *Log) recoverLast() (Recovery, error) {
+// recoverLast cuts the torn tail of the last segment, behind all that was acknowledged, and makes the rest durable: a
+// killed process may have left what was written and not synced, and it is about to be served.
+func (l *Log) recoverLast(known proof) (Recovery, error) {
 	s := l.last()
 	f, err := l.cfg.FS.Open(s.name)
 	if err != nil {
@@ -38,6 +46,9 @@ func (l *Log) recoverLast() (Recovery, error) {
 		return Recovery{}, errors.Join(err, f.Close())
 	}
 	found, err := surveySegment(f, s, size)
+	if err == nil {
+		found.believe(known, s)
+	}
 	written := found.size
 	if err == nil && found.size < size {
 		if written, err = lastWritten(f, found.size, size); err == nil {
@@ -82,6 +93,27 @@ type survey struct {
 	size    int64 // where the last readable block or frame ends
 	peak    int64
 	damage  *DamageError // the first damage that has a block header behind it
+	// tail is what ended the survey, if nothing readable follows it: a torn write, unless it was acknowledged.
+	tail *DamageError
+}
+
+// believe takes what is missing of the acknowledged records for damaged instead of torn. Their indexes, and their bytes in
+// the file, stay theirs.
+func (v *survey) believe(known proof, s *segment) {
+	if known.end <= v.end {
+		return
+	}
+	if v.damage == nil {
+		v.damage = v.tail
+	}
+	if v.damage == nil {
+		v.damage = &DamageError{File: s.name, Offset: v.size, Index: v.end, Reason: "file ends before its last record"}
+	}
+	v.end = known.end
+	if known.base == s.base { // else a later file is missing as a whole
+		v.size = max(v.size, known.bytes)
+	}
+	v.mark(v.end, v.size) // reading starts again with the next block
 }
 
 // surveySegment reads a segment from its beginning, going on behind damaged places.
@@ -100,6 +132,7 @@ func surveySegment(f disk.File, s *segment, size int64) (survey, error) {
 		case errors.As(err, &damage):
 			v.end, v.size = w.index, damage.Offset
 			if found, err := w.resume(); err != nil || !found {
+				v.tail = damage
 				return v, err
 			}
 			if v.damage == nil {

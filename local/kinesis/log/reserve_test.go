@@ -82,6 +82,7 @@ func TestTornInReserve(t *testing.T) {
 			append(bytes.Clone(after[:at]), before[at:]...),
 			append(bytes.Clone(before[:at]), after[at:]...),
 		} {
+			unproved(t, torn.Dir)
 			if err := os.WriteFile(filepath.Join(torn.Dir, name), content, 0o600); err != nil {
 				t.Fatal(err)
 			}

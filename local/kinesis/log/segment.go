@@ -63,6 +63,9 @@ func list(fsys disk.FS, dir string) ([]*segment, error) {
 	}
 	var segments []*segment
 	for _, name := range names {
+		if name == proofName {
+			continue
+		}
 		base, floor, ok := parseSegmentName(name)
 		if !ok {
 			return nil, &fs.PathError{Op: "list", Path: filepath.Join(dir, name), Err: fmt.Errorf("not a log file: %w", fs.ErrInvalid)}

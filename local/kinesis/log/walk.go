@@ -86,7 +86,7 @@ func (w *walker) peek(n int64) ([]byte, error) {
 		return nil, w.damage("file ends in the middle of a record")
 	}
 	if end := w.from + int64(len(w.buf)); w.offset < w.from || w.offset+n > end {
-		if err := w.fill(max(n, min(readChunk, w.limit-w.offset))); err != nil {
+		if err := w.fill(n, max(n, min(readChunk, w.limit-w.offset))); err != nil {
 			return nil, err
 		}
 	}
@@ -94,13 +94,15 @@ func (w *walker) peek(n int64) ([]byte, error) {
 	return w.buf[start : start+n], nil
 }
 
-// fill reads n bytes from offset on.
-func (w *walker) fill(n int64) error {
-	if int64(cap(w.buf)) < n {
-		w.buf = make([]byte, n)
+// fill reads up to most bytes from offset on, and not fewer than least.
+func (w *walker) fill(least, most int64) error {
+	if int64(cap(w.buf)) < most {
+		w.buf = make([]byte, most)
 	}
-	w.buf, w.from = w.buf[:n], w.offset
-	if got, err := w.file.ReadAt(w.buf, w.offset); int64(got) < n {
+	w.buf, w.from = w.buf[:most], w.offset
+	got, err := w.file.ReadAt(w.buf, w.offset)
+	w.buf = w.buf[:got]
+	if int64(got) < least {
 		w.buf = w.buf[:0]
 		if errors.Is(err, io.EOF) {
 			return w.damage("file is shorter than it was")
@@ -118,8 +120,8 @@ func (w *walker) damage(reason string) error {
 func (w *walker) resume() (found bool, err error) {
 	magic := binary.LittleEndian.AppendUint32(nil, blockMagic)
 	for w.offset++; w.offset+blockHeader <= w.limit; {
-		if err := w.fill(min(readChunk, w.limit-w.offset)); err != nil {
-			return false, err
+		if err := w.fill(blockHeader, min(readChunk, w.limit-w.offset)); err != nil {
+			return false, ignoreDamage(err)
 		}
 		i := bytes.Index(w.buf, magic)
 		if i < 0 {

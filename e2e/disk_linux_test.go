@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -84,6 +85,9 @@ func TestChaosDisk(t *testing.T) {
 		l.Process.Kill()
 		l.Wait()
 	})
+	if said := l.stderr.String(); !strings.Contains(said, "is full. What was accepted is kept") {
+		t.Errorf("the full disk was not named: %s", said)
+	}
 	empty()
 	l, o = quiet(t, dir)
 	o.check(t, f, dir)

@@ -53,6 +53,8 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window,
 		Compress: rawzone.Compression(o.compress), Unlimited: o.unlimited, Log: log,
 	}
+	progress := &progress{w: stderr}
+	c.Say = progress.say
 	var live *page
 	if !o.noPage {
 		if live, err = o.page.bind(pagePort(o.port)); err != nil {
@@ -73,7 +75,8 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	if why := misfit(config.Template, s.Records(), config.Seed); why != "" {
 		fmt.Fprintf(stderr, "\n  WARNING: %s.\n", why)
 	}
-	r := &localRun{options: o, stack: s, stopGenerating: stopGenerating, progress: newProgress(stderr), page: live}
+	r := &localRun{options: o, stack: s, stopGenerating: stopGenerating, progress: progress, page: live}
+	progress.begin()
 	r.phase.Store("starting")
 	out, err := r.run(generate, config, log)
 	if err = errors.Join(err, r.progress.close()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -68,30 +69,45 @@ func median(p50 *float64) string {
 	return fmt.Sprintf("%.2f s after arrival (median)", *p50)
 }
 
-// progress shows views on a terminal, and nothing anywhere else.
+// progress shows views on a terminal, and nothing anywhere else; sentences it says everywhere.
 type progress struct {
+	w    io.Writer
+	done chan error
+
+	mu      sync.Mutex // covers program and writing to w
 	program *tea.Program
-	done    chan error
 }
 
-// newProgress takes over the terminal until close. It leaves keys and signals alone: Ctrl-C is not its business.
-func newProgress(w io.Writer) *progress {
-	f, ok := w.(*os.File)
+// begin takes over the terminal until close. It leaves keys and signals alone: Ctrl-C is not its business.
+func (p *progress) begin() {
+	f, ok := p.w.(*os.File)
 	if !ok || !isatty.IsTerminal(f.Fd()) {
-		return &progress{}
+		return
 	}
-	p := &progress{
-		program: tea.NewProgram(screen{}, tea.WithOutput(f), tea.WithInput(nil), tea.WithoutSignalHandler()),
-		done:    make(chan error, 1),
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	program, done := tea.NewProgram(screen{}, tea.WithOutput(f), tea.WithInput(nil), tea.WithoutSignalHandler()), make(chan error, 1)
+	p.program, p.done = program, done
 	go func() { // ends with Quit, and close waits for it
-		_, err := p.program.Run()
-		p.done <- err
+		_, err := program.Run()
+		done <- err
 	}()
-	return p
+}
+
+// say prints a sentence, above the view if there is one.
+func (p *progress) say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.program != nil {
+		p.program.Println(text)
+		return
+	}
+	fmt.Fprintln(p.w, text)
 }
 
 func (p *progress) show(v view) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.program != nil {
 		p.program.Send(v)
 	}
@@ -99,10 +115,14 @@ func (p *progress) show(v view) {
 
 // close leaves the last view on the terminal.
 func (p *progress) close() error {
-	if p.program == nil {
+	p.mu.Lock()
+	program := p.program
+	p.program = nil
+	p.mu.Unlock()
+	if program == nil {
 		return nil
 	}
-	p.program.Quit()
+	program.Quit()
 	return <-p.done
 }
 

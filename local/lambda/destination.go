@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 )
 
@@ -81,6 +85,33 @@ func (d *destinations) resolve(arn string) (target, error) {
 		return target{}, notFound("Function not found: %s", clip(arn))
 	}
 	return to, err
+}
+
+// checkForStream refuses what the mapping of a stream takes no failure documents to, and a bucket that is not there.
+func (d *destinations) checkForStream(ctx context.Context, arn string) error {
+	to, err := d.place.target(arn)
+	switch {
+	case err != nil:
+		return err
+	case to.function != "":
+		return invalidParameter("Unsupported failure destination %q for a Kinesis stream: give an S3 bucket (arn:aws:s3:::NAME)", clip(arn))
+	}
+	_, err = d.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &to.bucket})
+	var missing *types.NotFound
+	if errors.As(err, &missing) {
+		return invalidParameter("The failure destination's bucket does not exist: %s", clip(arn))
+	}
+	if err != nil {
+		return fmt.Errorf("look for the failure destination %s: %w", clip(arn), err)
+	}
+	return nil
+}
+
+// destinationGone tells that a destination does not exist, so that trying again is of no use until somebody makes it.
+func destinationGone(err error) bool {
+	var api smithy.APIError
+	var missing *apiError
+	return errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket" || errors.As(err, &missing) && missing.status == http.StatusNotFound
 }
 
 // put delivers one document. When it returns nil the bucket or the asynchronous queue has it for good.

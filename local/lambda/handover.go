@@ -190,10 +190,14 @@ func (p *poller) sendDocument(ctx context.Context, top piece, items []item, cond
 	for tries := 1; ; tries++ {
 		err := p.m.destinations.put(ctx, to, key, document)
 		if err == nil {
+			p.setStuck("")
 			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if destinationGone(err) {
+			p.setStuck("its failure destination " + p.set.OnFailure + " does not exist")
 		}
 		p.m.log.Error("failure destination cannot be reached: the shard waits for it", "mapping", p.m.id, "shard", p.shard,
 			"destination", p.set.OnFailure, "error", err)
@@ -201,6 +205,19 @@ func (p *poller) sendDocument(ctx context.Context, top piece, items []item, cond
 		if err := sleepOrStop(ctx, backoff(tries, retryFirst, retryMost)); err != nil {
 			return err
 		}
+	}
+}
+
+// setStuck notes why the shard cannot go on until somebody mends it, and says so once: no drain waits for that.
+func (p *poller) setStuck(why string) {
+	var already bool
+	p.m.update(p.state, func(s *shardState) {
+		already = s.stuck == why
+		s.stuck = why
+	})
+	if why != "" && !already {
+		p.m.say("Shard " + p.shard + " of stream " + p.stream + " waits with records that failed, because " + why +
+			": make it again, or give the event source mapping " + p.m.id + " another one. Nothing is lost.")
 	}
 }
 

@@ -26,6 +26,7 @@ type scriptedKinesis struct {
 	positions map[string]bool // AT_TIMESTAMP etc. that were asked for
 	readTimes []time.Time
 	pageSize  int
+	gone      bool // the stream was deleted
 }
 
 type scriptedShard struct {
@@ -84,6 +85,12 @@ func (k *scriptedKinesis) split(parent string, children ...string) {
 	}
 }
 
+func (k *scriptedKinesis) setGone(gone bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.gone = gone
+}
+
 func (k *scriptedKinesis) fail(operation string, names ...string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -96,13 +103,17 @@ func (k *scriptedKinesis) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "Kinesis_20131202.")
 	k.calls[operation]++
 	var in struct {
-		ShardId, ShardIteratorType, StartingSequenceNumber, ShardIterator, NextToken, StreamName string
-		Timestamp                                                                                float64
-		Limit                                                                                    int
-		StartingPosition                                                                         struct{ SequenceNumber string }
+		ShardId, ShardIteratorType, StartingSequenceNumber, ShardIterator, NextToken, StreamName, StreamARN string
+		Timestamp                                                                                           float64
+		Limit                                                                                               int
+		StartingPosition                                                                                    struct{ SequenceNumber string }
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || r.Header.Get("Authorization") == "" {
 		k.refuse(w, "ValidationException")
+		return
+	}
+	if k.gone {
+		k.refuse(w, "ResourceNotFoundException")
 		return
 	}
 	if names := k.faults[operation]; len(names) > 0 {
@@ -113,6 +124,12 @@ func (k *scriptedKinesis) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch operation {
 	case "ListShards":
 		k.listShards(w, in.NextToken)
+	case "DescribeStreamSummary", "DescribeStreamConsumer":
+		if in.StreamARN != "" && in.StreamARN != streamARN {
+			k.refuse(w, "ResourceNotFoundException")
+			return
+		}
+		fmt.Fprint(w, "{}")
 	case "GetShardIterator":
 		k.getIterator(w, in.ShardId, in.ShardIteratorType, in.StartingSequenceNumber, in.Timestamp)
 	case "GetRecords":

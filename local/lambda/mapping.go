@@ -39,6 +39,8 @@ type mapping struct {
 	listed   []string  // ids in the newest list
 	listedAt time.Time // when that list was asked for
 	hurryFor time.Time // a Drain of this moment wants everything handed over
+	draining int       // Drains that wait
+	gone     bool      // the stream was not there when its shards were last listed
 	changed  broadcast // progress that a Drain waits for
 	hurried  broadcast // a Drain began
 }
@@ -50,6 +52,7 @@ type shardState struct {
 	clean      time.Time // all that was at the tip at this moment is done
 	pending    time.Time // arrival of the oldest record that was read and is not done
 	behind     time.Duration
+	stuck      string // why its records can be handed over to nobody, until somebody mends it; empty if they can
 }
 
 // checkpoint is the durable position in a shard: all up to Sequence is done, and nothing after it is.
@@ -133,10 +136,13 @@ func (m *mapping) consume(ctx, calls context.Context, set settings) {
 	}
 	for failures := 0; ctx.Err() == nil; {
 		hurried := m.hurrySignal()
-		pause := listEvery
+		pause, begun := listEvery, time.Now()
 		ready, err := m.list(ctx, stream)
 		if failures++; err == nil {
 			failures = 0
+		} else if isGone(err) {
+			pause = backoff(failures, problemFirst, problemMost)
+			m.lost(stream, begun)
 		} else if ctx.Err() == nil {
 			pause = backoff(failures, problemFirst, problemMost)
 			m.log.Warn("shards of a stream cannot be listed", "mapping", m.id, "stream", stream, "error", err)
@@ -163,12 +169,32 @@ func (m *mapping) consume(ctx, calls context.Context, set settings) {
 // poll is one poller's goroutine: consume waits for its word on ended.
 func (m *mapping) poll(ctx, calls context.Context, set settings, stream, shard string, ended chan<- string) {
 	p := newPoller(m, calls, set, stream, shard)
-	if err := p.run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, errClosing) {
+	if err := p.run(ctx); isGone(err) && ctx.Err() == nil {
+		m.log.Warn("a shard is not there any more", "mapping", m.id, "shard", shard, "error", err)
+		sleep(ctx, problemFirst)
+	} else if err != nil && ctx.Err() == nil && !errors.Is(err, errClosing) {
 		m.log.Error("poller of a shard failed and starts again", "mapping", m.id, "shard", shard, "error", err)
 		m.report(resultProblem + "shard " + shard + " is held up by this host: see its log")
 		sleep(ctx, problemFirst)
 	}
+	m.update(p.state, func(s *shardState) { s.pending, s.stuck = time.Time{}, "" }) // the next poller reads again what this one had
 	ended <- shard
+}
+
+// lost notes that the stream was not there at a moment: until it is there again, nothing of it can come.
+func (m *mapping) lost(stream string, at time.Time) {
+	m.report(resultProblem + "stream " + stream + " does not exist")
+	m.mu.Lock()
+	again := m.gone
+	m.gone, m.listed, m.listedAt = true, nil, at
+	m.changed.wake()
+	m.mu.Unlock()
+	if again {
+		return
+	}
+	m.log.Warn("the stream of an event source mapping does not exist", "mapping", m.id, "stream", stream)
+	m.say("Stream " + stream + " does not exist, so its event source mapping " + m.id + " has nothing to read: " +
+		"delete the mapping, or make the stream again.")
 }
 
 // saveSettings changes the settings on disk and then in memory, or neither.
@@ -272,6 +298,8 @@ func (m *mapping) isHurried(state *shardState) bool {
 // drained waits until all that was in the stream at the given moment is done. Every shard of that moment is in any
 // later list, so one such list whose shards are all done or clean since then is enough.
 func (m *mapping) drained(ctx context.Context, since time.Time) error {
+	m.wait(1)
+	defer m.wait(-1)
 	for {
 		m.mu.Lock()
 		behind := m.undrained(since)
@@ -295,13 +323,46 @@ func (m *mapping) undrained(since time.Time) string {
 	if m.listedAt.Before(since) {
 		return "the stream's shards are not listed"
 	}
+	if m.gone {
+		for shard, state := range m.shards {
+			if !state.pending.IsZero() && state.stuck == "" {
+				return shard + " still hands over what was read before its stream was deleted"
+			}
+		}
+		return ""
+	}
 	for _, shard := range m.listed {
 		state := m.shards[shard]
-		if state != nil && !state.checkpoint.Finished && state.clean.Before(since) {
+		if state != nil && !state.checkpoint.Finished && state.clean.Before(since) && state.stuck == "" {
 			return fmt.Sprintf("%s is done up to %q", shard, state.checkpoint.Sequence)
 		}
 	}
 	return ""
+}
+
+// wait counts the drains that wait for the mapping.
+func (m *mapping) wait(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.draining += n
+}
+
+// waiting says what the drains under way wait for, and what the mapping last met.
+func (m *mapping) waiting() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.draining == 0 {
+		return ""
+	}
+	what := m.undrained(m.hurryFor)
+	if what == "" {
+		return ""
+	}
+	what = "the event source mapping to " + m.set.Function + ": " + what
+	if strings.HasPrefix(m.result, resultProblem) {
+		what += " (" + m.result + ")"
+	}
+	return what
 }
 
 func (m *mapping) stateName() string {

@@ -33,6 +33,7 @@ type bucket struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	failing int
+	gone    bool
 }
 
 func newBucket(t *testing.T) *bucket {
@@ -46,12 +47,26 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if r.Method == http.MethodHead && !b.gone { // HeadBucket
+		return
+	}
+	if b.gone {
+		w.WriteHeader(http.StatusNotFound)
+		io.WriteString(w, "<Error><Code>NoSuchBucket</Code></Error>")
+		return
+	}
 	if b.failing > 0 || err != nil || r.Method != http.MethodPut {
 		b.failing--
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	b.objects[r.URL.Path] = body
+}
+
+func (b *bucket) setGone(gone bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gone = gone
 }
 
 func (b *bucket) only(t *testing.T) (key string, body []byte) {
@@ -128,7 +143,7 @@ func sizes(batches []handed) (all []int) {
 
 func TestMappingAPI(t *testing.T) {
 	k := newKinesis(t, shard0)
-	h := open(t, testConfig(t, k.URL, ""))
+	h := open(t, testConfig(t, k.URL, newBucket(t).URL))
 	m := h.mapping()
 	if *m.BatchSize != 100 || *m.MaximumBatchingWindowInSeconds != 0 || *m.MaximumRetryAttempts != -1 || *m.MaximumRecordAgeInSeconds != -1 ||
 		*m.ParallelizationFactor != 1 || *m.State != "Enabled" || m.LastModified.Before(time.Now().Add(-time.Minute)) || m.StartingPosition != "TRIM_HORIZON" {
@@ -176,8 +191,9 @@ func TestMappingAPI(t *testing.T) {
 }
 
 func TestMappingRefusals(t *testing.T) {
-	k := newKinesis(t, shard0)
-	h := open(t, testConfig(t, k.URL, ""))
+	k, b := newKinesis(t, shard0), newBucket(t)
+	b.setGone(true)
+	h := open(t, testConfig(t, k.URL, b.URL))
 	for name, change := range map[string]func(*sdk.CreateEventSourceMappingInput){
 		"does not exist": func(in *sdk.CreateEventSourceMappingInput) { in.FunctionName = aws.String("nobody-here") },
 		"EventSourceArn": func(in *sdk.CreateEventSourceMappingInput) {
@@ -196,6 +212,13 @@ func TestMappingRefusals(t *testing.T) {
 			in.StartingPosition, in.StartingPositionTimestamp = types.EventSourcePositionAtTimestamp, aws.Time(time.Now().Add(time.Hour))
 		},
 		"StartingPosition": func(in *sdk.CreateEventSourceMappingInput) { in.StartingPosition = "" },
+		"Stream not found": func(in *sdk.CreateEventSourceMappingInput) { in.EventSourceArn = aws.String(streamARN + "-gone") },
+		"Unsupported failure destination": func(in *sdk.CreateEventSourceMappingInput) {
+			in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:script")}}
+		},
+		"bucket does not exist": func(in *sdk.CreateEventSourceMappingInput) {
+			in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:s3:::nobody")}}
+		},
 		"destination": func(in *sdk.CreateEventSourceMappingInput) {
 			in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:sns:us-east-1:000000000000:topic")}}
 		},
@@ -342,29 +365,22 @@ func TestBisectAndDestination(t *testing.T) {
 	}
 }
 
-// Without bisecting the batch goes as a whole, to a function as destination without its payload; attempts are counted.
+// Without bisecting the batch goes as a whole; attempts are counted.
 func TestAttemptsExhausted(t *testing.T) {
-	k := newKinesis(t, shard0)
-	h := open(t, testConfig(t, k.URL, ""))
+	k, b := newKinesis(t, shard0), newBucket(t)
+	h := open(t, testConfig(t, k.URL, b.URL))
 	h.rule("error r000")
 	k.put(shard0, numbers(0, 3)...)
 	h.mapping(func(in *sdk.CreateEventSourceMappingInput) {
 		in.MaximumRetryAttempts = aws.Int32(2)
-		in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:lambda:us-east-1:000000000000:function:script")}}
+		in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:s3:::failures")}}
 	})
 	if err := h.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var calls, documents int
-	for _, line := range h.notes() {
-		if strings.HasPrefix(line, "{") {
-			calls++
-		} else {
-			documents++
-		}
-	}
-	if s := h.shard(shard0); calls != 3 || documents != 1 || s.Discarded != 3 || s.Failures != 3 || s.Records != 0 {
-		t.Errorf("%d calls, %d documents, %+v", calls, documents, s)
+	b.only(t)
+	if s := h.shard(shard0); len(h.batches()) != 3 || s.Discarded != 3 || s.Failures != 3 || s.Records != 0 {
+		t.Errorf("%d calls, %+v", len(h.batches()), s)
 	}
 }
 

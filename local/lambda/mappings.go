@@ -31,6 +31,7 @@ type mappingWorld struct {
 	reader       *reader
 	log          *slog.Logger
 	timed        func(what string, took time.Duration, n int)
+	say          func(string)
 }
 
 // mappings are the event source mappings of the host: a folder for each, durable before the API confirms it.
@@ -121,6 +122,17 @@ func (ms *mappings) drain(ctx context.Context) error {
 	return nil
 }
 
+// waiting says what the drains under way wait for.
+func (ms *mappings) waiting() string {
+	var all []string
+	for _, m := range ms.snapshot() {
+		if what := m.waiting(); what != "" {
+			all = append(all, what)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
 func (ms *mappings) stats() []MappingStats {
 	var stats []MappingStats
 	for _, m := range ms.snapshot() {
@@ -131,7 +143,7 @@ func (ms *mappings) stats() []MappingStats {
 
 // create makes a mapping and runs it. The answer goes out after its folder is durable. The lock is held over the disk
 // write: two requests for one pair must not both find it free.
-func (ms *mappings) create(request mappingRequest) (*mapping, error) {
+func (ms *mappings) create(ctx context.Context, request mappingRequest) (*mapping, error) {
 	now := time.Now().UTC()
 	set := settings{
 		ID: uuid.NewString(), Enabled: true, Created: now, Modified: now,
@@ -143,7 +155,10 @@ func (ms *mappings) create(request mappingRequest) (*mapping, error) {
 	if err := set.readFrom(*request.EventSourceArn); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(request.apply(&set), request.applyStart(&set), ms.bind(request, &set)); err != nil {
+	if err := errors.Join(request.apply(&set), request.applyStart(&set), ms.bind(ctx, request, &set)); err != nil {
+		return nil, err
+	}
+	if err := ms.reader.exists(ctx, set); err != nil {
 		return nil, err
 	}
 	ms.mu.Lock()
@@ -163,8 +178,9 @@ func (ms *mappings) create(request mappingRequest) (*mapping, error) {
 	return m, nil
 }
 
-// bind resolves what the request names: the function and the failure destination.
-func (ms *mappings) bind(request mappingRequest, set *settings) error {
+// bind resolves what the request names: the function and the failure destination. A destination that is not there is
+// refused now, since a batch that fails later would hold up its shard.
+func (ms *mappings) bind(ctx context.Context, request mappingRequest, set *settings) error {
 	if request.FunctionName != nil {
 		name, err := ms.place.functionName(*request.FunctionName)
 		if err != nil {
@@ -175,12 +191,10 @@ func (ms *mappings) bind(request mappingRequest, set *settings) error {
 		}
 		set.Function = name
 	}
-	if set.OnFailure != "" {
-		if _, err := ms.destinations.resolve(set.OnFailure); err != nil {
-			return err
-		}
+	if request.DestinationConfig == nil || set.OnFailure == "" {
+		return nil
 	}
-	return nil
+	return ms.destinations.checkForStream(ctx, set.OnFailure)
 }
 
 // pairIsFree holds AWS's rule of one mapping for a stream and a function, which also keeps two pollers off one
@@ -206,7 +220,7 @@ func (ms *mappings) find(id string) (*mapping, error) {
 }
 
 // update changes a mapping. Its pollers go over to the new settings after their batches in flight.
-func (ms *mappings) update(id string, request mappingRequest) (*mapping, error) {
+func (ms *mappings) update(ctx context.Context, id string, request mappingRequest) (*mapping, error) {
 	m, err := ms.find(id)
 	if err != nil {
 		return nil, err
@@ -218,7 +232,7 @@ func (ms *mappings) update(id string, request mappingRequest) (*mapping, error) 
 	defer ms.mu.Unlock()
 	return m, m.change(func(set *settings) error {
 		set.Modified = time.Now().UTC()
-		if err := errors.Join(request.apply(set), ms.bind(request, set)); err != nil {
+		if err := errors.Join(request.apply(set), ms.bind(ctx, request, set)); err != nil {
 			return err
 		}
 		return ms.pairIsFree(*set)
@@ -230,7 +244,7 @@ func (s *Server) createMapping(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.mappings.create(request)
+	m, err := s.mappings.create(r.Context(), request)
 	if err != nil {
 		return err
 	}
@@ -243,7 +257,7 @@ func (s *Server) updateMapping(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.mappings.update(r.PathValue("id"), request)
+	m, err := s.mappings.update(r.Context(), r.PathValue("id"), request)
 	if err != nil {
 		return err
 	}

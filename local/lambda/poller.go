@@ -47,6 +47,7 @@ type poller struct {
 	empty    int // reads in a row without records
 	failures int // reads in a row that failed
 	atEnd    bool
+	gone     error // the shard, or its stream, is not there any more: what was read of it is still handed over
 
 	sub         *subscription // nil while the shard is read
 	subscribeAt time.Time     // not before; see subscriptionFailed
@@ -69,6 +70,9 @@ func newPoller(m *mapping, calls context.Context, set settings, stream, shard st
 func (p *poller) run(ctx context.Context) error {
 	defer p.unsubscribe()
 	for ctx.Err() == nil {
+		if p.gone != nil && len(p.buffer) == 0 {
+			return p.gone
+		}
 		if p.atEnd && len(p.buffer) == 0 {
 			return p.save(checkpoint{Sequence: p.state.checkpoint.Sequence, Finished: true})
 		}
@@ -117,7 +121,7 @@ func (p *poller) plan(now time.Time, hurry bool) (n int, pause time.Duration) {
 		if pushed {
 			window = max(window, gatherEvery-now.Sub(p.handedOver))
 		}
-		if window <= 0 || p.atEnd || hurry {
+		if window <= 0 || p.atEnd || p.gone != nil || hurry {
 			return n, 0
 		}
 	}
@@ -173,7 +177,7 @@ func (p *poller) publish() {
 }
 
 // read brings the next records into the buffer. Failures of the stream are waited out, with a new iterator behind the
-// last record read; only a shard that is gone, and an answer that makes no sense, are errors.
+// last record read; a shard that is gone is noted, and only an answer that makes no sense is an error.
 func (p *poller) read(ctx context.Context) error {
 	begun := time.Now()
 	p.readAt, p.gap = begun, 0
@@ -258,7 +262,8 @@ func (p *poller) readFailed(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &gone):
-		return err
+		p.gone = err
+		return nil
 	case errors.As(err, &expired):
 		p.iterator = ""
 		return nil

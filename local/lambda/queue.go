@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,10 +48,14 @@ type queue struct {
 	destinations *destinations
 	retryDelay   time.Duration
 	log          *slog.Logger
+	say          func(string)
 	lanes        map[string]*lane
 
 	mu      sync.Mutex
 	counts  QueueStats
+	stuck   map[string]string // why an event can be delivered to nobody until somebody mends it, by id
+	trouble string            // what the last event that was put off met
+	waits   int               // drains under way
 	changed broadcast
 }
 
@@ -82,19 +88,22 @@ func (h *dueHeap) Pop() any {
 }
 
 // openQueue reads what an earlier process accepted. Temporary files were never acknowledged and go.
-func openQueue(dir string, st *store, functions map[string]*function, dest *destinations, delay time.Duration, log *slog.Logger) (*queue, error) {
-	q := &queue{dir: dir, store: st, functions: functions, destinations: dest, retryDelay: delay, log: log, lanes: map[string]*lane{}}
+func openQueue(cfg Config, st *store, functions map[string]*function, dest *destinations) (*queue, error) {
+	q := &queue{
+		dir: filepath.Join(cfg.Dir, "queue"), store: st, functions: functions, destinations: dest,
+		retryDelay: cfg.RetryDelay, log: cfg.Log, say: cfg.Say, lanes: map[string]*lane{}, stuck: map[string]string{},
+	}
 	for name, fn := range functions {
 		q.lanes[name] = &lane{fn: fn}
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(q.dir)
 	if err != nil {
 		return nil, fmt.Errorf("recover asynchronous queue: %w", err)
 	}
 	for _, entry := range entries {
 		id, complete := strings.CutSuffix(entry.Name(), ".json")
 		if !complete {
-			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
+			if err := os.Remove(filepath.Join(q.dir, entry.Name())); err != nil {
 				return nil, fmt.Errorf("recover asynchronous queue: %w", err)
 			}
 			continue
@@ -105,7 +114,7 @@ func openQueue(dir string, st *store, functions map[string]*function, dest *dest
 		}
 		l := q.lanes[e.Function]
 		if l == nil {
-			log.Warn("asynchronous event waits for a function that is not configured", "event", id, "function", e.Function)
+			q.log.Warn("asynchronous event waits for a function that is not configured", "event", id, "function", e.Function)
 			continue
 		}
 		heap.Push(&l.waiting, waiting{id: id, due: e.Due})
@@ -217,6 +226,7 @@ func (q *queue) run(life, calls context.Context, l *lane, w waiting) {
 	case err == nil:
 		q.remove(w.id)
 		q.finished(func(s *QueueStats) {
+			delete(q.stuck, e.ID)
 			if e.Condition == "" {
 				s.Delivered++
 			} else {
@@ -229,10 +239,28 @@ func (q *queue) run(life, calls context.Context, l *lane, w waiting) {
 	default:
 		w.throttled++
 		w.due = time.Now().Add(backoff(w.throttled, throttleFirst, throttleMost))
+		q.putOff(&e, err)
 		if !errors.Is(err, errThrottled) {
 			q.log.Warn("asynchronous event is put off", "event", w.id, "function", e.Function, "error", err)
 		}
 		l.push(w)
+	}
+}
+
+// putOff notes what an event met. One whose failure destination does not exist is waited for by no drain, and said once.
+func (q *queue) putOff(e *event, err error) {
+	why, first := q.functions[e.Function].OnFailure, false
+	q.mu.Lock()
+	q.trouble = err.Error()
+	if e.Condition != "" && destinationGone(err) && q.stuck[e.ID] == "" {
+		first = !slices.Contains(slices.Collect(maps.Values(q.stuck)), why)
+		q.stuck[e.ID] = why
+		q.changed.wake()
+	}
+	q.mu.Unlock()
+	if first {
+		q.say("Events that " + e.Function + " failed on wait, because their failure destination " + why +
+			" does not exist: make it again. They are kept for " + destinationPersist.String() + ".")
 	}
 }
 
@@ -321,11 +349,13 @@ func (q *queue) remove(id string) {
 	}
 }
 
-// drain waits until every event is done.
+// drain waits until every event is done, but for those that nobody can take.
 func (q *queue) drain(ctx context.Context) error {
+	q.wait(1)
+	defer q.wait(-1)
 	for {
 		q.mu.Lock()
-		depth, changed := q.counts.Depth, q.changed.wait()
+		depth, changed := q.counts.Depth-len(q.stuck), q.changed.wait()
 		q.mu.Unlock()
 		if depth == 0 {
 			return nil
@@ -336,6 +366,27 @@ func (q *queue) drain(ctx context.Context) error {
 			return fmt.Errorf("%d events are not done: %w", depth, ctx.Err())
 		}
 	}
+}
+
+func (q *queue) wait(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waits += n
+}
+
+// waiting says what the drains under way wait for.
+func (q *queue) waiting() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	depth := q.counts.Depth - len(q.stuck)
+	if q.waits == 0 || depth == 0 {
+		return ""
+	}
+	what := fmt.Sprintf("%d asynchronous events are not done", depth)
+	if q.trouble != "" {
+		what += " (" + q.trouble + ")"
+	}
+	return what
 }
 
 func (q *queue) stats() QueueStats {

@@ -49,6 +49,31 @@ func (r *reader) shards(ctx context.Context, stream string) ([]types.Shard, erro
 	}
 }
 
+// isGone tells that a stream, or a shard of it, does not exist.
+func isGone(err error) bool {
+	var gone *types.ResourceNotFoundException
+	return errors.As(err, &gone)
+}
+
+// exists refuses a mapping whose stream, or consumer of it, is not there.
+func (r *reader) exists(ctx context.Context, set settings) error {
+	var err error
+	if set.Consumer != "" {
+		_, err = r.client.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{ConsumerARN: &set.Consumer})
+	} else {
+		_, err = r.client.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamARN: &set.Stream})
+	}
+	switch {
+	case isGone(err) && set.Consumer != "":
+		return invalidParameter("Stream consumer not found: %s", clip(set.Consumer))
+	case isGone(err):
+		return invalidParameter("Stream not found: %s", clip(set.Stream))
+	case err != nil:
+		return fmt.Errorf("look for the event source %s: %w", clip(set.source()), err)
+	}
+	return nil
+}
+
 // after returns an iterator behind the given sequence number. passed is true when that position is no longer in the
 // shard because retention went by: the iterator then stands at the oldest record there is.
 func (r *reader) after(ctx context.Context, stream, shard, sequence string) (iterator string, passed bool, err error) {

@@ -71,6 +71,9 @@ type Config struct {
 	RetryDelay time.Duration
 	// Log gets ids and counts; nil discards them.
 	Log *slog.Logger
+	// Say is told, in a sentence and once, what was let go because it can never come: a stream that is gone, say. It is
+	// called concurrently; nil is for nobody.
+	Say func(string) `json:"-"`
 	// Timed is told how long things took: "read" from a record's arrival in its stream until a mapping had it, "gather"
 	// from there until its batch was handed over, each for n records; and by a function's name each of its calls. It
 	// must be quick, and is called concurrently; nil is for nobody.
@@ -129,6 +132,9 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Say == nil {
+		cfg.Say = func(string) {}
+	}
 	if cfg.Timed == nil {
 		cfg.Timed = func(string, time.Duration, int) {}
 	}
@@ -171,13 +177,13 @@ func (s *Server) recover(cfg Config) error {
 	// Destinations and queue need each other: a function can be a destination, and a queue's event can end in a bucket.
 	dest := &destinations{place: s.place, s3: s.s3Client(cfg), functions: s.functions}
 	var err error
-	if s.queue, err = openQueue(filepath.Join(cfg.Dir, "queue"), s.store, s.functions, dest, cfg.RetryDelay, s.log); err != nil {
+	if s.queue, err = openQueue(cfg, s.store, s.functions, dest); err != nil {
 		return err
 	}
 	dest.queue = s.queue
 	reader := &reader{client: s.kinesisClient(cfg), endless: &http.Client{Transport: s.transport}}
 	s.mappings, err = openMappings(filepath.Join(cfg.Dir, "mappings"), mappingWorld{
-		place: s.place, store: s.store, functions: s.functions, destinations: dest, reader: reader, log: s.log, timed: cfg.Timed,
+		place: s.place, store: s.store, functions: s.functions, destinations: dest, reader: reader, log: s.log, timed: cfg.Timed, say: cfg.Say,
 	})
 	return err
 }
@@ -314,7 +320,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Drain hands over all that is in the streams now, without waiting for batching windows, and then waits until the
 // asynchronous queue is empty. It returns when every enabled mapping's checkpoints have reached what was the tip of the
-// stream when Drain was called, or with an error that names what is left when ctx ends.
+// stream when Drain was called, or with an error that names what is left when ctx ends. What can never come is not waited
+// for: a stream that is gone, records whose failure destination is gone. Config.Say was told of it.
 func (s *Server) Drain(ctx context.Context) error {
 	if err := s.mappings.drain(ctx); err != nil {
 		return fmt.Errorf("drain mappings: %w", err)
@@ -323,6 +330,14 @@ func (s *Server) Drain(ctx context.Context) error {
 		return fmt.Errorf("drain asynchronous queue: %w", err)
 	}
 	return nil
+}
+
+// Waiting says what a Drain waits for at this moment; it is empty while none does.
+func (s *Server) Waiting() string {
+	if what := s.mappings.waiting(); what != "" {
+		return what
+	}
+	return s.queue.waiting()
 }
 
 // Kill ends all processes of a function at once, as a crash of each would, and returns how many there were. Calls in

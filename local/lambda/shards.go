@@ -21,7 +21,7 @@ func (m *mapping) list(ctx context.Context, stream string) ([]string, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.listed, m.listedAt = nil, begun
+	m.listed, m.listedAt, m.gone = nil, begun, false
 	for _, shard := range shards {
 		m.listed = append(m.listed, *shard.ShardId)
 	}

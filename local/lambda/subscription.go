@@ -40,7 +40,7 @@ func (s *subscription) close() {
 // subscribes says whether the shard's records come by subscription now. In a hurry, at the end of the shard and after
 // a failure they are read: only a read proves that it has reached the tip.
 func (p *poller) subscribes(now time.Time, hurry bool) bool {
-	return p.set.Consumer != "" && !hurry && !p.pushedAll && !now.Before(p.subscribeAt)
+	return p.set.Consumer != "" && !hurry && !p.pushedAll && p.gone == nil && !now.Before(p.subscribeAt)
 }
 
 // unsubscribe goes over to reading, behind the last record that was pushed.

@@ -2,11 +2,14 @@ package s3
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/rclone/gofakes3"
@@ -17,6 +20,8 @@ const (
 	maxRules        = 100
 	maxFilterLength = 1024
 	maxRulesXML     = 1 << 20
+	// validateTimeout is how long a new configuration waits for its queues; one that is slower gets its test event later.
+	validateTimeout = 5 * time.Second
 )
 
 // Kinds of object creation, as they stand in the name of an event.
@@ -259,25 +264,49 @@ func (b *backend) serveNotification(w http.ResponseWriter, r *http.Request, name
 		if err != nil {
 			return err
 		}
-		probe := !strings.EqualFold(r.Header.Get("X-Amz-Skip-Destination-Validation"), "true")
-		return internal(b.log, "setting the notification configuration", b.setNotifications(bk, rules, probe))
+		var owed []rule
+		if !strings.EqualFold(r.Header.Get("X-Amz-Skip-Destination-Validation"), "true") {
+			if owed, err = b.validate(r.Context(), bk.name, rules); err != nil {
+				return err
+			}
+		}
+		return internal(b.log, "setting the notification configuration", b.setNotifications(bk, rules, owed))
 	}
 	return refuse(gofakes3.ErrMethodNotAllowed, "notification takes GET and PUT")
 }
 
-// setNotifications makes a bucket's rules durable. With probe each queue is owed a test event, as on AWS; it is noted
+// validate sends each rule's queue the test event that AWS sends, and refuses a queue that does not exist. It returns the
+// rules whose queue could not be asked.
+func (b *backend) validate(ctx context.Context, bucket string, rules []rule) (owed []rule, err error) {
+	if b.outbox.sender == nil {
+		return rules, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, validateTimeout)
+	defer cancel()
+	for _, r := range rules {
+		_, err := b.outbox.sender.try(ctx, []notice{{Queue: r.Queue, Body: testEvent(bucket)}})
+		if errors.Is(err, errNoQueue) {
+			return nil, refuse(gofakes3.ErrInvalidArgument, "Unable to validate the following destination configurations: "+
+				r.Queue+": The destination queue does not exist")
+		}
+		if err != nil {
+			owed = append(owed, r)
+		}
+	}
+	return owed, nil
+}
+
+// setNotifications makes a bucket's rules durable. The queues that could not be asked are owed a test event; it is noted
 // first, so a crash in between costs a test event too many and never one too few.
-func (b *backend) setNotifications(bk *bucket, rules []rule, probe bool) error {
+func (b *backend) setNotifications(bk *bucket, rules, owed []rule) error {
 	bk.mu.Lock()
 	defer bk.mu.Unlock()
 	if bk.gone {
 		return gofakes3.BucketNotFound(bk.name)
 	}
-	if probe {
-		for _, r := range rules {
-			if err := b.outbox.post(r.Queue, testEvent(bk.name)); err != nil {
-				return fmt.Errorf("note the test event: %w", err)
-			}
+	for _, r := range owed {
+		if err := b.outbox.post(r.Queue, testEvent(bk.name)); err != nil {
+			return fmt.Errorf("note the test event: %w", err)
 		}
 	}
 	return b.saveRules(bk, rules)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -174,6 +175,72 @@ func TestRedelivery(t *testing.T) {
 	files, err := os.ReadDir(s.server.backend.disk.path(folderOutbox))
 	if err != nil || len(files) != 1 {
 		t.Errorf("the outbox still holds %v, %v", files, err)
+	}
+}
+
+const goneQueue = "arn:aws:sqs:us-east-1:000000000000:gone"
+
+// A queue that does not exist is refused at the call. Where a folder owes it notifications nonetheless, because an older
+// version accepted it, validation was skipped or it was deleted later, they are let go and said: no flush hangs.
+func TestUnknownQueue(t *testing.T) {
+	q := newInbox(t)
+	s := start(t, Config{}).bucket()
+	err := s.notify(queueConfiguration("all", goneQueue, "", "", "s3:ObjectCreated:*")) // nobody to ask
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.put("a", "1")
+	s.put("b", "1")
+	var said []string
+	s.config.QueueEndpoint, s.config.Say = q.http.URL, func(text string) { said = append(said, text) }
+	s.reopen()
+	flush(t, s)
+	if len(said) != 1 || !strings.Contains(said[0], goneQueue) {
+		t.Errorf("said %q", said)
+	}
+	s.put("c", "1")
+	flush(t, s)
+	s.reopen()
+	flush(t, s)
+	if len(said) != 1 || len(q.all()) != 0 {
+		t.Errorf("said %q, %d messages", said, len(q.all()))
+	}
+	err = s.notify(queueConfiguration("all", goneQueue, "", "", "s3:ObjectCreated:*"))
+	wantCode(t, "unknown queue", err, "InvalidArgument")
+	if !strings.Contains(err.Error(), "Unable to validate the following destination configurations") {
+		t.Error(err)
+	}
+	if err := s.notify(queueConfiguration("all", testQueue, "", "", "s3:ObjectCreated:*")); err != nil {
+		t.Fatal(err)
+	}
+	s.put("d", "1")
+	flush(t, s)
+	if diff := cmp.Diff([]string{"test", "d"}, eventKeys(t, q.all())); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// A flush says what it waits for, and why that does not come.
+func TestFlushNamesWhatItWaitsFor(t *testing.T) {
+	q := newInbox(t)
+	s := start(t, Config{QueueEndpoint: q.http.URL}).bucket()
+	if err := s.notify(queueConfiguration("all", testQueue, "", "", "s3:ObjectCreated:*")); err != nil {
+		t.Fatal(err)
+	}
+	if what := s.server.Waiting(); what != "" {
+		t.Errorf("nobody waits, yet %q", what)
+	}
+	q.fail(1 << 30)
+	s.put("a", "1")
+	done := make(chan error)
+	go func() { done <- s.server.Flush(t.Context()) }()
+	for what := ""; !strings.Contains(what, testQueue) || !strings.Contains(what, "status 500"); {
+		what = s.server.Waiting()
+		runtime.Gosched()
+	}
+	q.fail(0)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

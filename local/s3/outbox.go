@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -41,6 +42,7 @@ type outbox struct {
 	disk   *disk
 	sender *sender
 	log    *slog.Logger
+	say    func(string) // told once a queue that its messages were let go
 	ctx    context.Context
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup // the goroutines of the queues and of the cursor file
@@ -59,6 +61,8 @@ type outbox struct {
 type queue struct {
 	arn       string
 	pending   []*slip // by sequence number
+	trouble   string  // what the last try to send them met; empty after one that succeeded
+	gone      bool    // the queue did not exist at the last try
 	delivered uint64  // cursor: everything up to it was delivered before this run
 	wake      chan struct{}
 }
@@ -71,10 +75,10 @@ type slip struct {
 }
 
 // openOutbox starts with the sequence number last; restore and start follow.
-func openOutbox(d *disk, s *sender, last uint64, log *slog.Logger) (*outbox, error) {
+func openOutbox(d *disk, s *sender, last uint64, log *slog.Logger, say func(string)) (*outbox, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := &outbox{
-		disk: d, sender: s, log: log, ctx: ctx, cancel: cancel,
+		disk: d, sender: s, log: log, say: say, ctx: ctx, cancel: cancel,
 		last: last, queues: map[string]*queue{}, changed: make(chan struct{}), dirty: make(chan struct{}, 1),
 		flushBegan: make(chan struct{}),
 	}
@@ -297,12 +301,69 @@ func (o *outbox) deliver(q *queue) {
 			}
 		}
 		began := time.Now()
-		if !o.sender.send(o.ctx, batch) {
+		err := o.sender.send(o.ctx, batch, func(err error) { o.met(q, err.Error()) })
+		if errors.Is(err, errNoQueue) {
+			o.letGo(q)
+			continue
+		}
+		if err != nil {
 			return
 		}
+		o.met(q, "")
 		o.delivered(q, batch)
 		o.gather(began)
 	}
+}
+
+// met notes what sending to a queue met.
+func (o *outbox) met(q *queue, trouble string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if q.trouble = trouble; trouble == "" {
+		q.gone = false
+	}
+}
+
+// letGo gives up the messages of a queue that does not exist, as AWS does: nobody can ever take them.
+func (o *outbox) letGo(q *queue) {
+	o.mu.Lock()
+	var batch []notice
+	for _, s := range q.pending {
+		if s.ready {
+			batch = append(batch, s.notice)
+		}
+	}
+	again := q.gone
+	q.gone, q.trouble = true, ""
+	o.mu.Unlock()
+	o.log.Warn("s3: the queue of notifications does not exist; they are let go", "queue", q.arn, "notifications", len(batch))
+	if !again {
+		o.say("The queue " + q.arn + " does not exist, so notifications to it are dropped, as on AWS: " +
+			"take it out of the notification configuration of its bucket. The objects themselves are there.")
+	}
+	o.delivered(q, batch)
+}
+
+// waiting says what the flushes under way wait for.
+func (o *outbox) waiting() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.flushing == 0 {
+		return ""
+	}
+	var all []string
+	for _, q := range o.queues {
+		if len(q.pending) == 0 {
+			continue
+		}
+		what := fmt.Sprintf("%d notifications to queue %s", len(q.pending), q.arn)
+		if q.trouble != "" {
+			what += " (" + q.trouble + ")"
+		}
+		all = append(all, what)
+	}
+	slices.Sort(all)
+	return strings.Join(all, "; ")
 }
 
 // gather lets messages come together until sendEvery has passed since the last ones went, unless a flush waits.

@@ -1,10 +1,12 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,17 +41,22 @@ func newSender(endpoint, region string, log *slog.Logger) *sender {
 	}
 }
 
-// send delivers messages of one queue, in order, trying until it succeeds. It returns false if ctx ended first.
-func (s *sender) send(ctx context.Context, batch []notice) bool {
+// errNoQueue is a queue that does not exist: no later try can succeed.
+var errNoQueue = errors.New("the queue does not exist")
+
+// send delivers messages of one queue, in order, trying until it succeeds; met is told what each try met. It returns
+// errNoQueue for a queue that does not exist, and ctx's error if that ended first.
+func (s *sender) send(ctx context.Context, batch []notice, met func(error)) error {
 	delay := firstDelay
 	for {
 		sent, err := s.try(ctx, batch)
 		if batch = batch[sent:]; len(batch) == 0 {
-			return true
+			return nil
 		}
-		if ctx.Err() != nil {
-			return false
+		if ctx.Err() != nil || errors.Is(err, errNoQueue) {
+			return cmp.Or(ctx.Err(), err)
 		}
+		met(err)
 		if sent > 0 {
 			delay = firstDelay
 		}
@@ -58,7 +65,7 @@ func (s *sender) send(ctx context.Context, batch []notice) bool {
 		select {
 		case <-time.After(delay/2 + rand.N(delay/2)):
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		}
 		delay = min(2*delay, lastDelay)
 	}
@@ -110,6 +117,9 @@ func (s *sender) call(ctx context.Context, operation, body string) (*sendAnswer,
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of the queue: %w", err)
+	}
+	if strings.Contains(response.Header.Get("X-Amzn-Query-Error")+string(data), "QueueDoesNotExist") && response.StatusCode == http.StatusBadRequest {
+		return nil, errNoQueue
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the queue answered with status %d", response.StatusCode)

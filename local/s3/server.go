@@ -84,6 +84,9 @@ type Config struct {
 	QueueEndpoint string
 	// Log receives failures and redeliveries, with names of buckets and files and never with content; nil discards it.
 	Log *slog.Logger
+	// Say is told, in a sentence and once, what was let go because it can never come: notifications to a queue that does
+	// not exist. It is called concurrently; nil is for nobody.
+	Say func(string)
 	// Timed is told how long each PutObject of a key took, receiving and flushing included. It must be quick, and is
 	// called concurrently; nil is for nobody.
 	Timed func(key string, took time.Duration)
@@ -106,6 +109,9 @@ type Server struct {
 func Open(cfg Config) (*Server, error) {
 	if cfg.Dir == "" || cfg.Region == "" || cfg.AccountID == "" {
 		return nil, errors.New("open the S3 server: Dir, Region and AccountID are required")
+	}
+	if cfg.Say == nil {
+		cfg.Say = func(string) {}
 	}
 	log := cfg.Log
 	if log == nil {
@@ -140,7 +146,7 @@ func openBackend(cfg Config, log *slog.Logger) (*backend, error) {
 	if cfg.QueueEndpoint != "" {
 		s = newSender(cfg.QueueEndpoint, cfg.Region, log)
 	}
-	box, err := openOutbox(d, s, epoch<<epochShift, log)
+	box, err := openOutbox(d, s, epoch<<epochShift, log, cfg.Say)
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +207,9 @@ func (s *Server) Objects(bucket, prefix string) (count, bytes int64, err error) 
 // Flush returns when every notification owed has been delivered, or with an error that says how many have not when
 // ctx ends.
 func (s *Server) Flush(ctx context.Context) error { return s.backend.outbox.flush(ctx) }
+
+// Waiting says what a Flush waits for at this moment; it is empty while none does.
+func (s *Server) Waiting() string { return s.backend.outbox.waiting() }
 
 // Close waits for the writes under way, stops delivering and releases the folder; undelivered notifications stay there
 // for the next run. Requests are answered with 503 from then on. Further calls return the first result.

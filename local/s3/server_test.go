@@ -231,6 +231,11 @@ func (q *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "{}", http.StatusBadRequest)
 		return
 	}
+	if strings.HasSuffix(in.QueueUrl, "/gone") {
+		w.Header().Set("X-Amzn-Query-Error", "AWS.SimpleQueueService.NonExistentQueue;Sender")
+		http.Error(w, `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}`, http.StatusBadRequest)
+		return
+	}
 	q.urls = append(q.urls, in.QueueUrl)
 	if len(in.Entries) == 0 {
 		fmt.Fprint(w, q.take(in.entry.MessageBody, ""))

@@ -48,6 +48,9 @@ type Config struct {
 	// Dashboard is the page's address, for the settings; empty if there is none.
 	Dashboard string
 	Log       *slog.Logger
+	// Say is told, in a sentence, what a person should know at once: what a drain waits for, what was let go because it
+	// can never come, that the disk is full. It is called concurrently; nil is for nobody.
+	Say func(string)
 }
 
 // Stack is the running drawing.
@@ -63,6 +66,7 @@ type Stack struct {
 	schema     record.Schema
 	schemaText []byte
 	stages     stages
+	say        func(string)
 	// Admin is the session that set the stack up; audits use it, too.
 	Admin *snowflake.DB
 	// stop undoes what Start did, in reverse order.
@@ -71,7 +75,11 @@ type Stack struct {
 
 // Start starts everything and returns when records put into the stream will arrive in both tables.
 func Start(ctx context.Context, c Config) (_ *Stack, err error) {
-	s := &Stack{}
+	if c.Say == nil {
+		c.Say = func(string) {}
+	}
+	c.Log = watchDisk(c.Log, c.Dir, c.Say)
+	s := &Stack{say: c.Say}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -195,7 +203,7 @@ func (s *Stack) openStores(c Config, p ports, known secrets) (err error) {
 	}
 	s.answer(serve(p.kinesis, s.kinesis))
 	s.stop = append(s.stop, s.kinesis.Close)
-	s.s3, err = s3.Open(s3.Config{Dir: dir("s3"), Region: Region, AccountID: AccountID, QueueEndpoint: s.Snowflake, Log: log("s3"), Timed: s.stages.stored})
+	s.s3, err = s3.Open(s3.Config{Dir: dir("s3"), Region: Region, AccountID: AccountID, QueueEndpoint: s.Snowflake, Log: log("s3"), Say: c.Say, Timed: s.stages.stored})
 	if err != nil {
 		return err
 	}
@@ -222,7 +230,7 @@ func (s *Stack) openLambda(c Config, p ports, known secrets) error {
 	}
 	s.lambda, err = lambda.Open(lambda.Config{
 		Dir: filepath.Join(c.Dir, "lambda"), Region: Region, AccountID: AccountID, KinesisEndpoint: s.Kinesis, S3Endpoint: s.S3,
-		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: c.Log.With("service", "lambda"), Timed: s.stages.invoked,
+		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: c.Log.With("service", "lambda"), Say: c.Say, Timed: s.stages.invoked,
 	})
 	if err != nil {
 		return err

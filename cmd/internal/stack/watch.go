@@ -4,7 +4,6 @@ package stack
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/snowstream/snowstream/landing/audit"
@@ -82,20 +81,6 @@ func (s *Stack) Progress() ([]Progress, error) {
 		out = append(out, Progress{id, n, shards[id].Checkpoint, shards[id].IteratorAge})
 	}
 	return out, nil
-}
-
-// Drain returns when every record that is in the stream now is where it belongs: no batching window is waited for.
-func (s *Stack) Drain(ctx context.Context) error {
-	if err := s.lambda.Drain(ctx); err != nil {
-		return fmt.Errorf("hand over what is left in the stream: %w", err)
-	}
-	if err := s.s3.Flush(ctx); err != nil {
-		return fmt.Errorf("deliver the last notifications: %w", err)
-	}
-	if err := s.warehouse.Idle(ctx); err != nil {
-		return fmt.Errorf("load the last files: %w", err)
-	}
-	return nil
 }
 
 // Audit compares both tables with the ledgers and with the stream's own count.

@@ -8,13 +8,13 @@ import (
 
 // alterObject changes the recorded properties of a stage, file format, integration, database or schema.
 func (x *execution) alterObject(st *dialect.AlterObject) (*result, error) {
-	err := x.server.engine.define(x.ctx, func(d *draft) error {
+	err := x.runner.catalog.define(x.ctx, func(d *draft) error {
 		old := d.cat.get(st.Kind, st.Name)
 		if old == nil {
 			if st.IfExists {
 				return nil
 			}
-			return notExist(st.Kind, plainName(st.Name))
+			return notExist(st.Kind, st.Name.Plain())
 		}
 		if st.RenameTo != nil {
 			return unsupported("ALTER " + st.Kind + " RENAME")
@@ -47,29 +47,11 @@ func (x *execution) alterStage(changed, old *object, st *dialect.AlterObject) er
 		changed.Body.Integration = name.Text
 	}
 	if format, ok := st.Set.Get("FILE_FORMAT"); ok {
-		env := x.session.env("", "")
+		env := x.session.env()
 		changed.Body.Options = format.Options
 		changed.Body.FormatName = formatName(format.Options, env)
 	}
-	return x.checkStage(changed)
-}
-
-// mergeOptions lays set over old and takes unset out.
-func mergeOptions(old, set dialect.Options, unset []string) dialect.Options {
-	var merged dialect.Options
-	gone := map[string]bool{}
-	for _, name := range unset {
-		gone[name] = true
-	}
-	for _, o := range set {
-		gone[o.Name] = true
-	}
-	for _, o := range old {
-		if !gone[o.Name] {
-			merged = append(merged, o)
-		}
-	}
-	return append(merged, set...)
+	return checkStage(x.runner.catalog, changed)
 }
 
 // account records a statement about warehouses, roles, users and rights. Nothing is enforced: everybody who can log in may do everything.
@@ -122,13 +104,13 @@ func withoutSecrets(options dialect.Options) dialect.Options {
 // alterAccount takes changes of users, warehouses and the account that were never created here: setup scripts name
 // the ones that every account has.
 func (x *execution) alterAccount(st *dialect.AccountStatement) error {
-	return x.server.engine.define(x.ctx, func(d *draft) error {
+	return x.runner.catalog.define(x.ctx, func(d *draft) error {
 		old := d.cat.get(st.Kind, st.Name)
 		if old == nil {
 			if st.IfExists || st.Kind == "USER" || st.Kind == "WAREHOUSE" || st.Kind == "ACCOUNT" {
 				return nil
 			}
-			return notExist(st.Kind, plainName(st.Name))
+			return notExist(st.Kind, st.Name.Plain())
 		}
 		changed := *old
 		changed.Body.Options = mergeOptions(old.Body.Options, withoutSecrets(st.Options), st.Unset)
@@ -140,13 +122,13 @@ func (x *execution) alterAccount(st *dialect.AccountStatement) error {
 }
 
 func (x *execution) comment(st *dialect.AccountStatement) error {
-	return x.server.engine.define(x.ctx, func(d *draft) error {
+	return x.runner.catalog.define(x.ctx, func(d *draft) error {
 		old := d.cat.get(st.Kind, st.Name)
 		if old == nil {
 			if st.IfExists {
 				return nil
 			}
-			return notExist(st.Kind, plainName(st.Name))
+			return notExist(st.Kind, st.Name.Plain())
 		}
 		changed := *old
 		changed.Comment = st.Comment
@@ -158,7 +140,7 @@ func (x *execution) comment(st *dialect.AccountStatement) error {
 // GRANTS can list it.
 func (x *execution) grant(st *dialect.AccountStatement) error {
 	name := dialect.Name{Object: strings.Join([]string{strings.Join(st.Privileges, ","), st.Kind, st.Name.String(), st.GranteeKind, st.Grantee}, "|")}
-	return x.server.engine.define(x.ctx, func(d *draft) error {
+	return x.runner.catalog.define(x.ctx, func(d *draft) error {
 		old := d.cat.get("GRANT", name)
 		switch {
 		case st.Verb == "REVOKE" && old != nil:
@@ -166,7 +148,7 @@ func (x *execution) grant(st *dialect.AccountStatement) error {
 		case st.Verb == "REVOKE" || old != nil:
 			return nil
 		}
-		return d.put(&object{Kind: "GRANT", Name: name, Owner: x.session.env("", "").Role, Body: body{
-			Privileges: st.Privileges, OnKind: st.Kind, Text: plainName(st.Name), GranteeKind: st.GranteeKind, Grantee: st.Grantee}})
+		return d.put(&object{Kind: "GRANT", Name: name, Owner: x.session.env().Role, Body: body{
+			Privileges: st.Privileges, OnKind: st.Kind, Text: st.Name.Plain(), GranteeKind: st.GranteeKind, Grantee: st.Grantee}})
 	})
 }

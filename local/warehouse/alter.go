@@ -11,18 +11,18 @@ import (
 // columns that it named when it began.
 func (x *execution) alterTable(st *dialect.AlterTable) (*result, error) {
 	var owner lockOwner
-	locks := x.server.engine.locks
+	locks := x.runner.engine.locks
 	defer locks.release(&owner)
 	if err := locks.acquire(x.ctx, &owner, st.Name, x.session.lockTimeout()); err != nil {
 		return nil, err
 	}
-	err := x.server.engine.define(x.ctx, func(d *draft) error {
+	err := x.runner.catalog.define(x.ctx, func(d *draft) error {
 		old := d.cat.relation(st.Name)
 		if old == nil {
 			if st.IfExists {
 				return nil
 			}
-			return notExist("TABLE", plainName(st.Name))
+			return notExist("TABLE", st.Name.Plain())
 		}
 		if st.RenameTo != nil {
 			return d.rename(old, *st.RenameTo, st.SQL)
@@ -53,7 +53,7 @@ func (d *draft) rename(old *object, to dialect.Name, texts []string) error {
 		return unsupported("RENAME into another schema")
 	}
 	if d.cat.relation(to) != nil {
-		return alreadyExists(objectName(to))
+		return alreadyExists(to.Last())
 	}
 	for _, text := range texts {
 		if err := d.exec(text); err != nil {

@@ -177,3 +177,9 @@ func bindTime(kind, text string) (any, error) {
 func holdsNanoseconds(t time.Time) bool {
 	return !t.Before(time.Unix(-9223286400, 0)) && t.Before(time.Unix(9223372036, 0))
 }
+
+// binding is one bind: a text, null, or a list of them.
+type binding struct {
+	Type  string          `json:"type"`
+	Value json.RawMessage `json:"value"`
+}

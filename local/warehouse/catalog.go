@@ -55,7 +55,8 @@ type objectKey struct {
 // catalog is the published objects in memory. The database holds the same, written in the transaction that
 // made the change; memory follows after the commit.
 type catalog struct {
-	ddl sync.Mutex // one definition at a time
+	engine *engine
+	ddl    sync.Mutex // one definition at a time
 
 	mu     sync.RWMutex // covers the fields below
 	byKey  map[objectKey]*object
@@ -78,9 +79,13 @@ func catalogSchema() []string {
 	}, systemViews()...)
 }
 
-func loadCatalog(ctx context.Context, db *sql.DB) (*catalog, error) {
-	c := &catalog{byKey: map[objectKey]*object{}}
-	rows, err := db.QueryContext(ctx, `SELECT id, kind, db, sch, name, created, owner, comment, body FROM "warehouse"."objects"`)
+// openCatalog reads the catalog that the database holds, or makes an empty one.
+func openCatalog(ctx context.Context, e *engine) (*catalog, error) {
+	if err := e.install(ctx, catalogSchema()); err != nil {
+		return nil, fmt.Errorf("make the catalog: %w", err)
+	}
+	c := &catalog{engine: e, byKey: map[objectKey]*object{}}
+	rows, err := e.db.QueryContext(ctx, `SELECT id, kind, db, sch, name, created, owner, comment, body FROM "warehouse"."objects"`)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
@@ -137,15 +142,6 @@ func (c *catalog) byID(kind string, id int64) *object {
 	return found[0]
 }
 
-// completeSession gives a session whose database exists the schema PUBLIC when it named none.
-func (c *catalog) completeSession(s *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.info.SchemaName == "" && c.get("DATABASE", dialect.Name{Database: s.info.DatabaseName}) != nil {
-		s.info.SchemaName = "PUBLIC"
-	}
-}
-
 // draft is one definition in the making: rows written in its transaction, memory changed after the commit.
 type draft struct {
 	ctx   context.Context
@@ -157,12 +153,11 @@ type draft struct {
 }
 
 // define runs make as one durable definition.
-func (e *engine) define(ctx context.Context, make func(d *draft) error) error {
-	c := e.catalog
+func (c *catalog) define(ctx context.Context, make func(d *draft) error) error {
 	c.ddl.Lock()
 	defer c.ddl.Unlock()
 	var d *draft
-	err := e.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
+	err := c.engine.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		d = &draft{ctx: ctx, conn: conn, cat: c, now: time.Now().UTC()}
 		return make(d)
 	})
@@ -274,4 +269,31 @@ func (d *draft) dropWithin(o *object) error {
 		}
 	}
 	return nil
+}
+
+// dropTemporary ends the temporary objects of one session, or of all with session 0.
+func (c *catalog) dropTemporary(ctx context.Context, session int64) error {
+	ended := func(o *object) bool { return o.Body.Session != 0 && (session == 0 || o.Body.Session == session) }
+	kinds := []string{"TABLE", "STAGE"}
+	if !slices.ContainsFunc(kinds, func(kind string) bool { return len(c.list(kind, ended)) > 0 }) {
+		return nil
+	}
+	return c.define(ctx, func(d *draft) error {
+		for _, kind := range kinds {
+			for _, o := range d.cat.list(kind, ended) {
+				if err := d.drop(o); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// putSchema makes a schema: one of DuckDB called DATABASE.SCHEMA, since DuckDB's own databases are files.
+func (d *draft) putSchema(name dialect.Name, owner, comment string) error {
+	if err := d.exec("CREATE SCHEMA IF NOT EXISTS " + dialect.Quote(name.DuckDBSchema())); err != nil {
+		return err
+	}
+	return d.put(&object{Kind: "SCHEMA", Name: name, Owner: owner, Comment: comment})
 }

@@ -19,20 +19,17 @@ func (x *execution) configure(parsed dialect.Statement) (*result, error) {
 	case *dialect.Set:
 		return done, x.set(st)
 	case *dialect.Unset:
-		x.session.mu.Lock()
-		defer x.session.mu.Unlock()
-		for _, name := range st.Names {
-			delete(x.session.variables, name)
-		}
+		x.session.unset(st.Names)
 		return done, nil
 	case *dialect.AlterSession:
-		return done, x.alterSession(st)
+		x.session.alter(st)
+		return done, nil
 	}
 	return nil, unsupported("this statement")
 }
 
 func (x *execution) use(st *dialect.Use) error {
-	catalog := x.server.engine.catalog
+	catalog := x.runner.catalog
 	switch st.Kind {
 	case "DATABASE":
 		if catalog.get("DATABASE", st.Name) == nil {
@@ -47,14 +44,7 @@ func (x *execution) use(st *dialect.Use) error {
 		x.session.use(st.Name.Database, st.Name.Schema)
 		return nil
 	}
-	x.session.mu.Lock()
-	defer x.session.mu.Unlock()
-	switch st.Kind {
-	case "WAREHOUSE":
-		x.session.info.WarehouseName = st.Name.Object
-	case "ROLE":
-		x.session.info.RoleName = st.Name.Object
-	}
+	x.session.assume(st.Kind, st.Name.Object)
 	return nil
 }
 
@@ -71,11 +61,11 @@ func (x *execution) set(st *dialect.Set) error {
 	if err := x.asTexts(st.Query, res.columns, values); err != nil {
 		return err
 	}
-	x.session.mu.Lock()
-	defer x.session.mu.Unlock()
-	for i, name := range st.Names {
-		x.session.variables[name] = variableLiteral(res.columns[i].Type, values[i])
+	literals := make([]string, len(values))
+	for i := range values {
+		literals[i] = variableLiteral(res.columns[i].Type, values[i])
 	}
+	x.session.set(st.Names, literals)
 	return nil
 }
 
@@ -100,7 +90,7 @@ func (x *execution) asTexts(q *dialect.Query, columns []column, values []*string
 	for i := range values {
 		into[i] = &values[i]
 	}
-	return x.read(func(ctx context.Context, conn *sql.Conn) error {
+	return x.session.read(x.ctx, func(ctx context.Context, conn *sql.Conn) error {
 		return conn.QueryRowContext(ctx, text, args...).Scan(into...)
 	})
 }
@@ -115,27 +105,4 @@ func variableLiteral(kind string, value *string) string {
 		return strings.ToUpper(*value)
 	}
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(*value) + "'"
-}
-
-func (x *execution) alterSession(st *dialect.AlterSession) error {
-	x.session.mu.Lock()
-	defer x.session.mu.Unlock()
-	for _, o := range st.Set {
-		var value any = o.Value.Text
-		if truth, ok := o.Value.Bool(); ok && !o.Value.Quoted && o.Value.Text != "1" && o.Value.Text != "0" {
-			value = truth
-		} else if n, ok := o.Value.Int(); ok {
-			value = n
-		}
-		x.session.settings[o.Name] = value
-	}
-	defaults := defaultSettings()
-	for _, name := range st.Unset {
-		delete(x.session.settings, name)
-		if value, ok := defaults[name]; ok {
-			x.session.settings[name] = value
-		}
-	}
-	x.session.settings["CLIENT_STAGE_ARRAY_BINDING_THRESHOLD"] = 0
-	return nil
 }

@@ -7,24 +7,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
 
+// changer runs w as a statement that changes table: in the session's open transaction, or in one of its own.
+type changer func(ctx context.Context, table dialect.Name, exclusive bool, w work) error
+
 // copyInto does COPY INTO: all files in one transaction, so that the statement happens or does not.
-func (x *execution) copyInto(st *dialect.Copy) (*result, error) {
-	l, err := x.server.newLoader(st)
+func (p *pipes) copyInto(ctx context.Context, st *dialect.Copy, change changer) (*result, error) {
+	l, err := p.newLoader(st)
 	if err != nil {
 		return nil, err
 	}
-	found, err := x.copyFiles(l)
+	found, err := l.copyFiles(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var loads []*fileLoad
-	err = x.change(st.Target, false, func(ctx context.Context, conn *sql.Conn) error {
+	err = change(ctx, st.Target, false, func(ctx context.Context, conn *sql.Conn) error {
 		loads = nil
 		known := map[string]bool{}
 		if !st.Force {
@@ -49,7 +49,7 @@ func (x *execution) copyInto(st *dialect.Copy) (*result, error) {
 		return nil, err
 	}
 	if st.Purge {
-		l.purge(x.ctx, loads)
+		l.purge(ctx, loads)
 	}
 	return copyAnswer(l, loads), nil
 }
@@ -60,9 +60,8 @@ func (l *loader) purge(ctx context.Context, loads []*fileLoad) {
 		if f.status != statusLoaded {
 			continue
 		}
-		_, err := l.server.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(l.place.bucket), Key: aws.String(f.file.key)})
-		if err != nil {
-			l.server.log.Warn("a loaded file could not be purged", "table", l.table.Name.String())
+		if err := l.pipes.buckets.remove(ctx, l.place.bucket, f.file.key); err != nil {
+			l.pipes.log.Warn("a loaded file could not be purged", "table", l.table.Name.String())
 		}
 	}
 }
@@ -85,9 +84,9 @@ func (l *loader) copyOne(ctx context.Context, conn *sql.Conn, load *fileLoad) er
 }
 
 // copyFiles lists what COPY names: FILES, or all files under the path, filtered by PATTERN.
-func (x *execution) copyFiles(l *loader) ([]file, error) {
+func (l *loader) copyFiles(ctx context.Context) ([]file, error) {
 	if len(l.copy.Files) == 0 {
-		return x.server.listFiles(x.ctx, l.place, l.copy.Pattern)
+		return l.pipes.buckets.listFiles(ctx, l.place, l.copy.Pattern)
 	}
 	var found []file
 	for _, name := range l.copy.Files {
@@ -95,7 +94,7 @@ func (x *execution) copyFiles(l *loader) ([]file, error) {
 		if key != "" && !strings.HasSuffix(key, "/") {
 			key += "/"
 		}
-		listed, err := x.server.listFiles(x.ctx, place{bucket: l.place.bucket, prefix: key + name}, "")
+		listed, err := l.pipes.buckets.listFiles(ctx, place{bucket: l.place.bucket, prefix: key + name}, "")
 		if err != nil {
 			return nil, err
 		}

@@ -28,9 +28,13 @@ func (x *execution) defineObject(parsed dialect.Statement) (*result, error) {
 	case *dialect.CreateIntegration:
 		return x.createIntegration(st)
 	case *dialect.CreatePipe:
-		return x.createPipe(st)
+		o, err := x.runner.pipes.check(st)
+		if err != nil {
+			return nil, err
+		}
+		return x.create(o, st.OrReplace, st.IfNotExists)
 	case *dialect.AlterPipe:
-		return x.alterPipe(st)
+		return x.runner.pipes.alter(x.ctx, st)
 	case *dialect.AlterTable:
 		return x.alterTable(st)
 	case *dialect.AlterObject:
@@ -45,28 +49,28 @@ func (x *execution) defineObject(parsed dialect.Statement) (*result, error) {
 
 // create publishes o, or answers that it is there already. It holds the lock of the name against running changes.
 func (x *execution) create(o *object, orReplace, ifNotExists bool, steps ...func(d *draft) error) (*result, error) {
-	said := message(typeDDL, "%s %s successfully created.", title(o.Kind), objectName(o.Name))
+	said := message(typeDDL, "%s %s successfully created.", title(o.Kind), o.Name.Last())
 	var owner lockOwner
-	locks := x.server.engine.locks
+	locks := x.runner.engine.locks
 	defer locks.release(&owner)
 	if o.Kind == "TABLE" || o.Kind == "VIEW" {
 		if err := locks.acquire(x.ctx, &owner, o.Name, x.session.lockTimeout()); err != nil {
 			return nil, err
 		}
 	}
-	o.Owner = x.session.env("", "").Role
-	err := x.server.engine.define(x.ctx, func(d *draft) error {
+	o.Owner = x.session.env().Role
+	err := x.runner.catalog.define(x.ctx, func(d *draft) error {
 		o.ID = 0
 		old := d.cat.get(o.Kind, o.Name)
 		if o.Kind == "TABLE" || o.Kind == "VIEW" {
 			old = d.cat.relation(o.Name)
 		}
 		if old != nil && ifNotExists {
-			said = message(typeDDL, "%s already exists, statement succeeded.", objectName(o.Name))
+			said = message(typeDDL, "%s already exists, statement succeeded.", o.Name.Last())
 			return nil
 		}
 		if old != nil && (!orReplace || old.Kind != o.Kind) {
-			return alreadyExists(objectName(o.Name))
+			return alreadyExists(o.Name.Last())
 		}
 		if err := x.parentExists(d, o); err != nil {
 			return err
@@ -86,25 +90,14 @@ func (x *execution) create(o *object, orReplace, ifNotExists bool, steps ...func
 	if err != nil {
 		return nil, err
 	}
-	x.server.pipes.wake()
+	x.runner.pipes.wake()
 	return said, nil
-}
-
-// objectName is the last part of a name.
-func objectName(n dialect.Name) string {
-	switch {
-	case n.Object != "":
-		return n.Object
-	case n.Schema != "":
-		return n.Schema
-	}
-	return n.Database
 }
 
 // parentExists refuses what would hang in the air. DuckDB would notice for tables only.
 func (x *execution) parentExists(d *draft, o *object) error {
 	if o.Name.Object != "" && o.Name.Schema != "" && d.cat.get("SCHEMA", dialect.Name{Database: o.Name.Database, Schema: o.Name.Schema}) == nil {
-		return notExist("SCHEMA", plainName(dialect.Name{Database: o.Name.Database, Schema: o.Name.Schema}))
+		return notExist("SCHEMA", dialect.Name{Database: o.Name.Database, Schema: o.Name.Schema}.Plain())
 	}
 	if o.Kind == "SCHEMA" && d.cat.get("DATABASE", dialect.Name{Database: o.Name.Database}) == nil {
 		return notExist("DATABASE", o.Name.Database)
@@ -115,20 +108,12 @@ func (x *execution) parentExists(d *draft, o *object) error {
 func (x *execution) createDatabase(st *dialect.CreateDatabase) (*result, error) {
 	o := &object{Kind: "DATABASE", Name: dialect.Name{Database: st.Name}, Comment: st.Comment, Body: body{Options: st.Options}}
 	said, err := x.create(o, st.OrReplace, st.IfNotExists, func(d *draft) error {
-		return d.putSchema(dialect.Name{Database: o.Name.Database, Schema: "PUBLIC"}, x.session.env("", "").Role, "")
+		return d.putSchema(dialect.Name{Database: o.Name.Database, Schema: "PUBLIC"}, x.session.env().Role, "")
 	})
 	if err == nil {
 		x.session.use(o.Name.Database, "PUBLIC")
 	}
 	return said, err
-}
-
-// putSchema makes a schema: one of DuckDB called DATABASE.SCHEMA, since DuckDB's own databases are files.
-func (d *draft) putSchema(name dialect.Name, owner, comment string) error {
-	if err := d.exec("CREATE SCHEMA IF NOT EXISTS " + dialect.Quote(name.DuckDBSchema())); err != nil {
-		return err
-	}
-	return d.put(&object{Kind: "SCHEMA", Name: name, Owner: owner, Comment: comment})
 }
 
 func (x *execution) createSchema(st *dialect.CreateSchema) (*result, error) {
@@ -140,13 +125,6 @@ func (x *execution) createSchema(st *dialect.CreateSchema) (*result, error) {
 		x.session.use(st.Name.Database, st.Name.Schema)
 	}
 	return said, err
-}
-
-// use makes a new database or schema the session's, as CREATE does.
-func (s *session) use(database, schema string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.info.DatabaseName, s.info.SchemaName = database, schema
 }
 
 // checkColumns refuses columns that DuckDB takes for one: it does not tell the case of the letters A to Z, and renaming
@@ -194,7 +172,7 @@ func (x *execution) createTable(st *dialect.CreateTable) (*result, error) {
 		if err := x.known(*source); err != nil {
 			return nil, err
 		}
-		o.Body.Columns = x.server.engine.catalog.relation(*source).Body.Columns
+		o.Body.Columns = x.runner.catalog.relation(*source).Body.Columns
 	}
 	var args []any
 	if st.As != nil {
@@ -313,28 +291,28 @@ func (x *execution) createView(st *dialect.CreateView) (*result, error) {
 
 func (x *execution) drop(st *dialect.Drop) (*result, error) {
 	var owner lockOwner
-	locks := x.server.engine.locks
+	locks := x.runner.engine.locks
 	defer locks.release(&owner)
 	if st.Kind == "TABLE" || st.Kind == "VIEW" {
 		if err := locks.acquire(x.ctx, &owner, st.Name, x.session.lockTimeout()); err != nil {
 			return nil, err
 		}
 	}
-	said := message(typeDDL, "%s successfully dropped.", objectName(st.Name))
-	err := x.server.engine.define(x.ctx, func(d *draft) error {
+	said := message(typeDDL, "%s successfully dropped.", st.Name.Last())
+	err := x.runner.catalog.define(x.ctx, func(d *draft) error {
 		o := d.cat.get(st.Kind, st.Name)
 		switch {
 		case o == nil && st.IfExists:
-			said = message(typeDDL, "Drop statement executed successfully (%s already dropped).", objectName(st.Name))
+			said = message(typeDDL, "Drop statement executed successfully (%s already dropped).", st.Name.Last())
 			return nil
 		case o == nil:
-			return notExist(st.Kind, plainName(st.Name))
+			return notExist(st.Kind, st.Name.Plain())
 		}
 		return d.drop(o)
 	})
 	if err != nil {
 		return nil, err
 	}
-	x.server.pipes.wake()
+	x.runner.pipes.wake()
 	return said, nil
 }

@@ -9,23 +9,23 @@ import (
 )
 
 // describe answers DESC.
-func (x *execution) describe(st *dialect.Describe) (*result, error) {
+func (d *desk) describe(st *dialect.Describe) (*result, error) {
 	kind := st.Kind
 	if kind == "STORAGE INTEGRATION" {
 		kind = "INTEGRATION"
 	}
-	o := x.server.engine.catalog.get(kind, st.Name)
+	o := d.catalog.get(kind, st.Name)
 	if kind == "TABLE" || kind == "VIEW" {
-		o = x.server.engine.catalog.relation(st.Name)
+		o = d.catalog.relation(st.Name)
 	}
 	if o == nil {
-		return nil, notExist(kind, plainName(st.Name))
+		return nil, notExist(kind, st.Name.Plain())
 	}
 	switch kind {
 	case "TABLE", "VIEW":
 		return describeTable(o), nil
 	case "INTEGRATION":
-		return x.server.describeIntegration(o), nil
+		return d.describeIntegration(o), nil
 	case "STAGE":
 		return describeStage(o), nil
 	case "FILE FORMAT":
@@ -33,10 +33,10 @@ func (x *execution) describe(st *dialect.Describe) (*result, error) {
 	case "PIPE":
 		t := newTable(typeSelect, "created_on", "name", "database_name", "schema_name", "definition", "owner", "notification_channel", "comment", "integration",
 			"pattern", "error_integration", "owner_role_type", "invalid_reason", "kind")
-		t.add(x.pipeRow(o)...)
+		t.add(d.pipeRow(o)...)
 		return t.res, nil
 	case "SCHEMA", "DATABASE":
-		return x.describeContainer(o), nil
+		return d.describeContainer(o), nil
 	case "USER":
 		return describeUser(o)
 	}
@@ -59,13 +59,13 @@ func describeTable(o *object) *result {
 	return t.res
 }
 
-func (x *execution) describeContainer(o *object) *result {
+func (d *desk) describeContainer(o *object) *result {
 	t := newTable(typeSelect, "created_on", "name", "kind")
 	for _, kind := range []string{"SCHEMA", "TABLE", "VIEW"} {
-		for _, inside := range x.server.engine.catalog.list(kind, nil) {
+		for _, inside := range d.catalog.list(kind, nil) {
 			in := inside.Name.Database == o.Name.Database && (o.Kind == "DATABASE") == (kind == "SCHEMA")
 			if in && (o.Kind == "DATABASE" || inside.Name.Schema == o.Name.Schema) {
-				t.add(inside.Created, objectName(inside.Name), kind)
+				t.add(inside.Created, inside.Name.Last(), kind)
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func newProperties() *table {
 }
 
 // describeIntegration shows what the other side's trust policy needs: the user ARN and the external id.
-func (s *Server) describeIntegration(o *object) *result {
+func (d *desk) describeIntegration(o *object) *result {
 	t := newProperties()
 	locations := func(name string) string {
 		v, ok := o.Body.Options.Get(name)
@@ -94,7 +94,7 @@ func (s *Server) describeIntegration(o *object) *result {
 	t.add("STORAGE_PROVIDER", "String", "S3", "")
 	t.add("STORAGE_ALLOWED_LOCATIONS", "List", locations("STORAGE_ALLOWED_LOCATIONS"), "[]")
 	t.add("STORAGE_BLOCKED_LOCATIONS", "List", locations("STORAGE_BLOCKED_LOCATIONS"), "[]")
-	t.add("STORAGE_AWS_IAM_USER_ARN", "String", fmt.Sprintf("arn:aws:iam::%s:user/snowflake-storage", s.cfg.AccountID), "")
+	t.add("STORAGE_AWS_IAM_USER_ARN", "String", fmt.Sprintf("arn:aws:iam::%s:user/snowflake-storage", d.account.ID), "")
 	t.add("STORAGE_AWS_ROLE_ARN", "String", o.Body.Options.Text("STORAGE_AWS_ROLE_ARN"), "")
 	t.add("STORAGE_AWS_EXTERNAL_ID", "String", o.Body.ExternalID, "")
 	t.add("USE_PRIVATELINK_ENDPOINT", "Boolean", "false", "false")
@@ -108,7 +108,7 @@ func describeUser(o *object) (*result, error) {
 	t.add("NAME", o.Name.Object, nil, "")
 	t.add("TYPE", cmp.Or(strings.ToUpper(o.Body.Options.Text("TYPE")), "PERSON"), nil, "")
 	for _, name := range []string{"DEFAULT_ROLE", "DEFAULT_WAREHOUSE", "DEFAULT_NAMESPACE"} {
-		t.add(name, foldName(o.Body.Options.Text(name), ""), nil, "")
+		t.add(name, dialect.Fold(o.Body.Options.Text(name), ""), nil, "")
 	}
 	for _, slot := range keySlots() {
 		text := o.Body.Options.Text(slot)
@@ -127,7 +127,7 @@ func describeUser(o *object) (*result, error) {
 func describeStage(o *object) *result {
 	t := newTable(typeSelect, "parent_property", "property", "property_type", "property_value", "property_default")
 	if o.Body.FormatName != nil {
-		t.add("STAGE_FILE_FORMAT", "FORMAT_NAME", "String", plainName(*o.Body.FormatName), "")
+		t.add("STAGE_FILE_FORMAT", "FORMAT_NAME", "String", (*o.Body.FormatName).Plain(), "")
 	}
 	for _, option := range o.Body.Options {
 		if option.Name != "FORMAT_NAME" {
@@ -148,11 +148,4 @@ func describeFormat(o *object) *result {
 		}
 	}
 	return t.res
-}
-
-func optionText(v dialect.Value) string {
-	if v.IsList {
-		return "[" + strings.Join(v.Texts(), ", ") + "]"
-	}
-	return v.Text
 }

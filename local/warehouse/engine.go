@@ -34,7 +34,6 @@ const (
 // acknowledged that may be lost.
 type engine struct {
 	db      *sql.DB
-	catalog *catalog
 	staging variant.Staging
 	locks   *tableLocks
 	open    atomic.Int64 // transactions of sessions
@@ -71,7 +70,6 @@ func (e *engine) prepare(ctx context.Context, spill string) error {
 		"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL checkpoint_threshold = '" + checkpointAfter + "'", "SET GLOBAL temp_directory = " + dialect.Literal(spill),
 		"SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true",
 	}
-	statements := append(append(settings, dialect.Prelude()...), catalogSchema()...)
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -79,16 +77,16 @@ func (e *engine) prepare(ctx context.Context, spill string) error {
 	if err := errors.Join(variant.Register(conn), e.staging.Register(conn), conn.Close()); err != nil {
 		return err
 	}
+	return e.install(ctx, append(settings, dialect.Prelude()...))
+}
+
+// install runs statements that make what is not there yet, each by itself.
+func (e *engine) install(ctx context.Context, statements []string) error {
 	for _, statement := range statements {
 		if _, err := e.db.ExecContext(ctx, statement); err != nil && !isInUse(err) {
 			return err
 		}
 	}
-	loaded, err := loadCatalog(ctx, e.db)
-	if err != nil {
-		return err
-	}
-	e.catalog = loaded
 	return nil
 }
 

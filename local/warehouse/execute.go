@@ -4,27 +4,70 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
 
-// execution is one statement on its way.
-type execution struct {
-	server       *Server
-	session      *session
-	ctx          context.Context
-	text         string
-	binds        *binds
-	bindsBefore  int // binds that earlier statements of the same request use
-	bindsUsed    int
+// runner does statements.
+type runner struct {
+	runnerConfig
+	written atomic.Int64 // statements that changed rows
+}
+
+// runnerConfig is what statements work with.
+type runnerConfig struct {
+	account *account
+	engine  *engine
+	catalog *catalog
+	buckets *buckets
+	pipes   *pipes
+	// resultDir is where answers that are too large for memory are kept.
+	resultDir string
+	// timed is told how long each MERGE took.
+	timed func(what string, took time.Duration)
+}
+
+func newRunner(cfg runnerConfig) *runner { return &runner{runnerConfig: cfg} }
+
+// changes counts the statements that may have changed rows.
+func (r *runner) changes() int64 { return r.written.Load() }
+
+// request is one statement of a session.
+type request struct {
+	session *session
+	text    string
+	binds   *binds
+	// bindsBefore is how many binds earlier statements of the same request use.
+	bindsBefore  int
 	queryID      string
 	describeOnly bool
 }
 
+// run does a statement and says how many binds it has used. The answer's chunks are the caller's to discard.
+func (r *runner) run(ctx context.Context, q request) (res *result, used int, err error) {
+	x := &execution{runner: r, request: q, ctx: ctx}
+	res, err = x.execute()
+	return res, x.bindsUsed, err
+}
+
+// desk answers what the session asks about objects.
+func (x *execution) desk() *desk {
+	return &desk{ctx: x.ctx, account: x.runner.account, engine: x.runner.engine, catalog: x.runner.catalog, session: x.session, channel: x.runner.pipes.queueARN()}
+}
+
+// execution is one statement on its way.
+type execution struct {
+	request
+	runner    *runner
+	ctx       context.Context
+	bindsUsed int
+}
+
 // execute reads the statement and does it.
 func (x *execution) execute() (*result, error) {
-	parsed, err := x.session.parse(x.text, x.session.env(x.server.cfg.Account, x.server.cfg.Region))
+	parsed, err := x.session.parse(x.text, x.session.env())
 	if err != nil {
 		return nil, err
 	}
@@ -39,24 +82,26 @@ func (x *execution) execute() (*result, error) {
 	case *dialect.Insert, *dialect.Update, *dialect.Delete, *dialect.Truncate, *dialect.Merge:
 		return x.write(st)
 	case *dialect.Begin, *dialect.Commit, *dialect.Rollback:
-		if err := x.control(st); err != nil {
+		if err := x.session.control(x.ctx, st); err != nil {
 			return nil, err
 		}
 		return message(typeBegin, "Statement executed successfully."), nil
 	case *dialect.Copy:
-		return x.copyInto(st)
+		return x.runner.pipes.copyInto(x.ctx, st, func(ctx context.Context, table dialect.Name, exclusive bool, w work) error {
+			return x.session.change(ctx, table, exclusive, len(x.text)+x.binds.size(), w)
+		})
 	case *dialect.List:
 		return x.listStage(st)
 	case *dialect.Show:
-		return x.show(st)
+		return x.desk().show(st)
 	case *dialect.Describe:
-		return x.describe(st)
+		return x.desk().describe(st)
 	case *dialect.Use, *dialect.Set, *dialect.Unset, *dialect.AlterSession:
 		return x.configure(st)
 	case *dialect.Remove:
 		return nil, unsupported("REMOVE")
 	}
-	if err := x.commitFirst(); err != nil {
+	if err := x.session.commitFirst(x.ctx); err != nil {
 		return nil, err
 	}
 	return x.defineObject(parsed)
@@ -75,16 +120,11 @@ func (x *execution) uses(numbers []int) []int {
 // known fails for the first name that is neither a table nor a view.
 func (x *execution) known(names ...dialect.Name) error {
 	for _, name := range names {
-		if x.server.engine.catalog.relation(name) == nil {
-			return refuse(2003, "42S02", "SQL compilation error:\nObject '%s' does not exist or not authorized.", plainName(name))
+		if x.runner.catalog.relation(name) == nil {
+			return refuse(2003, "42S02", "SQL compilation error:\nObject '%s' does not exist or not authorized.", name.Plain())
 		}
 	}
 	return nil
-}
-
-// plainName is a name as messages write it, without quotes.
-func plainName(n dialect.Name) string {
-	return strings.ReplaceAll(n.String(), `"`, "")
 }
 
 func (x *execution) query(q *dialect.Query) (*result, error) {
@@ -96,19 +136,19 @@ func (x *execution) query(q *dialect.Query) (*result, error) {
 		return nil, err
 	}
 	var res *result
-	err = x.read(func(ctx context.Context, conn *sql.Conn) error {
+	err = x.session.read(x.ctx, func(ctx context.Context, conn *sql.Conn) error {
 		if res != nil {
-			res.discard(x.server.resultDir)
+			res.discard(x.runner.resultDir)
 		}
 		res = &result{kind: typeSelect, binds: len(q.Binds)}
-		sink := &spool{dir: x.server.resultDir, key: newToken(), result: res}
+		sink := &spool{dir: x.runner.resultDir, key: newToken(), result: res}
 		if err := queryRows(ctx, conn, q.SQL, args, x.semiStructured(q.Reads), sink); err != nil {
 			return err
 		}
 		return sink.flush()
 	})
 	if err != nil && res != nil {
-		res.discard(x.server.resultDir)
+		res.discard(x.runner.resultDir)
 	}
 	return res, err
 }
@@ -116,7 +156,7 @@ func (x *execution) query(q *dialect.Query) (*result, error) {
 // semiStructured says whether a relation has a column that an answer may have to cast.
 func (x *execution) semiStructured(names []dialect.Name) bool {
 	for _, name := range names {
-		o := x.server.engine.catalog.relation(name)
+		o := x.runner.catalog.relation(name)
 		if o == nil || slices.ContainsFunc(o.Body.Columns, func(c dialect.Column) bool { return c.Type.DuckDB == "JSON" }) {
 			return true
 		}
@@ -151,7 +191,7 @@ func (x *execution) describeQuery(q *dialect.Query) (*result, error) {
 		return nil, err
 	}
 	res := &result{kind: typeSelect, binds: len(q.Binds)}
-	err := x.read(func(ctx context.Context, conn *sql.Conn) error {
+	err := x.session.read(x.ctx, func(ctx context.Context, conn *sql.Conn) error {
 		columns, _, err := describeQuery(ctx, conn, q.SQL, make([]any, len(q.Binds)))
 		res.columns = columns
 		return err

@@ -40,7 +40,7 @@ func formatName(options dialect.Options, env dialect.Env) *dialect.Name {
 	}
 	parts := strings.Split(text, ".")
 	for i := range parts {
-		parts[i] = foldName(parts[i], "")
+		parts[i] = dialect.Fold(parts[i], "")
 	}
 	name := dialect.Name{Database: env.Database, Schema: env.Schema, Object: parts[len(parts)-1]}
 	if len(parts) > 1 {
@@ -54,7 +54,7 @@ func formatName(options dialect.Options, env dialect.Env) *dialect.Name {
 
 // resolveFormat finds the format of a COPY: its own, or else the stage's. A format given in one place replaces the
 // other one entirely.
-func (c *catalog) resolveFormat(copying *dialect.Copy, stage *object) (*fileFormat, error) {
+func resolveFormat(c *catalog, copying *dialect.Copy, stage *object) (*fileFormat, error) {
 	options, name := copying.Format, copying.FormatName
 	if len(options) == 0 && name == nil {
 		options, name = stage.Body.Options, stage.Body.FormatName
@@ -62,7 +62,7 @@ func (c *catalog) resolveFormat(copying *dialect.Copy, stage *object) (*fileForm
 	if name != nil {
 		o := c.get("FILE FORMAT", *name)
 		if o == nil {
-			return nil, notExist("FILE FORMAT", plainName(*name))
+			return nil, notExist("FILE FORMAT", (*name).Plain())
 		}
 		options = append(append(dialect.Options(nil), o.Body.Options...), mergeOptions(options, nil, []string{"FORMAT_NAME"})...)
 	}
@@ -201,4 +201,30 @@ func formatJSON(options dialect.Options) string {
 		return "{}"
 	}
 	return string(encoded)
+}
+
+// optionText is a value as DESCRIBE and messages write it.
+func optionText(v dialect.Value) string {
+	if v.IsList {
+		return "[" + strings.Join(v.Texts(), ", ") + "]"
+	}
+	return v.Text
+}
+
+// mergeOptions lays set over old and takes unset out.
+func mergeOptions(old, set dialect.Options, unset []string) dialect.Options {
+	var merged dialect.Options
+	gone := map[string]bool{}
+	for _, name := range unset {
+		gone[name] = true
+	}
+	for _, o := range set {
+		gone[o.Name] = true
+	}
+	for _, o := range old {
+		if !gone[o.Name] {
+			merged = append(merged, o)
+		}
+	}
+	return append(merged, set...)
 }

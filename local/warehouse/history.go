@@ -103,8 +103,8 @@ func nameSet(rows *sql.Rows, err error) (map[string]bool, error) {
 }
 
 // forgetHistory removes what nobody remembers any more.
-func (e *engine) forgetHistory(ctx context.Context, now time.Time) error {
-	return e.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
+func (p *pipes) forgetHistory(ctx context.Context, now time.Time) error {
+	return p.engine.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, `DELETE FROM "warehouse"."history" WHERE loaded < $1`, now.Add(-copyMemory).UTC())
 		return err
 	})

@@ -25,7 +25,7 @@ const (
 
 // loader loads files into one table as a COPY statement says.
 type loader struct {
-	server *Server
+	pipes  *pipes
 	table  *object
 	copy   *dialect.Copy
 	place  place
@@ -103,17 +103,17 @@ const (
 )
 
 // newLoader resolves everything that a COPY names.
-func (s *Server) newLoader(copying *dialect.Copy) (*loader, error) {
-	catalog := s.engine.catalog
+func (p *pipes) newLoader(copying *dialect.Copy) (*loader, error) {
+	catalog := p.catalog
 	table := catalog.get("TABLE", copying.Target)
 	if table == nil {
-		return nil, refuse(2003, "42S02", "SQL compilation error:\nTable '%s' does not exist or not authorized.", plainName(copying.Target))
+		return nil, refuse(2003, "42S02", "SQL compilation error:\nTable '%s' does not exist or not authorized.", copying.Target.Plain())
 	}
-	stage, p, err := catalog.locate(copying.Stage)
+	stage, at, err := locate(catalog, copying.Stage)
 	if err != nil {
 		return nil, err
 	}
-	format, err := catalog.resolveFormat(copying, stage)
+	format, err := resolveFormat(catalog, copying, stage)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *Server) newLoader(copying *dialect.Copy) (*loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{server: s, table: table, copy: copying, place: p, format: format, policy: policy}
+	l := &loader{pipes: p, table: table, copy: copying, place: at, format: format, policy: policy}
 	return l, l.chooseColumns()
 }
 
@@ -322,7 +322,7 @@ func (l *loader) selectFields() []string {
 
 // read opens a file and hands its good rows to sink.
 func (l *loader) read(ctx context.Context, f *fileLoad, ifMatch string, sink func([]driver.Value) error) error {
-	in, found, err := l.server.openFile(ctx, l.place.bucket, f.file.key, l.format.compression, ifMatch)
+	in, found, err := l.pipes.buckets.openFile(ctx, l.place.bucket, f.file.key, l.format.compression, ifMatch)
 	if err != nil {
 		return err
 	}

@@ -135,3 +135,20 @@ func (l *tableLocks) release(owner *lockOwner) {
 	}
 	owner.held = nil
 }
+
+// lockState is a lock that is held, and how many wait for it.
+type lockState struct {
+	table   dialect.Name
+	waiting int
+}
+
+// list is all locks that are held now.
+func (l *tableLocks) list() []lockState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var held []lockState
+	for table, lock := range l.tables {
+		held = append(held, lockState{table, len(lock.queue)})
+	}
+	return held
+}

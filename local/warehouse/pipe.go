@@ -4,8 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
@@ -24,20 +28,44 @@ const (
 
 // pipes runs one worker for each pipe that has files waiting. Workers end when their queue is empty; wake starts them.
 type pipes struct {
-	server *Server
+	pipesConfig
+	queue       *queue
+	lastMessage atomic.Int64 // Unix milliseconds of the last notification
+	loaded      atomic.Int64 // transactions of pipes
 
 	mu      sync.Mutex
 	workers map[int64]bool // by pipe: true when there may be more to do
 	idle    chan struct{}  // closed when a worker ends; replaced each time
 }
 
-func newPipes(s *Server) *pipes {
-	return &pipes{server: s, workers: map[int64]bool{}, idle: make(chan struct{})}
+// pipesConfig is what pipes work with.
+type pipesConfig struct {
+	account *account
+	engine  *engine
+	catalog *catalog
+	buckets *buckets
+	log     *slog.Logger
+	// timed is told how long each transaction of a pipe took.
+	timed func(what string, took time.Duration)
+	// start runs f in the background until ctx, which lasts as long as the server, ends. It says false when it has ended.
+	start func(f func()) bool
+	ctx   context.Context
 }
+
+// openPipes finds the notices that wait. Nothing is loaded before wake is called.
+func openPipes(cfg pipesConfig) (*pipes, error) {
+	p := &pipes{pipesConfig: cfg, workers: map[int64]bool{}, idle: make(chan struct{})}
+	var err error
+	p.queue, err = openQueue(cfg.ctx, cfg.engine)
+	return p, err
+}
+
+// loads counts the transactions of pipes since openPipes.
+func (p *pipes) loads() int64 { return p.loaded.Load() }
 
 // wake lets every pipe that is not paused look at its queue.
 func (p *pipes) wake() {
-	open := p.server.engine.catalog.list("PIPE", func(o *object) bool { return !o.Body.Paused })
+	open := p.catalog.list("PIPE", func(o *object) bool { return !o.Body.Paused })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, o := range open {
@@ -47,7 +75,7 @@ func (p *pipes) wake() {
 		}
 		p.workers[o.ID] = false
 		id := o.ID
-		if !p.server.goRun(func() { p.work(id) }) {
+		if !p.start(func() { p.work(id) }) {
 			delete(p.workers, o.ID)
 		}
 	}
@@ -55,17 +83,17 @@ func (p *pipes) wake() {
 
 // work empties the queue of one pipe. What fails for reasons outside the file is tried again.
 func (p *pipes) work(id int64) {
-	ctx := p.server.ctx
+	ctx := p.ctx
 	wait := retryFirst
 	for {
 		began := time.Now()
-		n, err := p.server.loadQueued(ctx, id)
+		n, err := p.loadQueued(ctx, id)
 		if ctx.Err() != nil {
 			err = nil
 			n = 0
 		}
 		if err != nil {
-			p.server.log.Warn("pipe waits before it tries again", "pipe", id, "wait", wait, "number", translate(err).Number)
+			p.log.Warn("pipe waits before it tries again", "pipe", id, "wait", wait, "number", translate(err).Number)
 			pause(ctx, wait)
 			wait = min(2*wait, retryLast)
 			continue
@@ -84,7 +112,7 @@ func (p *pipes) work(id int64) {
 func (p *pipes) finished(id int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.workers[id] && p.server.ctx.Err() == nil {
+	if p.workers[id] && p.ctx.Err() == nil {
 		p.workers[id] = false
 		return false
 	}
@@ -113,50 +141,50 @@ func (p *pipes) wait(ctx context.Context) error {
 
 // loadQueued loads the next files of a pipe and says how many notices it has worked off. The rows, the history and the
 // removal of the notices are one transaction: a file is loaded once, whatever happens.
-func (s *Server) loadQueued(ctx context.Context, id int64) (int, error) {
-	pipe := s.engine.catalog.byID("PIPE", id)
+func (p *pipes) loadQueued(ctx context.Context, id int64) (int, error) {
+	pipe := p.catalog.byID("PIPE", id)
 	if pipe == nil || pipe.Body.Paused {
 		return 0, nil
 	}
 	began := time.Now()
-	l, err := s.pipeLoader(pipe)
+	l, err := p.pipeLoader(pipe)
 	if err != nil {
 		// The table, stage or format is missing: the queue waits until a definition wakes the pipe.
-		s.log.Warn("pipe is stopped", "pipe", pipe.Name.String(), "number", translate(err).Number)
+		p.log.Warn("pipe is stopped", "pipe", pipe.Name.String(), "number", translate(err).Number)
 		return 0, nil
 	}
-	loads, err := s.takeQueue(ctx, l, pipe)
+	loads, err := p.takeQueue(ctx, l, pipe)
 	if err != nil || len(loads) == 0 {
 		return 0, err
 	}
 	// Only now the table's columns count: one that was added before a file was announced must be filled from it.
-	if l, err = s.pipeLoader(pipe); err != nil {
+	if l, err = p.pipeLoader(pipe); err != nil {
 		return 0, err
 	}
 	done := 0
 	for start := 0; start < len(loads); {
-		end, err := s.checkSome(ctx, l, loads, start)
+		end, err := p.checkSome(ctx, l, loads, start)
 		if err != nil {
 			return done, err
 		}
-		if err := s.storeSome(ctx, l, pipe, loads[start:end]); err != nil {
+		if err := p.storeSome(ctx, l, pipe, loads[start:end]); err != nil {
 			return done, err
 		}
 		for _, f := range loads[start:end] {
 			f.rows = nil
 			done += len(f.queued)
 		}
-		s.loaded.Add(1)
-		s.cfg.Timed("pipe", time.Since(began))
+		p.loaded.Add(1)
+		p.timed("pipe", time.Since(began))
 		began = time.Now()
 		start = end
 	}
-	s.log.Debug("pipe has loaded", "pipe", pipe.Name.String(), "files", len(loads))
+	p.log.Debug("pipe has loaded", "pipe", pipe.Name.String(), "files", len(loads))
 	return done, nil
 }
 
-func (s *Server) pipeLoader(pipe *object) (*loader, error) {
-	l, err := s.newLoader(pipe.Body.Copy)
+func (p *pipes) pipeLoader(pipe *object) (*loader, error) {
+	l, err := p.newLoader(pipe.Body.Copy)
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +206,8 @@ func pipePolicy(copying *dialect.Copy) (errorPolicy, error) {
 
 // takeQueue reads the oldest notices of a pipe, one load for each name, repeats joined. Names that the pipe remembers
 // get a load without a file, which only removes the notices.
-func (s *Server) takeQueue(ctx context.Context, l *loader, pipe *object) ([]*fileLoad, error) {
-	conn, err := s.engine.db.Conn(ctx)
+func (p *pipes) takeQueue(ctx context.Context, l *loader, pipe *object) ([]*fileLoad, error) {
+	conn, err := p.engine.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +249,7 @@ func (s *Server) takeQueue(ctx context.Context, l *loader, pipe *object) ([]*fil
 }
 
 // checkSome reads files from start on until they fill a transaction, and says where it stopped.
-func (s *Server) checkSome(ctx context.Context, l *loader, loads []*fileLoad, start int) (end int, err error) {
+func (p *pipes) checkSome(ctx context.Context, l *loader, loads []*fileLoad, start int) (end int, err error) {
 	size := int64(0)
 	for end = start; end < len(loads); end++ {
 		f := loads[end]
@@ -245,13 +273,13 @@ func (s *Server) checkSome(ctx context.Context, l *loader, loads []*fileLoad, st
 // storeSome commits checked files. When they cannot be stored together for what they hold, each one is tried alone, and
 // one that cannot be stored even then has failed. Trouble of this machine, such as a full disk, fails no file: the
 // notices stay, and the pipe tries again.
-func (s *Server) storeSome(ctx context.Context, l *loader, pipe *object, loads []*fileLoad) error {
-	err := s.storeTogether(ctx, l, pipe, loads)
+func (p *pipes) storeSome(ctx context.Context, l *loader, pipe *object, loads []*fileLoad) error {
+	err := p.storeTogether(ctx, l, pipe, loads)
 	if err == nil || ctx.Err() != nil || errors.Is(err, errFileGone) || mayPass(err) {
 		return err
 	}
 	for _, f := range loads {
-		if err := s.storeTogether(ctx, l, pipe, []*fileLoad{f}); err == nil || f.known {
+		if err := p.storeTogether(ctx, l, pipe, []*fileLoad{f}); err == nil || f.known {
 			continue
 		} else if ctx.Err() != nil || mayPass(err) {
 			return err
@@ -259,15 +287,15 @@ func (s *Server) storeSome(ctx context.Context, l *loader, pipe *object, loads [
 			wrong := translate(err)
 			f.fail(&loadError{number: wrong.Number, message: wrong.Message})
 		}
-		if err := s.storeTogether(ctx, l, pipe, []*fileLoad{f}); err != nil {
+		if err := p.storeTogether(ctx, l, pipe, []*fileLoad{f}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Server) storeTogether(ctx context.Context, l *loader, pipe *object, loads []*fileLoad) error {
-	return s.engine.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
+func (p *pipes) storeTogether(ctx context.Context, l *loader, pipe *object, loads []*fileLoad) error {
+	return p.engine.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		now := time.Now()
 		var notices []int64
 		var fresh []*fileLoad
@@ -288,7 +316,48 @@ func (s *Server) storeTogether(ctx context.Context, l *loader, pipe *object, loa
 	})
 }
 
-func (x *execution) createPipe(st *dialect.CreatePipe) (*result, error) {
+// alter does ALTER PIPE.
+func (p *pipes) alter(ctx context.Context, st *dialect.AlterPipe) (*result, error) {
+	pipe := p.catalog.get("PIPE", st.Name)
+	done := message(typeDDL, "Statement executed successfully.")
+	switch {
+	case pipe == nil && st.IfExists:
+		return done, nil
+	case pipe == nil:
+		return nil, notExist("PIPE", st.Name.Plain())
+	case st.Refresh != nil:
+		return p.refresh(ctx, pipe, st.Refresh)
+	}
+	err := p.change(ctx, st.Name, func(b *object) {
+		if st.Paused != nil {
+			b.Body.Paused = *st.Paused
+		}
+		if st.Comment != nil {
+			b.Comment = *st.Comment
+		}
+	})
+	return done, err
+}
+
+// change changes the definition of a pipe, and wakes it.
+func (p *pipes) change(ctx context.Context, name dialect.Name, change func(*object)) error {
+	err := p.catalog.define(ctx, func(d *draft) error {
+		old := d.cat.get("PIPE", name)
+		if old == nil {
+			return notExist("PIPE", name.Plain())
+		}
+		changed := *old
+		change(&changed)
+		return d.put(&changed)
+	})
+	if err == nil {
+		p.wake()
+	}
+	return err
+}
+
+// check is the object that CREATE PIPE makes, or why it makes none.
+func (p *pipes) check(st *dialect.CreatePipe) (*object, error) {
 	for _, refused := range []struct {
 		name string
 		set  bool
@@ -305,54 +374,15 @@ func (x *execution) createPipe(st *dialect.CreatePipe) (*result, error) {
 	if copying.OnError == "" {
 		copying.OnError = "SKIP_FILE"
 	}
-	if _, err := x.server.newLoader(&copying); err != nil {
+	if _, err := p.newLoader(&copying); err != nil {
 		return nil, err
 	}
-	o := &object{Kind: "PIPE", Name: st.Name, Comment: st.Comment, Body: body{AutoIngest: st.AutoIngest, Copy: &copying, Text: st.Definition, Options: st.Options}}
-	return x.create(o, st.OrReplace, st.IfNotExists)
-}
-
-func (x *execution) alterPipe(st *dialect.AlterPipe) (*result, error) {
-	pipe := x.server.engine.catalog.get("PIPE", st.Name)
-	done := message(typeDDL, "Statement executed successfully.")
-	switch {
-	case pipe == nil && st.IfExists:
-		return done, nil
-	case pipe == nil:
-		return nil, notExist("PIPE", plainName(st.Name))
-	case st.Refresh != nil:
-		return x.refresh(pipe, st.Refresh)
-	}
-	err := x.changePipe(st.Name, func(b *object) {
-		if st.Paused != nil {
-			b.Body.Paused = *st.Paused
-		}
-		if st.Comment != nil {
-			b.Comment = *st.Comment
-		}
-	})
-	return done, err
-}
-
-func (x *execution) changePipe(name dialect.Name, change func(*object)) error {
-	err := x.server.engine.define(x.ctx, func(d *draft) error {
-		old := d.cat.get("PIPE", name)
-		if old == nil {
-			return notExist("PIPE", plainName(name))
-		}
-		changed := *old
-		change(&changed)
-		return d.put(&changed)
-	})
-	if err == nil {
-		x.server.pipes.wake()
-	}
-	return err
+	return &object{Kind: "PIPE", Name: st.Name, Comment: st.Comment, Body: body{AutoIngest: st.AutoIngest, Copy: &copying, Text: st.Definition, Options: st.Options}}, nil
 }
 
 // refresh queues files that are there already: of the last 7 days or since MODIFIED_AFTER, without those that the pipe
 // remembers or that COPY has loaded into the same table.
-func (x *execution) refresh(pipe *object, st *dialect.Refresh) (*result, error) {
+func (p *pipes) refresh(ctx context.Context, pipe *object, st *dialect.Refresh) (*result, error) {
 	since := time.Now().Add(-refreshReach)
 	if st.ModifiedAfter != "" {
 		after, err := parseTime(st.ModifiedAfter, "AUTO", "TIMESTAMP_TZ")
@@ -363,16 +393,16 @@ func (x *execution) refresh(pipe *object, st *dialect.Refresh) (*result, error) 
 			since = after
 		}
 	}
-	l, err := x.server.newLoader(pipe.Body.Copy)
+	l, err := p.newLoader(pipe.Body.Copy)
 	if err != nil {
 		return nil, err
 	}
-	listed, err := x.server.listFiles(x.ctx, place{bucket: l.place.bucket, prefix: l.place.prefix + st.Prefix}, l.copy.Pattern)
+	listed, err := p.buckets.listFiles(ctx, place{bucket: l.place.bucket, prefix: l.place.prefix + st.Prefix}, l.copy.Pattern)
 	if err != nil {
 		return nil, err
 	}
 	t := newTable(typeDDL, "File", "Status")
-	err = x.server.engine.autocommit(x.ctx, func(ctx context.Context, conn *sql.Conn) error {
+	err = p.engine.autocommit(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		t = newTable(typeDDL, "File", "Status")
 		keys, err := unknownKeys(ctx, conn, l, pipe, listed, since)
 		if err != nil {
@@ -381,9 +411,9 @@ func (x *execution) refresh(pipe *object, st *dialect.Refresh) (*result, error) 
 		for _, key := range keys {
 			t.add(l.nameOf(key), "SENT")
 		}
-		return x.server.queue.insert(ctx, conn, pipe.ID, keys, time.Now())
+		return p.queue.insert(ctx, conn, pipe.ID, keys, time.Now())
 	})
-	x.server.pipes.wake()
+	p.wake()
 	return t.res, err
 }
 
@@ -412,4 +442,21 @@ func unknownKeys(ctx context.Context, conn *sql.Conn, l *loader, pipe *object, l
 		}
 	}
 	return keys, nil
+}
+
+// mayPass says whether an error is of this machine or of the moment, and not of the rows: it is no reason to give a file
+// up.
+func mayPass(err error) bool {
+	var engine *duckdb.Error
+	if !errors.As(err, &engine) {
+		var own *failure
+		var bad *badFile
+		return !errors.As(err, &own) && !errors.As(err, &bad)
+	}
+	switch engine.Type {
+	case duckdb.ErrorTypeIO, duckdb.ErrorTypeFatal, duckdb.ErrorTypeInternal, duckdb.ErrorTypeTransaction, duckdb.ErrorTypeConnection,
+		duckdb.ErrorTypeOutOfMemory, duckdb.ErrorTypeInterrupt:
+		return true
+	}
+	return isConflict(err)
 }

@@ -31,7 +31,7 @@ func (st *stack) announce(bucket string, keys ...string) {
 
 func (st *stack) send(message, keyID string) (int, string) {
 	st.t.Helper()
-	body, _ := json.Marshal(map[string]string{"QueueUrl": "http://sqs/000000000000/" + st.server.queueName(), "MessageBody": message})
+	body, _ := json.Marshal(map[string]string{"QueueUrl": "http://sqs/000000000000/" + st.server.pipes.queueName(), "MessageBody": message})
 	req, _ := http.NewRequest("POST", st.http.URL+"/", strings.NewReader(string(body)))
 	req.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
 	if keyID != "" {

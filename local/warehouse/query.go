@@ -139,8 +139,8 @@ func (all *queries) abort(s *session, requestID string) {
 	}
 }
 
-func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request) {
-	session, refused := s.sessions.find(r)
+func (s *front) handleQuery(w http.ResponseWriter, r *http.Request) {
+	session, refused := s.sessions.find(bearer(r))
 	if refused != nil {
 		writeJSON(w, failed(refused, ""))
 		return
@@ -154,7 +154,7 @@ func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request) {
 	q, known := s.queries.start(session, r.URL.Query().Get("requestId"), body.SQLText, cancel)
 	if known {
 		cancel()
-	} else if !s.goRun(func() { s.run(ctx, q, &body, r.Host) }) {
+	} else if !s.start(func() { s.run(ctx, q, &body, r.Host) }) {
 		q.failed = refuse(390120, "08001", "The warehouse is shutting down: try again.")
 		q.answer = encode(failed(q.failed, q.id))
 		s.queries.finish(q)
@@ -163,11 +163,11 @@ func (s *Server) handleQuery(w http.ResponseWriter, r *http.Request) {
 		s.inProgress(w, q, codeAsync)
 		return
 	}
-	s.answer(w, r, q, s.cfg.answerWait, codeRunning)
+	s.answer(w, r, q, s.answerWait, codeRunning)
 }
 
 // answer waits for q and sends its answer. When that takes longer than wait, it tells the client with code where to ask again.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *query, wait time.Duration, code string) {
+func (s *front) answer(w http.ResponseWriter, r *http.Request, q *query, wait time.Duration, code string) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -179,15 +179,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, q *query, wait t
 	}
 }
 
-func (s *Server) inProgress(w http.ResponseWriter, q *query, code string) {
+func (s *front) inProgress(w http.ResponseWriter, q *query, code string) {
 	text := "Query execution in progress. Please use the getResultUrl to get the result."
 	data := map[string]any{"queryId": q.id, "getResultUrl": "/queries/" + q.id + "/result", "queryAbortsAfterSecs": 300, "progressDesc": nil}
 	writeJSON(w, envelope{Data: data, Code: &code, Message: &text, Success: true})
 }
 
 // owned finds the session of a request and one of its user's queries.
-func (s *Server) owned(r *http.Request) (*query, *failure) {
-	session, refused := s.sessions.find(r)
+func (s *front) owned(r *http.Request) (*query, *failure) {
+	session, refused := s.sessions.find(bearer(r))
 	if refused != nil {
 		return nil, refused
 	}
@@ -198,16 +198,16 @@ func (s *Server) owned(r *http.Request) (*query, *failure) {
 	return q, nil
 }
 
-func (s *Server) handleResult(w http.ResponseWriter, r *http.Request) {
+func (s *front) handleResult(w http.ResponseWriter, r *http.Request) {
 	q, refused := s.owned(r)
 	if refused != nil {
 		writeJSON(w, failed(refused, r.PathValue("id")))
 		return
 	}
-	s.answer(w, r, q, s.cfg.answerWait, codeAsync)
+	s.answer(w, r, q, s.answerWait, codeAsync)
 }
 
-func (s *Server) handleMonitoring(w http.ResponseWriter, r *http.Request) {
+func (s *front) handleMonitoring(w http.ResponseWriter, r *http.Request) {
 	q, refused := s.owned(r)
 	if refused != nil {
 		writeJSON(w, success(map[string]any{"queries": []any{}}))
@@ -228,8 +228,8 @@ func (s *Server) handleMonitoring(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, success(map[string]any{"queries": []any{status}}))
 }
 
-func (s *Server) handleAbort(w http.ResponseWriter, r *http.Request) {
-	session, refused := s.sessions.find(r)
+func (s *front) handleAbort(w http.ResponseWriter, r *http.Request) {
+	session, refused := s.sessions.find(bearer(r))
 	if refused != nil {
 		writeJSON(w, failed(refused, ""))
 		return
@@ -246,9 +246,9 @@ func (s *Server) handleAbort(w http.ResponseWriter, r *http.Request) {
 }
 
 // run executes the statements of one request and stores the answer.
-func (s *Server) run(ctx context.Context, q *query, body *queryRequest, host string) {
+func (s *front) run(ctx context.Context, q *query, body *queryRequest, host string) {
 	defer s.queries.finish(q)
-	ctx, cancel := q.session.limit(ctx)
+	ctx, cancel := limit(ctx, q.session)
 	defer cancel()
 	began := time.Now()
 	res, err := s.runText(ctx, q, body, host)
@@ -267,7 +267,7 @@ func (s *Server) run(ctx context.Context, q *query, body *queryRequest, host str
 }
 
 // limit applies STATEMENT_TIMEOUT_IN_SECONDS.
-func (s *session) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+func limit(ctx context.Context, s *session) (context.Context, context.CancelFunc) {
 	seconds, err := strconv.Atoi(s.setting("STATEMENT_TIMEOUT_IN_SECONDS"))
 	if err != nil || seconds <= 0 {
 		return context.WithCancel(ctx)
@@ -275,7 +275,7 @@ func (s *session) limit(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
 }
 
-func (s *Server) runText(ctx context.Context, q *query, body *queryRequest, host string) (*result, error) {
+func (s *front) runText(ctx context.Context, q *query, body *queryRequest, host string) (*result, error) {
 	if body.BindStage != "" {
 		return nil, unsupported("binds uploaded to a stage: send them inline")
 	}
@@ -295,8 +295,8 @@ func (s *Server) runText(ctx context.Context, q *query, body *queryRequest, host
 		return nil, err
 	}
 	if len(texts) == 1 {
-		x := &execution{server: s, session: q.session, ctx: ctx, text: texts[0], binds: bound, queryID: q.id, describeOnly: body.DescribeOnly}
-		return x.execute()
+		res, _, err := s.runner.run(ctx, request{session: q.session, text: texts[0], binds: bound, queryID: q.id, describeOnly: body.DescribeOnly})
+		return res, err
 	}
 	return s.runMany(ctx, q, texts, bound, host)
 }
@@ -315,14 +315,13 @@ func wantedStatements(s *session, parameters map[string]any) int {
 }
 
 // runMany runs statements in turn; each has a query of its own. The first failure ends it and is the answer.
-func (s *Server) runMany(ctx context.Context, q *query, texts []string, bound *binds, host string) (*result, error) {
+func (s *front) runMany(ctx context.Context, q *query, texts []string, bound *binds, host string) (*result, error) {
 	var ids, kinds []string
 	before := 0
 	for _, text := range texts {
 		child, _ := s.queries.start(q.session, "", text, func() {})
-		x := &execution{server: s, session: q.session, ctx: ctx, text: text, binds: bound, bindsBefore: before, queryID: child.id}
-		res, err := x.execute()
-		before += x.bindsUsed
+		res, used, err := s.runner.run(ctx, request{session: q.session, text: text, binds: bound, bindsBefore: before, queryID: child.id})
+		before += used
 		if err != nil {
 			child.failed = translate(err)
 			child.answer = encode(failed(child.failed, child.id))
@@ -348,11 +347,8 @@ func encode(body any) []byte {
 	return encoded
 }
 
-func (s *Server) encodeResult(q *query, res *result, host string) []byte {
-	session := q.session
-	session.mu.Lock()
-	info, parameters := session.info, session.parameters()
-	session.mu.Unlock()
+func (s *front) encodeResult(q *query, res *result, host string) []byte {
+	info, parameters := q.session.state()
 	data := queryData{
 		Parameters: parameters, RowType: res.columns, RowSet: res.rows, Total: res.total, Returned: res.total, QueryID: q.id,
 		FinalDatabaseName: info.DatabaseName, FinalSchemaName: info.SchemaName, FinalWarehouseName: info.WarehouseName, FinalRoleName: info.RoleName,

@@ -244,9 +244,9 @@ func TestAbort(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 	waitFor(t, func() bool {
-		st.server.queries.mu.Lock()
-		defer st.server.queries.mu.Unlock()
-		for _, q := range st.server.queries.order {
+		st.server.front.queries.mu.Lock()
+		defer st.server.front.queries.mu.Unlock()
+		for _, q := range st.server.front.queries.order {
 			if q.end.IsZero() {
 				return false
 			}

@@ -29,19 +29,14 @@ package warehouse
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
@@ -74,19 +69,15 @@ type Config struct {
 
 // Server is a running warehouse. It is safe for concurrent use.
 type Server struct {
-	cfg         Config
-	log         *slog.Logger
-	mux         *http.ServeMux
-	engine      *engine
-	sessions    *sessions
-	queries     *queries
-	pipes       *pipes
-	queue       *queue
-	s3          *s3.Client
-	resultDir   string
-	lastMessage atomic.Int64 // Unix milliseconds of the last notification
-	written     atomic.Int64 // statements that changed rows
-	loaded      atomic.Int64 // transactions of pipes
+	cfg      Config
+	log      *slog.Logger
+	mux      *http.ServeMux
+	engine   *engine
+	catalog  *catalog
+	sessions *sessions
+	pipes    *pipes
+	runner   *runner
+	front    *front
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -108,13 +99,7 @@ func Open(cfg Config) (*Server, error) {
 	if cfg.Timed == nil {
 		cfg.Timed = func(string, time.Duration) {}
 	}
-	if cfg.tokenValidity == 0 {
-		cfg.tokenValidity, cfg.masterValidity = tokenValidity, masterValidity
-	}
-	if cfg.answerWait == 0 {
-		cfg.answerWait = answerWait
-	}
-	s := &Server{cfg: cfg, log: cfg.Log, s3: newS3(&cfg), resultDir: filepath.Join(cfg.Dir, "results")}
+	s := &Server{cfg: cfg, log: cfg.Log}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.start(); err != nil {
 		s.cancel()
@@ -124,14 +109,13 @@ func Open(cfg Config) (*Server, error) {
 }
 
 func (s *Server) start() error {
-	if err := checkKeys(s.cfg.Users); err != nil {
-		return err
-	}
-	// Result chunks of a former process belong to nobody.
-	if err := os.RemoveAll(s.resultDir); err != nil {
+	who := &account{Name: s.cfg.Account, ID: s.cfg.AccountID, Region: s.cfg.Region, Users: s.cfg.Users}
+	if err := who.check(); err != nil {
 		return fmt.Errorf("open warehouse: %w", err)
 	}
-	if err := os.MkdirAll(s.resultDir, 0o700); err != nil {
+	// Result chunks of a former process belong to nobody.
+	results := filepath.Join(s.cfg.Dir, "results")
+	if err := errors.Join(os.RemoveAll(results), os.MkdirAll(results, 0o700)); err != nil {
 		return fmt.Errorf("open warehouse: %w", err)
 	}
 	opened, err := openEngine(s.ctx, s.cfg.Dir)
@@ -139,47 +123,47 @@ func (s *Server) start() error {
 		return err
 	}
 	s.engine = opened
-	s.sessions = newSessions(s.cfg.tokenValidity, s.cfg.masterValidity)
-	s.queries = newQueries(s.resultDir)
-	s.pipes = newPipes(s)
-	if s.queue, err = openQueue(s.ctx, s); err == nil {
-		err = s.furnish()
-	}
-	if err != nil {
+	if err := s.join(who, results); err != nil {
 		return errors.Join(err, opened.close())
 	}
-	s.routes()
 	s.goRun(s.tidy)
 	s.pipes.wake()
 	return nil
 }
 
-func checkKeys(users []User) error {
-	for _, u := range users {
-		if u.PublicKey == nil {
-			continue
-		}
-		if _, err := x509.MarshalPKIXPublicKey(u.PublicKey); err != nil {
-			return fmt.Errorf("open warehouse: public key of user %s: %w", u.Name, err)
-		}
+// join builds the rooms over the open database, each over those that it may use.
+func (s *Server) join(who *account, results string) (err error) {
+	if s.catalog, err = openCatalog(s.ctx, s.engine); err != nil {
+		return err
 	}
+	files := openBuckets(bucketsConfig{Endpoint: s.cfg.S3Endpoint, Region: s.cfg.Region, AccessKeyID: s.cfg.AccessKeyID, SecretAccessKey: s.cfg.SecretAccessKey})
+	s.pipes, err = openPipes(pipesConfig{account: who, engine: s.engine, catalog: s.catalog, buckets: files, log: s.log, timed: s.cfg.Timed, start: s.goRun, ctx: s.ctx})
+	if err != nil {
+		return err
+	}
+	if err := s.furnish(); err != nil {
+		return err
+	}
+	s.sessions = newSessions(who, s.engine, s.cfg.tokenValidity, s.cfg.masterValidity)
+	s.runner = newRunner(runnerConfig{account: who, engine: s.engine, catalog: s.catalog, buckets: files, pipes: s.pipes, resultDir: results, timed: s.cfg.Timed})
+	s.front = newFront(frontConfig{account: who, catalog: s.catalog, sessions: s.sessions, runner: s.runner, log: s.log, resultDir: results,
+		answerWait: s.cfg.answerWait, start: s.goRun, ctx: s.ctx})
+	s.mux = http.NewServeMux()
+	s.mux.Handle("/", s.front)
+	s.mux.HandleFunc("POST /{$}", s.pipes.handleSQS)
 	return nil
 }
 
 // furnish makes what users' defaults name, and drops what ended with the sessions of a former process.
 func (s *Server) furnish() error {
-	return s.engine.define(s.ctx, func(d *draft) error {
-		for _, kind := range []string{"TABLE", "STAGE"} {
-			for _, o := range d.cat.list(kind, func(o *object) bool { return o.Body.Session != 0 }) {
-				if err := d.drop(o); err != nil {
-					return err
-				}
-			}
-		}
+	if err := s.catalog.dropTemporary(s.ctx, 0); err != nil {
+		return err
+	}
+	return s.catalog.define(s.ctx, func(d *draft) error {
 		made := map[objectKey]bool{}
 		add := func(kind string, name dialect.Name) error {
 			key := objectKey{kind, name}
-			if objectName(name) == "" || made[key] || d.cat.get(kind, name) != nil {
+			if name.Last() == "" || made[key] || d.cat.get(kind, name) != nil {
 				return nil
 			}
 			made[key] = true
@@ -189,11 +173,11 @@ func (s *Server) furnish() error {
 			return d.put(&object{Kind: kind, Name: name})
 		}
 		for _, u := range s.cfg.Users {
-			database := foldName(u.Database, "")
-			wanted := []objectKey{{"ROLE", dialect.Name{Object: foldName(u.DefaultRole, "")}}, {"WAREHOUSE", dialect.Name{Object: foldName(u.DefaultWarehouse, "")}}}
+			database := dialect.Fold(u.Database, "")
+			wanted := []objectKey{{"ROLE", dialect.Name{Object: dialect.Fold(u.DefaultRole, "")}}, {"WAREHOUSE", dialect.Name{Object: dialect.Fold(u.DefaultWarehouse, "")}}}
 			if database != "" {
 				wanted = append(wanted, objectKey{"DATABASE", dialect.Name{Database: database}},
-					objectKey{"SCHEMA", dialect.Name{Database: database, Schema: "PUBLIC"}}, objectKey{"SCHEMA", dialect.Name{Database: database, Schema: foldName(u.Schema, "PUBLIC")}})
+					objectKey{"SCHEMA", dialect.Name{Database: database, Schema: "PUBLIC"}}, objectKey{"SCHEMA", dialect.Name{Database: database, Schema: dialect.Fold(u.Schema, "PUBLIC")}})
 			}
 			for _, w := range wanted {
 				if err := add(w.kind, w.name); err != nil {
@@ -221,9 +205,9 @@ func (s *Server) tidy() {
 	for minute := 0; pause(s.ctx, time.Minute); minute++ {
 		now := time.Now()
 		s.sessions.expire(now, transactionIdle)
-		s.queries.evict(now)
+		s.front.evict(now)
 		if minute%60 == 0 {
-			if err := s.engine.forgetHistory(s.ctx, now); err != nil && s.ctx.Err() == nil {
+			if err := s.pipes.forgetHistory(s.ctx, now); err != nil && s.ctx.Err() == nil {
 				s.log.Warn("old load histories are still there", "number", translate(err).Number)
 			}
 		}
@@ -232,7 +216,7 @@ func (s *Server) tidy() {
 
 // Changes counts what was committed since Open: statements that may have changed rows, and transactions of pipes. Whoever
 // watches a table need not ask it again before they have moved.
-func (s *Server) Changes() (statements, loads int64) { return s.written.Load(), s.loaded.Load() }
+func (s *Server) Changes() (statements, loads int64) { return s.runner.changes(), s.pipes.loads() }
 
 // Idle returns when every notification received so far has been worked off by the pipes that are not paused, or when
 // ctx ends. Pipes whose table or stage is missing count as idle.
@@ -262,77 +246,7 @@ func (s *Server) Close() error {
 	return s.closed
 }
 
-func (s *Server) routes() {
-	s.mux = http.NewServeMux()
-	s.mux.HandleFunc("POST /session/v1/login-request", s.login)
-	s.mux.HandleFunc("POST /session/token-request", s.handleRenew)
-	s.mux.HandleFunc("POST /session/heartbeat", s.handleHeartbeat)
-	s.mux.HandleFunc("POST /session", s.handleSession)
-	s.mux.HandleFunc("POST /queries/v1/query-request", s.handleQuery)
-	s.mux.HandleFunc("POST /queries/v1/abort-request", s.handleAbort)
-	s.mux.HandleFunc("GET /queries/{id}/result", s.handleResult)
-	s.mux.HandleFunc("GET /monitoring/queries/{id}", s.handleMonitoring)
-	s.mux.HandleFunc("POST /telemetry/send", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, success(nil)) })
-	s.mux.HandleFunc("GET "+chunkPath+"{name}", s.serveChunk)
-	s.mux.HandleFunc("POST /{$}", s.handleSQS)
-}
-
 // ServeHTTP answers the protocols of Snowflake's drivers and of SQS.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
-}
-
-func (s *Server) handleRenew(w http.ResponseWriter, r *http.Request) {
-	session, refused := s.sessions.renew(r)
-	if refused != nil {
-		writeJSON(w, failed(refused, ""))
-		return
-	}
-	data := session.loginData()
-	writeJSON(w, success(map[string]any{"sessionToken": data.Token, "validityInSecondsST": data.Validity, "masterToken": data.MasterToken,
-		"validityInSecondsMT": data.MasterValidity, "sessionId": data.SessionID}))
-}
-
-func (s *Server) handleHeartbeat(w http.ResponseWriter, r *http.Request) {
-	if _, refused := s.sessions.find(r); refused != nil {
-		writeJSON(w, failed(refused, ""))
-		return
-	}
-	writeJSON(w, success(nil))
-}
-
-// handleSession ends a session; statements that still run in it are cancelled.
-func (s *Server) handleSession(w http.ResponseWriter, r *http.Request) {
-	session, refused := s.sessions.find(r)
-	if refused != nil {
-		writeJSON(w, failed(refused, ""))
-		return
-	}
-	if strings.EqualFold(r.URL.Query().Get("delete"), "true") {
-		s.queries.abort(session, "")
-		s.sessions.close(session)
-		s.dropTemporary(session)
-	}
-	writeJSON(w, success(nil))
-}
-
-// dropTemporary ends the session's temporary objects. What cannot be dropped now is dropped at the next Open.
-func (s *Server) dropTemporary(session *session) {
-	mine := func(o *object) bool { return o.Body.Session == session.id }
-	if len(s.engine.catalog.list("TABLE", mine))+len(s.engine.catalog.list("STAGE", mine)) == 0 {
-		return
-	}
-	err := s.engine.define(s.ctx, func(d *draft) error {
-		for _, kind := range []string{"TABLE", "STAGE"} {
-			for _, o := range d.cat.list(kind, mine) {
-				if err := d.drop(o); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		s.log.Warn("temporary objects of a session are still there", "session", session.id, "number", translate(err).Number)
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,8 +27,10 @@ const (
 
 // session is one login. Its transaction, if any, owns a connection; outside a transaction it holds nothing.
 type session struct {
-	id   int64
-	user *User
+	id      int64
+	user    *User
+	account *account
+	engine  *engine
 
 	mu        sync.Mutex // covers the fields below
 	info      sessionInfo
@@ -45,8 +46,24 @@ type session struct {
 	tx        *transaction // covered by statement
 }
 
+// sessionInfo is what a session works with when a statement names nothing else.
+type sessionInfo struct {
+	DatabaseName  string `json:"databaseName"`
+	SchemaName    string `json:"schemaName"`
+	WarehouseName string `json:"warehouseName"`
+	RoleName      string `json:"roleName"`
+}
+
+// parameter is a session parameter told to the client.
+type parameter struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"`
+}
+
 // sessions are all logins, found by the hash of their tokens. They live in memory: after a restart clients log in again.
 type sessions struct {
+	account                  *account
+	engine                   *engine
 	validity, masterValidity time.Duration
 
 	mu       sync.Mutex // covers the maps
@@ -56,9 +73,12 @@ type sessions struct {
 	byMaster map[[32]byte]*session
 }
 
-func newSessions(validity, master time.Duration) *sessions {
+func newSessions(a *account, e *engine, validity, master time.Duration) *sessions {
+	if validity == 0 {
+		validity, master = tokenValidity, masterValidity
+	}
 	return &sessions{
-		validity: validity, masterValidity: master, nextID: time.Now().UnixMicro(),
+		account: a, engine: e, validity: validity, masterValidity: master, nextID: time.Now().UnixMicro(),
 		all: map[int64]*session{}, byToken: map[[32]byte]*session{}, byMaster: map[[32]byte]*session{},
 	}
 }
@@ -80,7 +100,7 @@ func (all *sessions) open(user *User, info sessionInfo, settings map[string]any)
 	all.nextID++
 	now := time.Now()
 	s := &session{
-		id: all.nextID, user: user, info: info, settings: defaultSettings(), variables: map[string]string{},
+		id: all.nextID, user: user, account: all.account, engine: all.engine, info: info, settings: defaultSettings(), variables: map[string]string{},
 		token: newToken(), master: newToken(), tokenEnd: now.Add(all.validity), masterEnd: now.Add(all.masterValidity),
 	}
 	for name, value := range settings {
@@ -100,9 +120,8 @@ func defaultSettings() map[string]any {
 	}
 }
 
-// find is the session that the Authorization header names, or why there is none.
-func (all *sessions) find(r *http.Request) (*session, *failure) {
-	token := bearer(r)
+// find is the session of a token, or why there is none.
+func (all *sessions) find(token string) (*session, *failure) {
 	all.mu.Lock()
 	s := all.byToken[hashToken(token)]
 	all.mu.Unlock()
@@ -122,21 +141,11 @@ func (all *sessions) find(r *http.Request) (*session, *failure) {
 	return s, nil
 }
 
-// bearer is the token in a header of the form Snowflake Token="…".
-func bearer(r *http.Request) string {
-	_, rest, found := strings.Cut(r.Header.Get("Authorization"), `Snowflake Token="`)
-	if !found {
-		return ""
-	}
-	token, _, _ := strings.Cut(rest, `"`)
-	return token
-}
-
-// renew gives the session that the master token names a new pair of tokens. The old session token ends at once.
-func (all *sessions) renew(r *http.Request) (*session, *failure) {
+// renew gives the session of the master token a new pair of tokens. The old session token ends at once.
+func (all *sessions) renew(master string) (*session, *failure) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	s := all.byMaster[hashToken(bearer(r))]
+	s := all.byMaster[hashToken(master)]
 	if s == nil {
 		return nil, refuse(390114, "08001", "Authentication token has expired. The user must authenticate again.")
 	}
@@ -200,14 +209,25 @@ func (all *sessions) closeAll() {
 	}
 }
 
-func (s *session) loginData() loginData {
+// grants are the tokens of a session, and how long they are good for.
+type grants struct {
+	Token, Master            string
+	Validity, MasterValidity time.Duration
+	Parameters               []parameter
+	Info                     sessionInfo
+}
+
+func (s *session) granted() grants {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return loginData{
-		Token: s.token, MasterToken: s.master, SessionID: s.id, ServerVersion: serverVersion, DisplayUserName: strings.ToUpper(s.user.Name),
-		Validity: int64(time.Until(s.tokenEnd).Seconds()), MasterValidity: int64(time.Until(s.masterEnd).Seconds()),
-		Parameters: s.parameters(), SessionInfo: s.info,
-	}
+	return grants{Token: s.token, Master: s.master, Validity: time.Until(s.tokenEnd), MasterValidity: time.Until(s.masterEnd), Parameters: s.parameters(), Info: s.info}
+}
+
+// state is where the session stands: its database, schema, warehouse and role, and its parameters by name.
+func (s *session) state() (sessionInfo, []parameter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.info, s.parameters()
 }
 
 // parameters lists the settings by name. The caller holds s.mu.
@@ -220,13 +240,13 @@ func (s *session) parameters() []parameter {
 }
 
 // env is what the reader of SQL must know about the session.
-func (s *session) env(account, region string) dialect.Env {
+func (s *session) env() dialect.Env {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return dialect.Env{
 		Database: s.info.DatabaseName, Schema: s.info.SchemaName, Role: s.info.RoleName, Warehouse: s.info.WarehouseName,
-		User: strings.ToUpper(s.user.Name), Account: strings.ToUpper(account), Session: fmt.Sprint(s.id), Version: serverVersion,
-		Region: region, Variables: maps.Clone(s.variables),
+		User: strings.ToUpper(s.user.Name), Account: strings.ToUpper(s.account.Name), Session: fmt.Sprint(s.id), Version: serverVersion,
+		Region: s.account.Region, Variables: maps.Clone(s.variables),
 	}
 }
 
@@ -260,4 +280,64 @@ func (s *session) setting(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return strings.ToUpper(fmt.Sprint(s.settings[name]))
+}
+
+// use makes a new database or schema the session's, as CREATE does.
+func (s *session) use(database, schema string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.info.DatabaseName, s.info.SchemaName = database, schema
+}
+
+// assume makes a warehouse or a role the session's.
+func (s *session) assume(kind, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch kind {
+	case "WAREHOUSE":
+		s.info.WarehouseName = name
+	case "ROLE":
+		s.info.RoleName = name
+	}
+}
+
+// set gives variables their values, as literals of SQL.
+func (s *session) set(names, literals []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, name := range names {
+		s.variables[name] = literals[i]
+	}
+}
+
+// unset forgets variables.
+func (s *session) unset(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range names {
+		delete(s.variables, name)
+	}
+}
+
+// alter does ALTER SESSION.
+func (s *session) alter(st *dialect.AlterSession) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range st.Set {
+		var value any = o.Value.Text
+		if truth, ok := o.Value.Bool(); ok && !o.Value.Quoted && o.Value.Text != "1" && o.Value.Text != "0" {
+			value = truth
+		} else if n, ok := o.Value.Int(); ok {
+			value = n
+		}
+		s.settings[o.Name] = value
+	}
+	defaults := defaultSettings()
+	for _, name := range st.Unset {
+		delete(s.settings, name)
+		if value, ok := defaults[name]; ok {
+			s.settings[name] = value
+		}
+	}
+	s.settings["CLIENT_STAGE_ARRAY_BINDING_THRESHOLD"] = 0
 }

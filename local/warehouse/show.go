@@ -1,73 +1,37 @@
 package warehouse
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
 
-// table builds the answer of SHOW, DESC and LIST: texts under fixed column names. Clients find columns by name and some by
-// place, so the names stand in the service's order even where this warehouse has nothing to say under them.
-type table struct {
-	res   *result
-	names []string
-}
-
-func newTable(kind int64, names ...string) *table {
-	t := &table{res: &result{kind: kind}, names: names}
-	for _, name := range names {
-		c := textColumn(name)
-		switch name {
-		case "created_on", "last_suspended_on", "resumed_on", "updated_on", "started_on":
-			c = scaledColumn(name, "timestamp_ltz", 9)
-		case "rows", "bytes", "size", "retention_time":
-			c = fixedColumn(name, 38, 0)
-		}
-		t.res.columns = append(t.res.columns, c)
-	}
-	return t
-}
-
-// add appends a row: texts, times, numbers; nil is NULL. Missing values at the end are empty texts, which is what the
-// service gives for properties that an object does not have; a number or a time cannot be empty and is NULL.
-func (t *table) add(cells ...any) {
-	row := make([]*string, len(t.names))
-	for i := range t.names {
-		text := ""
-		if i < len(cells) {
-			switch v := cells[i].(type) {
-			case nil:
-				continue
-			case time.Time:
-				text = timeText("timestamp_ltz", v)
-			default:
-				text = fmt.Sprint(v)
-			}
-		} else if t.res.columns[i].Type != "text" {
-			continue
-		}
-		row[i] = &text
-	}
-	t.res.rows = append(t.res.rows, row)
-	t.res.total++
+// desk answers what one session asks about objects, with SHOW and with DESCRIBE.
+type desk struct {
+	ctx     context.Context
+	account *account
+	engine  *engine
+	catalog *catalog
+	session *session
+	channel string // the ARN that pipes with AUTO_INGEST show
 }
 
 // show answers SHOW from the catalog in memory, without a transaction: it sees what was committed last.
-func (x *execution) show(st *dialect.Show) (*result, error) {
+func (d *desk) show(st *dialect.Show) (*result, error) {
 	shown := map[string]func(*dialect.Show) *result{
-		"TABLES": x.showTables, "VIEWS": x.showViews, "COLUMNS": x.showColumns, "SCHEMAS": x.showSchemas, "DATABASES": x.showDatabases,
-		"STAGES": x.showStages, "PIPES": x.showPipes, "FILE FORMATS": x.showFormats, "INTEGRATIONS": x.showIntegrations,
-		"STORAGE INTEGRATIONS": x.showIntegrations, "WAREHOUSES": x.showWarehouses, "ROLES": x.showRoles, "USERS": x.showUsers,
-		"PARAMETERS": x.showParameters, "VARIABLES": x.showVariables, "GRANTS": x.showGrants, "LOCKS": x.showLocks, "TRANSACTIONS": x.showTransactions,
+		"TABLES": d.showTables, "VIEWS": d.showViews, "COLUMNS": d.showColumns, "SCHEMAS": d.showSchemas, "DATABASES": d.showDatabases,
+		"STAGES": d.showStages, "PIPES": d.showPipes, "FILE FORMATS": d.showFormats, "INTEGRATIONS": d.showIntegrations,
+		"STORAGE INTEGRATIONS": d.showIntegrations, "WAREHOUSES": d.showWarehouses, "ROLES": d.showRoles, "USERS": d.showUsers,
+		"PARAMETERS": d.showParameters, "VARIABLES": d.showVariables, "GRANTS": d.showGrants, "LOCKS": d.showLocks, "TRANSACTIONS": d.showTransactions,
 	}
 	answer, ok := shown[st.Kind]
 	if !ok {
 		return nil, unsupported("SHOW " + st.Kind)
 	}
-	if err := x.scopeExists(st); err != nil {
+	if err := d.scopeExists(st); err != nil {
 		return nil, err
 	}
 	res := answer(st)
@@ -79,17 +43,17 @@ func (x *execution) show(st *dialect.Show) (*result, error) {
 }
 
 // scopeExists tells a SHOW in a schema that does not exist from one that finds nothing.
-func (x *execution) scopeExists(st *dialect.Show) error {
-	if (st.InKind == "SCHEMA" || st.InKind == "DATABASE") && st.In != (dialect.Name{}) && x.server.engine.catalog.get(st.InKind, st.In) == nil {
-		return notExist(st.InKind, plainName(st.In))
+func (d *desk) scopeExists(st *dialect.Show) error {
+	if (st.InKind == "SCHEMA" || st.InKind == "DATABASE") && st.In != (dialect.Name{}) && d.catalog.get(st.InKind, st.In) == nil {
+		return notExist(st.InKind, st.In.Plain())
 	}
 	return nil
 }
 
 // showList is the objects of a kind in the scope of SHOW: IN …, or else the session's schema or database.
-func (x *execution) showList(kind string, st *dialect.Show) []*object {
+func (d *desk) showList(kind string, st *dialect.Show) []*object {
 	in := st.In
-	env := x.session.env("", "")
+	env := d.session.env()
 	if st.InKind == "" {
 		in = dialect.Name{Database: env.Database, Schema: env.Schema}
 	}
@@ -102,7 +66,7 @@ func (x *execution) showList(kind string, st *dialect.Show) []*object {
 	like := likePattern(st)
 	// Objects of the account, such as roles, have no database and are in every scope. FROM is exclusive and follows the
 	// order of the list, so that a client can page with LIMIT … FROM the last name it has seen.
-	return x.server.engine.catalog.list(kind, func(o *object) bool {
+	return d.catalog.list(kind, func(o *object) bool {
 		inScope := true
 		if o.Name.Object != "" && o.Name.Database != "" || kind == "SCHEMA" {
 			inScope = (in.Database == "" || in.Database == o.Name.Database) && (kind == "SCHEMA" || in.Schema == "" || in.Schema == o.Name.Schema)
@@ -110,7 +74,7 @@ func (x *execution) showList(kind string, st *dialect.Show) []*object {
 		if st.InKind == "ACCOUNT" {
 			inScope = true
 		}
-		name := objectName(o.Name)
+		name := o.Name.Last()
 		return inScope && like.MatchString(name) && strings.HasPrefix(name, st.StartsWith) && (st.From == "" || name > st.From)
 	})
 }
@@ -140,11 +104,11 @@ func likePattern(st *dialect.Show) *regexp.Regexp {
 	return regexp.MustCompile(pattern.String() + "$")
 }
 
-func (x *execution) showTables(st *dialect.Show) *result {
+func (d *desk) showTables(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "name", "database_name", "schema_name", "kind", "comment", "cluster_by", "rows", "bytes", "owner",
 		"retention_time", "automatic_clustering", "change_tracking", "is_external", "enable_schema_evolution", "owner_role_type")
-	rows := x.rowCounts()
-	for _, o := range x.showList("TABLE", st) {
+	rows := d.rowCounts()
+	for _, o := range d.showList("TABLE", st) {
 		kind := "TABLE"
 		switch {
 		case o.Body.Session != 0:
@@ -162,9 +126,9 @@ func (x *execution) showTables(st *dialect.Show) *result {
 }
 
 // rowCounts is DuckDB's count of rows for each table.
-func (x *execution) rowCounts() map[dialect.Name]int64 {
+func (d *desk) rowCounts() map[dialect.Name]int64 {
 	found := map[dialect.Name]int64{}
-	rows, err := x.server.engine.db.QueryContext(x.ctx, `SELECT "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", coalesce("ROW_COUNT", 0)::BIGINT FROM `+dialect.TablesView)
+	rows, err := d.engine.db.QueryContext(d.ctx, `SELECT "TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME", coalesce("ROW_COUNT", 0)::BIGINT FROM `+dialect.TablesView)
 	if err != nil {
 		return found
 	}
@@ -179,22 +143,22 @@ func (x *execution) rowCounts() map[dialect.Name]int64 {
 	return found
 }
 
-func (x *execution) showViews(st *dialect.Show) *result {
+func (d *desk) showViews(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "name", "reserved", "database_name", "schema_name", "owner", "comment", "text", "is_secure", "is_materialized", "owner_role_type")
-	for _, o := range x.showList("VIEW", st) {
+	for _, o := range d.showList("VIEW", st) {
 		t.add(o.Created, o.Name.Object, "", o.Name.Database, o.Name.Schema, o.Owner, o.Comment, o.Body.Text, "false", "false", "ROLE")
 	}
 	return t.res
 }
 
-func (x *execution) showColumns(st *dialect.Show) *result {
+func (d *desk) showColumns(st *dialect.Show) *result {
 	t := newTable(typeSelect, "table_name", "schema_name", "column_name", "data_type", "null?", "default", "kind", "expression", "comment", "database_name", "autoincrement")
 	like := likePattern(st)
 	all := dialect.Show{InKind: st.InKind, In: st.In}
 	if st.InKind == "TABLE" || st.InKind == "VIEW" {
 		all = dialect.Show{InKind: "SCHEMA", In: dialect.Name{Database: st.In.Database, Schema: st.In.Schema}}
 	}
-	for _, o := range append(x.showList("TABLE", &all), x.showList("VIEW", &all)...) {
+	for _, o := range append(d.showList("TABLE", &all), d.showList("VIEW", &all)...) {
 		if (st.InKind == "TABLE" || st.InKind == "VIEW") && o.Name != st.In {
 			continue
 		}
@@ -220,10 +184,10 @@ func dataType(c dialect.Column) string {
 	return fmt.Sprintf(`{"type":"%s","nullable":%t}`, c.Type.Base, !c.NotNull)
 }
 
-func (x *execution) showSchemas(st *dialect.Show) *result {
+func (d *desk) showSchemas(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "name", "is_default", "is_current", "database_name", "owner", "comment", "options", "retention_time", "owner_role_type")
-	env := x.session.env("", "")
-	for _, o := range x.showList("SCHEMA", st) {
+	env := d.session.env()
+	for _, o := range d.showList("SCHEMA", st) {
 		current := "N"
 		if o.Name.Database == env.Database && o.Name.Schema == env.Schema {
 			current = "Y"
@@ -233,10 +197,10 @@ func (x *execution) showSchemas(st *dialect.Show) *result {
 	return t.res
 }
 
-func (x *execution) showDatabases(st *dialect.Show) *result {
+func (d *desk) showDatabases(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "name", "is_default", "is_current", "origin", "owner", "comment", "options", "retention_time", "kind", "owner_role_type")
-	env := x.session.env("", "")
-	for _, o := range x.showList("DATABASE", st) {
+	env := d.session.env()
+	for _, o := range d.showList("DATABASE", st) {
 		current := "N"
 		if o.Name.Database == env.Database {
 			current = "Y"
@@ -246,29 +210,29 @@ func (x *execution) showDatabases(st *dialect.Show) *result {
 	return t.res
 }
 
-func (x *execution) showStages(st *dialect.Show) *result {
+func (d *desk) showStages(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "name", "database_name", "schema_name", "url", "has_credentials", "has_encryption_key", "owner", "comment",
 		"region", "type", "cloud", "notification_channel", "storage_integration", "endpoint", "owner_role_type", "directory_enabled")
-	for _, o := range x.showList("STAGE", st) {
-		t.add(o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, o.Body.URL, "N", "N", o.Owner, o.Comment, x.server.cfg.Region, "EXTERNAL", "AWS", "",
+	for _, o := range d.showList("STAGE", st) {
+		t.add(o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, o.Body.URL, "N", "N", o.Owner, o.Comment, d.account.Region, "EXTERNAL", "AWS", "",
 			o.Body.Integration, "", "ROLE", "N")
 	}
 	return t.res
 }
 
-func (x *execution) showPipes(st *dialect.Show) *result {
+func (d *desk) showPipes(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "name", "database_name", "schema_name", "definition", "owner", "notification_channel", "comment", "integration",
 		"pattern", "error_integration", "owner_role_type", "invalid_reason", "kind")
-	for _, o := range x.showList("PIPE", st) {
-		t.add(x.pipeRow(o)...)
+	for _, o := range d.showList("PIPE", st) {
+		t.add(d.pipeRow(o)...)
 	}
 	return t.res
 }
 
-func (x *execution) pipeRow(o *object) []any {
+func (d *desk) pipeRow(o *object) []any {
 	var channel any
 	if o.Body.AutoIngest {
-		channel = x.server.queueARN()
+		channel = d.channel
 	}
 	var pattern any
 	if o.Body.Copy.Pattern != "" {
@@ -277,9 +241,9 @@ func (x *execution) pipeRow(o *object) []any {
 	return []any{o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, o.Body.Text, o.Owner, channel, o.Comment, nil, pattern, nil, "ROLE", nil, "STAGE"}
 }
 
-func (x *execution) showFormats(st *dialect.Show) *result {
+func (d *desk) showFormats(st *dialect.Show) *result {
 	t := newTable(typeSelect, "created_on", "name", "database_name", "schema_name", "type", "owner", "comment", "format_options", "owner_role_type")
-	for _, o := range x.showList("FILE FORMAT", st) {
+	for _, o := range d.showList("FILE FORMAT", st) {
 		t.add(o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, formatType(o.Body.Options), o.Owner, o.Comment, formatJSON(o.Body.Options), "ROLE")
 	}
 	return t.res

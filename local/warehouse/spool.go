@@ -5,11 +5,8 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 )
 
 const (
@@ -37,11 +34,13 @@ type spool struct {
 	stored int64
 }
 
+// start tells the columns, before the first row.
 func (s *spool) start(columns []column) error {
 	s.result.columns = columns
 	return nil
 }
 
+// row takes one row.
 func (s *spool) row(cells []*string) error {
 	s.result.total++
 	if len(s.result.chunks) == 0 && s.rows == 0 && s.result.bytes < inlineBytes {
@@ -107,6 +106,7 @@ func (r *result) spooled() int64 {
 	return total
 }
 
+// discard removes the answer's chunks.
 func (r *result) discard(dir string) {
 	if r == nil {
 		return
@@ -114,28 +114,4 @@ func (r *result) discard(dir string) {
 	for _, c := range r.chunks {
 		_ = os.Remove(filepath.Join(dir, c.name)) // a leftover is removed at the next start
 	}
-}
-
-var chunkName = regexp.MustCompile(`^[A-Za-z0-9_-]{20,80}-[0-9]+$`)
-
-// serveChunk sends a stored chunk. Its name is a secret of 48 random bytes, like a presigned URL.
-func (s *Server) serveChunk(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(r.URL.Path, chunkPath)
-	if !chunkName.MatchString(name) {
-		http.NotFound(w, r)
-		return
-	}
-	file, err := os.Open(filepath.Join(s.resultDir, name))
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
-	w.Header().Set("Content-Encoding", "gzip")
-	http.ServeContent(w, r, "", info.ModTime(), file)
 }

@@ -37,15 +37,23 @@ type place struct {
 
 func (p place) String() string { return "s3://" + p.bucket + "/" + p.prefix }
 
-func newS3(cfg *Config) *s3.Client {
-	return s3.New(s3.Options{
-		Region: cfg.Region, UsePathStyle: cfg.S3Endpoint != "",
+// bucketsConfig says where buckets are and how requests are signed. An empty Endpoint means AWS itself.
+type bucketsConfig struct {
+	Endpoint, Region, AccessKeyID, SecretAccessKey string
+}
+
+// buckets reads, lists and removes the files of external stages. It is safe for concurrent use.
+type buckets struct{ s3 *s3.Client }
+
+func openBuckets(cfg bucketsConfig) *buckets {
+	return &buckets{s3.New(s3.Options{
+		Region: cfg.Region, UsePathStyle: cfg.Endpoint != "",
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, ""),
 	}, func(o *s3.Options) {
-		if cfg.S3Endpoint != "" {
-			o.BaseEndpoint = aws.String(cfg.S3Endpoint)
+		if cfg.Endpoint != "" {
+			o.BaseEndpoint = aws.String(cfg.Endpoint)
 		}
-	})
+	})}
 }
 
 func splitURL(url string) (bucket, prefix string, ok bool) {
@@ -57,24 +65,8 @@ func splitURL(url string) (bucket, prefix string, ok bool) {
 	return bucket, prefix, bucket != ""
 }
 
-func (x *execution) createStage(st *dialect.CreateStage) (*result, error) {
-	o := &object{Kind: "STAGE", Name: st.Name, Comment: st.Comment, Body: body{URL: st.URL, Integration: st.Integration, Options: st.Format,
-		FormatName: formatName(st.Format, x.session.env("", ""))}}
-	if st.Temporary {
-		o.Body.Session = x.session.id
-	}
-	if err := x.checkStage(o); err != nil {
-		return nil, err
-	}
-	said, err := x.create(o, st.OrReplace, st.IfNotExists)
-	if err == nil && strings.HasSuffix(*said.rows[0][0], "created.") {
-		said = message(typeDDL, "Stage area %s successfully created.", st.Name.Object)
-	}
-	return said, err
-}
-
 // checkStage refuses a stage outside its integration's locations, and every kind that is not in S3.
-func (x *execution) checkStage(o *object) error {
+func checkStage(c *catalog, o *object) error {
 	if o.Body.URL == "" {
 		return unsupported("internal stage: give a URL")
 	}
@@ -87,7 +79,7 @@ func (x *execution) checkStage(o *object) error {
 	if o.Body.Integration == "" {
 		return nil
 	}
-	integration := x.server.engine.catalog.get("INTEGRATION", dialect.Name{Object: o.Body.Integration})
+	integration := c.get("INTEGRATION", dialect.Name{Object: o.Body.Integration})
 	if integration == nil {
 		return notExist("INTEGRATION", o.Body.Integration)
 	}
@@ -115,13 +107,13 @@ func allows(integration *object, url string) bool {
 }
 
 // locate finds the stage and the place that a path in SQL means.
-func (c *catalog) locate(st dialect.Stage) (*object, place, error) {
+func locate(c *catalog, st dialect.Stage) (*object, place, error) {
 	if st.Kind != "NAMED" {
 		return nil, place{}, unsupported("stage of a " + strings.ToLower(st.Kind))
 	}
 	o := c.get("STAGE", st.Name)
 	if o == nil {
-		return nil, place{}, notExist("STAGE", plainName(st.Name))
+		return nil, place{}, notExist("STAGE", st.Name.Plain())
 	}
 	bucket, prefix, _ := splitURL(o.Body.URL)
 	if prefix != "" && !strings.HasSuffix(prefix, "/") && st.Path != "" {
@@ -131,13 +123,13 @@ func (c *catalog) locate(st dialect.Stage) (*object, place, error) {
 }
 
 // listFiles lists the place in key order, without folder markers, and with pattern matched against the whole path.
-func (s *Server) listFiles(ctx context.Context, p place, pattern string) ([]file, error) {
+func (b *buckets) listFiles(ctx context.Context, p place, pattern string) ([]file, error) {
 	match, err := compilePattern(pattern)
 	if err != nil {
 		return nil, err
 	}
 	var found []file
-	pages := s3.NewListObjectsV2Paginator(s.s3, &s3.ListObjectsV2Input{Bucket: aws.String(p.bucket), Prefix: aws.String(p.prefix)})
+	pages := s3.NewListObjectsV2Paginator(b.s3, &s3.ListObjectsV2Input{Bucket: aws.String(p.bucket), Prefix: aws.String(p.prefix)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -180,12 +172,12 @@ func remoteError(verb, what string, err error) error {
 }
 
 // openFile reads a file, unpacked. ifMatch makes a file that has changed since an errFileGone.
-func (s *Server) openFile(ctx context.Context, bucket, key, compression, ifMatch string) (io.ReadCloser, *file, error) {
+func (b *buckets) openFile(ctx context.Context, bucket, key, compression, ifMatch string) (io.ReadCloser, *file, error) {
 	get := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
 	if ifMatch != "" {
 		get.IfMatch = aws.String(ifMatch)
 	}
-	got, err := s.s3.GetObject(ctx, get)
+	got, err := b.s3.GetObject(ctx, get)
 	if err != nil {
 		return nil, nil, remoteError("read", "s3://"+bucket+"/"+key, err)
 	}
@@ -205,35 +197,42 @@ type badFile struct {
 
 func (b *badFile) Error() string { return b.message }
 
-func (x *execution) listStage(st *dialect.List) (*result, error) {
-	_, p, err := x.server.engine.catalog.locate(st.Stage)
+// try does one action of an integration at a location: LIST, READ, WRITE or DELETE.
+func (b *buckets) try(ctx context.Context, action, location, name string) error {
+	bucket, prefix, ok := splitURL(location)
+	if !ok {
+		return unsupported("location other than s3://")
+	}
+	key := prefix + name
+	var err error
+	switch action {
+	case "LIST":
+		_, err = b.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix), MaxKeys: aws.Int32(1)})
+	case "READ":
+		got, failed := b.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+		if failed == nil {
+			_, failed = io.CopyN(io.Discard, got.Body, 1)
+			got.Body.Close()
+			if failed == io.EOF {
+				failed = nil
+			}
+		}
+		err = failed
+	case "WRITE":
+		_, err = b.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Body: strings.NewReader("")})
+	case "DELETE":
+		_, err = b.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+	default:
+		return refuse(1008, "22023", "invalid value [%s] for parameter 'action'", action)
+	}
 	if err != nil {
-		return nil, err
+		return remoteError(strings.ToLower(action), location, err)
 	}
-	files, err := x.server.listFiles(x.ctx, p, st.Pattern)
-	if err != nil {
-		return nil, err
-	}
-	t := newTable(typeSelect, "name", "size", "md5", "last_modified")
-	for _, f := range files {
-		t.add("s3://"+p.bucket+"/"+f.key, f.size, strings.Trim(f.etag, `"`), f.modified.UTC().Format(time.RFC1123))
-	}
-	return t.res, nil
+	return nil
 }
 
-// createIntegration records who may read what. The external id is minted unless one is given, and survives until the
-// integration is replaced.
-func (x *execution) createIntegration(st *dialect.CreateIntegration) (*result, error) {
-	if provider := st.Options.Text("STORAGE_PROVIDER"); !strings.EqualFold(provider, "S3") {
-		return nil, unsupported("STORAGE_PROVIDER = " + provider)
-	}
-	if _, ok := st.Options.Get("STORAGE_ALLOWED_LOCATIONS"); !ok {
-		return nil, refuse(2, "22023", "SQL compilation error:\nMissing option(s): [STORAGE_ALLOWED_LOCATIONS].")
-	}
-	external := st.Options.Text("STORAGE_AWS_EXTERNAL_ID")
-	if external == "" {
-		external = strings.ToUpper(x.server.cfg.Account) + "_SFCRole=2_" + newToken()[:24]
-	}
-	o := &object{Kind: "INTEGRATION", Name: dialect.Name{Object: st.Name}, Comment: st.Comment, Body: body{Options: st.Options, ExternalID: external}}
-	return x.create(o, st.OrReplace, st.IfNotExists)
+// remove deletes a file.
+func (b *buckets) remove(ctx context.Context, bucket, key string) error {
+	_, err := b.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+	return err
 }

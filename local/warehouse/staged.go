@@ -22,7 +22,7 @@ func (x *execution) stage(st *dialect.Staged, row int) (*stagedRows, error) {
 	if !isText {
 		return nil, nil
 	}
-	id, release, ok := x.server.engine.staging.Stage(text, st.Width)
+	id, release, ok := x.runner.engine.staging.Stage(text, st.Width)
 	if !ok {
 		return nil, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
@@ -126,41 +125,7 @@ func (t *transaction) replay(ctx context.Context) error {
 	return nil
 }
 
-// lockTimeout is the session's LOCK_TIMEOUT.
-func (s *session) lockTimeout() time.Duration {
-	seconds, err := strconv.Atoi(s.setting("LOCK_TIMEOUT"))
-	if err != nil || seconds < 0 {
-		seconds = 43200
-	}
-	return time.Duration(seconds) * time.Second
-}
-
-// change runs w as a statement that changes table: in the open transaction, or in one of its own. exclusive takes the
-// table's lock, which inserts do not need.
-func (x *execution) change(table dialect.Name, exclusive bool, w work) error {
-	s := x.session
-	s.statement.Lock()
-	if s.tx == nil && s.setting("AUTOCOMMIT") == "FALSE" {
-		tx, err := x.server.engine.begin(x.ctx)
-		if err != nil {
-			s.statement.Unlock()
-			return err
-		}
-		s.tx = tx
-	}
-	if tx := s.tx; tx != nil {
-		defer s.statement.Unlock()
-		if exclusive {
-			if err := x.server.engine.locks.acquire(x.ctx, &tx.owner, table, s.lockTimeout()); err != nil {
-				return err
-			}
-		}
-		return tx.run(x.ctx, w, len(x.text)+x.binds.size(), true)
-	}
-	s.statement.Unlock()
-	return x.server.engine.changeAlone(x.ctx, table, exclusive, s.lockTimeout(), w)
-}
-
+// changeAlone runs w as a transaction of its own.
 func (e *engine) changeAlone(ctx context.Context, table dialect.Name, exclusive bool, limit time.Duration, w work) error {
 	var owner lockOwner
 	defer e.locks.release(&owner)
@@ -170,49 +135,4 @@ func (e *engine) changeAlone(ctx context.Context, table dialect.Name, exclusive 
 		}
 	}
 	return e.autocommit(ctx, w)
-}
-
-// read runs w as a statement that changes nothing.
-func (x *execution) read(w work) error {
-	s := x.session
-	s.statement.Lock()
-	if s.tx != nil {
-		defer s.statement.Unlock()
-		return s.tx.run(x.ctx, w, 0, false)
-	}
-	s.statement.Unlock()
-	conn, err := x.server.engine.db.Conn(x.ctx)
-	if err != nil {
-		return fmt.Errorf("connect to the database: %w", err)
-	}
-	defer conn.Close()
-	return w(x.ctx, conn)
-}
-
-// control runs BEGIN, COMMIT and ROLLBACK. Like the service it accepts a COMMIT without a transaction.
-func (x *execution) control(statement dialect.Statement) error {
-	s := x.session
-	s.statement.Lock()
-	defer s.statement.Unlock()
-	tx := s.tx
-	switch statement.(type) {
-	case *dialect.Begin:
-		if tx != nil {
-			return nil
-		}
-		opened, err := x.server.engine.begin(x.ctx)
-		s.tx = opened
-		return err
-	case *dialect.Commit:
-		s.tx = nil
-		return tx.commit()
-	}
-	s.tx = nil
-	tx.abandon()
-	return nil
-}
-
-// commitFirst ends an open transaction, as DDL does.
-func (x *execution) commitFirst() error {
-	return x.control(&dialect.Commit{})
 }

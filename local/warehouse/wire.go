@@ -39,12 +39,6 @@ type queryRequest struct {
 	BindStage    string             `json:"bindStage"`
 }
 
-// binding is one bind: a text, null, or a list of them.
-type binding struct {
-	Type  string          `json:"type"`
-	Value json.RawMessage `json:"value"`
-}
-
 // queryData is the data of a statement's answer.
 type queryData struct {
 	Parameters         []parameter       `json:"parameters"`
@@ -67,23 +61,6 @@ type queryData struct {
 	ResultIDs          string            `json:"resultIds,omitempty"`
 	ResultTypes        string            `json:"resultTypes,omitempty"`
 	QueryResultFormat  string            `json:"queryResultFormat"`
-}
-
-// parameter is a session parameter told to the client.
-type parameter struct {
-	Name  string `json:"name"`
-	Value any    `json:"value"`
-}
-
-// column describes one column of an answer.
-type column struct {
-	Name       string `json:"name"`
-	Type       string `json:"type"`
-	Precision  *int64 `json:"precision"`
-	Scale      *int64 `json:"scale"`
-	Length     *int64 `json:"length"`
-	ByteLength *int64 `json:"byteLength"`
-	Nullable   bool   `json:"nullable"`
 }
 
 // chunk is a part of a large answer, fetched on its own.

@@ -18,7 +18,7 @@ const (
 
 // write does a statement that changes rows.
 func (x *execution) write(parsed dialect.Statement) (*result, error) {
-	defer x.server.written.Add(1)
+	defer x.runner.written.Add(1)
 	switch st := parsed.(type) {
 	case *dialect.Insert:
 		n, err := x.changeRows(&st.Change, st.Overwrite, st.Overwrite)
@@ -34,7 +34,7 @@ func (x *execution) write(parsed dialect.Statement) (*result, error) {
 	case *dialect.Merge:
 		began := time.Now()
 		res, err := x.merge(st)
-		x.server.cfg.Timed("MERGE", time.Since(began))
+		x.runner.timed("MERGE", time.Since(began))
 		return res, err
 	}
 	return nil, unsupported("this statement")
@@ -45,8 +45,8 @@ func (x *execution) target(c *dialect.Change) error {
 	if err := x.known(append([]dialect.Name{c.Target}, c.Reads...)...); err != nil {
 		return err
 	}
-	if x.server.engine.catalog.get("TABLE", c.Target) == nil {
-		return refuse(1003, "42000", "SQL compilation error:\nView '%s' cannot be changed.", plainName(c.Target))
+	if x.runner.catalog.get("TABLE", c.Target) == nil {
+		return refuse(1003, "42000", "SQL compilation error:\nView '%s' cannot be changed.", c.Target.Plain())
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (x *execution) changeRows(c *dialect.Change, exclusive, overwrite bool) (in
 	}
 	uses := x.uses(c.Binds)
 	var changed int64
-	err := x.change(c.Target, exclusive, func(ctx context.Context, conn *sql.Conn) error {
+	err := x.session.change(x.ctx, c.Target, exclusive, len(x.text)+x.binds.size(), func(ctx context.Context, conn *sql.Conn) error {
 		changed = 0
 		if overwrite {
 			if _, err := conn.ExecContext(ctx, "DELETE FROM "+c.Target.DuckDB()); err != nil {
@@ -99,14 +99,14 @@ func (b *binds) times(uses []int) int {
 }
 
 func (x *execution) truncate(st *dialect.Truncate) (*result, error) {
-	if st.IfExists && x.server.engine.catalog.relation(st.Target) == nil {
+	if st.IfExists && x.runner.catalog.relation(st.Target) == nil {
 		return message(typeDDL, "Statement executed successfully."), nil
 	}
 	if err := x.target(&st.Change); err != nil {
 		return nil, err
 	}
-	table := x.server.engine.catalog.get("TABLE", st.Target)
-	err := x.change(st.Target, true, func(ctx context.Context, conn *sql.Conn) error {
+	table := x.runner.catalog.get("TABLE", st.Target)
+	err := x.session.change(x.ctx, st.Target, true, len(x.text)+x.binds.size(), func(ctx context.Context, conn *sql.Conn) error {
 		if _, err := conn.ExecContext(ctx, st.SQL); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (x *execution) merge(st *dialect.Merge) (*result, error) {
 		return nil, err
 	}
 	var inserted, updated, deleted int64
-	err = x.change(st.Target, true, func(ctx context.Context, conn *sql.Conn) error {
+	err = x.session.change(x.ctx, st.Target, true, len(x.text)+x.binds.size(), func(ctx context.Context, conn *sql.Conn) error {
 		inserted, updated, deleted = 0, 0, 0
 		for row := range x.binds.times(uses) {
 			args, err := x.binds.args(row, uses)

@@ -149,3 +149,44 @@ func (p *parser) single() string {
 	}
 	return parts[0]
 }
+
+// Plain is the name as messages write it, without quotes.
+func (n Name) Plain() string { return strings.ReplaceAll(n.String(), `"`, "") }
+
+// Last is the last part of the name.
+func (n Name) Last() string {
+	switch {
+	case n.Object != "":
+		return n.Object
+	case n.Schema != "":
+		return n.Schema
+	}
+	return n.Database
+}
+
+// Fold is an identifier from outside SQL text: capitals unless quoted, or the default when empty.
+func Fold(name, fallback string) string {
+	if name == "" {
+		name = fallback
+	}
+	if len(name) >= 2 && name[0] == '"' && name[len(name)-1] == '"' {
+		return strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
+	}
+	return strings.ToUpper(name)
+}
+
+// SplitName splits a name at the dots outside of quotes.
+func SplitName(text string) []string {
+	var parts []string
+	start, quoted := 0, false
+	for i := range len(text) {
+		switch {
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == '.' && !quoted:
+			parts = append(parts, Fold(text[start:i], ""))
+			start = i + 1
+		}
+	}
+	return append(parts, Fold(text[start:], ""))
+}

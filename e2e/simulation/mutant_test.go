@@ -180,6 +180,6 @@ func boxMutants() []mutant {
 		in(edited("all of a PutRecords is sent again", "listener/writer.go", "p.pending = append(again, p.pending...)", "p.pending = append(append(again[:0:0], call...), p.pending...)"), "./listener", "TestPartialThrottle$"),
 		in(edited("children before their parents", "local/lambda/shards.go", "return parent == nil ||", "return parent != nil || parent == nil ||"), "./local/lambda", "TestResharding"),
 		in(edited("a time-out without a kill", "local/lambda/child.go", "	c.current = nil\n	c.mu.Unlock()\n	c.kill()\n", "	c.current = nil\n	c.mu.Unlock()\n"), "./local/lambda", "TestTimeoutKills"),
-		in(edited("the key in a notice is not decoded", "local/warehouse/queue.go", "key, err := url.QueryUnescape(r.S3.Object.Key)", "_, err := url.QueryUnescape(\"\")\n\t\tkey := r.S3.Object.Key"), "./local/warehouse", "TestParseEvent|TestPipe$"),
+		in(edited("the key in a notice is not decoded", "local/warehouse/pipe/notice.go", "key, err := url.QueryUnescape(r.S3.Object.Key)", "_, err := url.QueryUnescape(\"\")\n\t\tkey := r.S3.Object.Key"), "./local/warehouse/...", "TestParseEvent|TestPipe$"),
 	}
 }

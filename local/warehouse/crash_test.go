@@ -17,6 +17,8 @@ import (
 	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
+
+	"github.com/snowstream/snowstream/local/warehouse/engine"
 )
 
 // serveEnv tells the test binary to be a server in the folder that it names, until it is killed.
@@ -135,7 +137,7 @@ func checkBatches(t *testing.T, dir string, acknowledged map[int]bool, size int)
 		t.Fatal(err)
 	}
 	defer server.Close()
-	rows, err := server.engine.db.QueryContext(t.Context(), `SELECT batch::INTEGER, count(*), count(DISTINCT n) FROM "DB.S"."T" GROUP BY batch`)
+	rows, err := server.engine.DB.QueryContext(t.Context(), `SELECT batch::INTEGER, count(*), count(DISTINCT n) FROM "DB.S"."T" GROUP BY batch`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +169,7 @@ func TestDamagedDatabase(t *testing.T) {
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, databaseFile)
+	path := filepath.Join(dir, engine.DatabaseFile)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"sync"
@@ -72,7 +73,7 @@ func TestDescribeOnly(t *testing.T) {
 	for text, want := range map[string]string{
 		"SELECT a, v FROM t WHERE a = ?": "A fixed V variant", "INSERT INTO t VALUES (1, NULL)": "number of rows inserted fixed", "DROP TABLE t": "status text",
 	} {
-		answer := st.post("/queries/v1/query-request?requestId="+newToken(), token, map[string]any{"sqlText": text, "describeOnly": true})
+		answer := st.post("/queries/v1/query-request?requestId="+rand.Text(), token, map[string]any{"sqlText": text, "describeOnly": true})
 		var got []string
 		for _, c := range answer["data"].(map[string]any)["rowtype"].([]any) {
 			got = append(got, fmt.Sprint(c.(map[string]any)["name"], " ", c.(map[string]any)["type"]))

@@ -46,7 +46,7 @@ func hostile() *rapid.Generator[string] {
 
 // numbers are all that a NUMBER holds, with its edges, in more than one spelling.
 func numbers(precision, scale int) *rapid.Generator[string] {
-	edge := new(big.Int).Sub(pow10(precision), big.NewInt(1))
+	edge, _ := new(big.Int).SetString(strings.Repeat("9", precision), 10)
 	return rapid.Custom(func(t *rapid.T) string {
 		n := new(big.Int)
 		switch rapid.IntRange(0, 3).Draw(t, "size") {
@@ -58,10 +58,16 @@ func numbers(precision, scale int) *rapid.Generator[string] {
 			n.SetString(rapid.StringMatching(fmt.Sprintf("[0-9]{1,%d}", precision)).Draw(t, "digits"), 10)
 		}
 		if rapid.Bool().Draw(t, "negative") {
-			return "-" + decimalText(n, scale) // also -0
+			return "-" + pointed(n, scale) // also -0
 		}
-		return decimalText(n, scale)
+		return pointed(n, scale)
 	})
+}
+
+// pointed is n with a point before its last scale digits.
+func pointed(n *big.Int, scale int) string {
+	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)
+	return new(big.Rat).SetFrac(n, unit).FloatString(scale)
 }
 
 func decimal(scale int) func(string) any {

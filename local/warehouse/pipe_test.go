@@ -14,7 +14,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/snowstream/snowstream/local/warehouse/engine"
 )
 
 // announce sends an S3 event for keys to the pipes' queue, as the bucket does.
@@ -31,7 +31,7 @@ func (st *stack) announce(bucket string, keys ...string) {
 
 func (st *stack) send(message, keyID string) (int, string) {
 	st.t.Helper()
-	body, _ := json.Marshal(map[string]string{"QueueUrl": "http://sqs/000000000000/" + st.server.pipes.queueName(), "MessageBody": message})
+	body, _ := json.Marshal(map[string]string{"QueueUrl": "http://sqs/000000000000/" + st.server.pipes.QueueName(), "MessageBody": message})
 	req, _ := http.NewRequest("POST", st.http.URL+"/", strings.NewReader(string(body)))
 	req.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
 	if keyID != "" {
@@ -176,7 +176,7 @@ func TestReopen(t *testing.T) {
 	}
 	exec(t, tx, "INSERT INTO micro (sensorid) VALUES (1000)")
 	killed := t.TempDir()
-	files, err := filepath.Glob(filepath.Join(st.config.Dir, databaseFile+"*"))
+	files, err := filepath.Glob(filepath.Join(st.config.Dir, engine.DatabaseFile+"*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,48 +206,6 @@ func TestReopen(t *testing.T) {
 	second.http.Close()
 	second.open()
 	wantLines(t, second.connect(), "SELECT COUNT(*) FROM micro", "21")
-}
-
-func TestParseEvent(t *testing.T) {
-	record := func(version, name, key string) string {
-		return fmt.Sprintf(`{"eventVersion":%q,"eventName":%q,"s3":{"bucket":{"name":"b"},"object":{"key":%q}}}`, version, name, key)
-	}
-	tests := []struct {
-		records string
-		want    []created
-	}{
-		{record("2.1", "ObjectCreated:Put", "a+b%3D1/%C3%A9%2B"), []created{{"b", "a b=1/é+"}}},
-		{record("2.3", "s3:ObjectCreated:CompleteMultipartUpload", "k"), []created{{"b", "k"}}},
-		{record("3.0", "ObjectCreated:Put", "k"), nil},
-		{record("2.1", "ObjectRemoved:Delete", "k"), nil},
-		{record("2.1", "ObjectCreated:Put", "folder/"), nil},
-		{record("2.1", "ObjectCreated:Put", "bad%zz"), nil},
-	}
-	for _, test := range tests {
-		got, err := parseEvent([]byte(`{"Records":[` + test.records + `]}`))
-		if err != nil {
-			t.Errorf("%s: %v", test.records, err)
-		}
-		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(created{})); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.records, diff)
-		}
-	}
-}
-
-func FuzzParseEvent(f *testing.F) {
-	f.Add([]byte(`{"Records":[{"eventVersion":"2.1","eventName":"ObjectCreated:Put","s3":{"bucket":{"name":"b"},"object":{"key":"a+b"}}}]}`))
-	f.Add([]byte(`{"Event":"s3:TestEvent"}`))
-	f.Fuzz(func(t *testing.T, message []byte) {
-		objects, err := parseEvent(message)
-		if err != nil && objects != nil {
-			t.Error("objects beside an error")
-		}
-		for _, o := range objects {
-			if o.bucket == "" || o.key == "" || strings.HasSuffix(o.key, "/") {
-				t.Errorf("object %+v", o)
-			}
-		}
-	})
 }
 
 // A column comes to both tables while pipes load and batches are merged: nothing is lost or loaded twice, and rows from

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
+
+	"github.com/snowstream/snowstream/local/warehouse/engine"
 )
 
 func TestResults(t *testing.T) {
@@ -243,16 +245,7 @@ func TestAbort(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("error %v", err)
 	}
-	waitFor(t, func() bool {
-		st.server.front.queries.mu.Lock()
-		defer st.server.front.queries.mu.Unlock()
-		for _, q := range st.server.front.queries.order {
-			if q.end.IsZero() {
-				return false
-			}
-		}
-		return true
-	})
+	waitFor(t, func() bool { return st.server.engine.DB.Stats().InUse == 0 })
 	wantLines(t, db, "SELECT 1", "1")
 }
 
@@ -383,15 +376,8 @@ func TestMerges(t *testing.T) {
 		done <- err
 	}()
 	waitFor(t, func() bool {
-		locks := st.server.engine.locks
-		locks.mu.Lock()
-		defer locks.mu.Unlock()
-		for _, lock := range locks.tables {
-			if len(lock.queue) == 1 {
-				return true
-			}
-		}
-		return false
+		held := st.server.engine.Locks.List()
+		return len(held) == 1 && held[0].Waiting == 1
 	})
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
@@ -411,8 +397,8 @@ func TestWaiterLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, tx, mergeText, 1, 1)
-	results := make(chan error, maxWaiters+1)
-	for range maxWaiters + 1 {
+	results := make(chan error, engine.MaxWaiters+1)
+	for range engine.MaxWaiters + 1 {
 		go func() {
 			_, err := db.ExecContext(ctx(t), mergeText, 1, 2)
 			results <- err
@@ -425,7 +411,7 @@ func TestWaiterLimit(t *testing.T) {
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	for range maxWaiters {
+	for range engine.MaxWaiters {
 		if err := <-results; err != nil {
 			t.Error(err)
 		}

@@ -1,11 +1,20 @@
 // Package warehouse is a Snowflake account on one machine: the wire protocol of the official drivers over DuckDB.
 //
-// A client logs in with a password or a key pair, opens sessions and sends statements (login.go, session.go, query.go).
-// Package dialect reads a statement and rewrites it for DuckDB; this package runs it, with Snowflake's transactions
-// and table locks (transaction.go, lock.go), and encodes the answer (result.go, spool.go). What DuckDB does not know
-// is kept in a catalog that commits together with the data: databases, stages, file formats, integrations, pipes
-// (catalog.go, ddl.go, show.go). COPY and pipes read files from S3 with the official SDK (stage.go, load.go, rows.go,
-// copy.go, pipe.go), and bucket notifications arrive over the SQS protocol (queue.go).
+// Its rooms lie along what happens to a statement and to a file, and use one another in one direction only:
+//
+//	wire       HTTP: login, requests, answers, chunks
+//	statement  does one statement, read by dialect
+//	show       SHOW and DESCRIBE
+//	pipe       files into tables: COPY, pipes, notices, history
+//	stage      files: buckets, formats, fields to values
+//	session    tokens, settings, the open transaction
+//	catalog    what exists, committed together with the data
+//	engine     DuckDB: transactions, locks, values in and out
+//	answer     columns, rows, chunks on disk
+//	fault      errors in Snowflake's words
+//	dialect    SQL of Snowflake read and rewritten for DuckDB; variant is what a VARIANT is
+//
+// This package joins them, over one folder.
 //
 // All state is one DuckDB file in Config.Dir. A statement that was answered is durable; after a kill at any moment Open
 // finds the last commit. Sessions, running statements and remembered answers end with the process.
@@ -38,8 +47,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snowstream/snowstream/local/warehouse/catalog"
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
+	"github.com/snowstream/snowstream/local/warehouse/engine"
+	"github.com/snowstream/snowstream/local/warehouse/fault"
+	"github.com/snowstream/snowstream/local/warehouse/pipe"
+	"github.com/snowstream/snowstream/local/warehouse/session"
+	"github.com/snowstream/snowstream/local/warehouse/stage"
+	"github.com/snowstream/snowstream/local/warehouse/statement"
+	"github.com/snowstream/snowstream/local/warehouse/wire"
 )
+
+// User is someone who may log in.
+type User = catalog.User
 
 // Config says what the warehouse is and where it keeps its data.
 type Config struct {
@@ -72,12 +92,12 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	mux      *http.ServeMux
-	engine   *engine
-	catalog  *catalog
-	sessions *sessions
-	pipes    *pipes
-	runner   *runner
-	front    *front
+	engine   *engine.Engine
+	catalog  *catalog.Catalog
+	sessions *session.Registry
+	pipes    *pipe.Pipes
+	runner   *statement.Runner
+	front    *wire.Front
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -109,8 +129,8 @@ func Open(cfg Config) (*Server, error) {
 }
 
 func (s *Server) start() error {
-	who := &account{Name: s.cfg.Account, ID: s.cfg.AccountID, Region: s.cfg.Region, Users: s.cfg.Users}
-	if err := who.check(); err != nil {
+	who := &catalog.Account{Name: s.cfg.Account, ID: s.cfg.AccountID, Region: s.cfg.Region, Users: s.cfg.Users}
+	if err := who.Check(); err != nil {
 		return fmt.Errorf("open warehouse: %w", err)
 	}
 	// Result chunks of a former process belong to nobody.
@@ -118,69 +138,69 @@ func (s *Server) start() error {
 	if err := errors.Join(os.RemoveAll(results), os.MkdirAll(results, 0o700)); err != nil {
 		return fmt.Errorf("open warehouse: %w", err)
 	}
-	opened, err := openEngine(s.ctx, s.cfg.Dir)
+	opened, err := engine.Open(s.ctx, s.cfg.Dir)
 	if err != nil {
 		return err
 	}
 	s.engine = opened
 	if err := s.join(who, results); err != nil {
-		return errors.Join(err, opened.close())
+		return errors.Join(err, opened.Close())
 	}
 	s.goRun(s.tidy)
-	s.pipes.wake()
+	s.pipes.Wake()
 	return nil
 }
 
 // join builds the rooms over the open database, each over those that it may use.
-func (s *Server) join(who *account, results string) (err error) {
-	if s.catalog, err = openCatalog(s.ctx, s.engine); err != nil {
+func (s *Server) join(who *catalog.Account, results string) (err error) {
+	if s.catalog, err = catalog.Open(s.ctx, s.engine); err != nil {
 		return err
 	}
-	files := openBuckets(bucketsConfig{Endpoint: s.cfg.S3Endpoint, Region: s.cfg.Region, AccessKeyID: s.cfg.AccessKeyID, SecretAccessKey: s.cfg.SecretAccessKey})
-	s.pipes, err = openPipes(pipesConfig{account: who, engine: s.engine, catalog: s.catalog, buckets: files, log: s.log, timed: s.cfg.Timed, start: s.goRun, ctx: s.ctx})
+	files := stage.Open(stage.Config{Endpoint: s.cfg.S3Endpoint, Region: s.cfg.Region, AccessKeyID: s.cfg.AccessKeyID, SecretAccessKey: s.cfg.SecretAccessKey})
+	s.pipes, err = pipe.Open(pipe.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Buckets: files, Log: s.log, Timed: s.cfg.Timed, Start: s.goRun, Ctx: s.ctx})
 	if err != nil {
 		return err
 	}
 	if err := s.furnish(); err != nil {
 		return err
 	}
-	s.sessions = newSessions(who, s.engine, s.cfg.tokenValidity, s.cfg.masterValidity)
-	s.runner = newRunner(runnerConfig{account: who, engine: s.engine, catalog: s.catalog, buckets: files, pipes: s.pipes, resultDir: results, timed: s.cfg.Timed})
-	s.front = newFront(frontConfig{account: who, catalog: s.catalog, sessions: s.sessions, runner: s.runner, log: s.log, resultDir: results,
-		answerWait: s.cfg.answerWait, start: s.goRun, ctx: s.ctx})
+	s.sessions = session.NewRegistry(who, s.engine, s.cfg.tokenValidity, s.cfg.masterValidity)
+	s.runner = statement.New(statement.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Buckets: files, Pipes: s.pipes, ResultDir: results, Timed: s.cfg.Timed})
+	s.front = wire.New(wire.Config{Account: who, Catalog: s.catalog, Sessions: s.sessions, Runner: s.runner, Log: s.log, ResultDir: results,
+		AnswerWait: s.cfg.answerWait, Start: s.goRun, Ctx: s.ctx})
 	s.mux = http.NewServeMux()
 	s.mux.Handle("/", s.front)
-	s.mux.HandleFunc("POST /{$}", s.pipes.handleSQS)
+	s.mux.HandleFunc("POST /{$}", s.pipes.HandleSQS)
 	return nil
 }
 
 // furnish makes what users' defaults name, and drops what ended with the sessions of a former process.
 func (s *Server) furnish() error {
-	if err := s.catalog.dropTemporary(s.ctx, 0); err != nil {
+	if err := s.catalog.DropTemporary(s.ctx, 0); err != nil {
 		return err
 	}
-	return s.catalog.define(s.ctx, func(d *draft) error {
-		made := map[objectKey]bool{}
+	return s.catalog.Define(s.ctx, func(d *catalog.Draft) error {
+		made := map[catalog.ObjectKey]bool{}
 		add := func(kind string, name dialect.Name) error {
-			key := objectKey{kind, name}
-			if name.Last() == "" || made[key] || d.cat.get(kind, name) != nil {
+			key := catalog.ObjectKey{Kind: kind, Name: name}
+			if name.Last() == "" || made[key] || d.Cat.Get(kind, name) != nil {
 				return nil
 			}
 			made[key] = true
 			if kind == "SCHEMA" {
-				return d.putSchema(name, "", "")
+				return d.PutSchema(name, "", "")
 			}
-			return d.put(&object{Kind: kind, Name: name})
+			return d.Put(&catalog.Object{Kind: kind, Name: name})
 		}
 		for _, u := range s.cfg.Users {
 			database := dialect.Fold(u.Database, "")
-			wanted := []objectKey{{"ROLE", dialect.Name{Object: dialect.Fold(u.DefaultRole, "")}}, {"WAREHOUSE", dialect.Name{Object: dialect.Fold(u.DefaultWarehouse, "")}}}
+			wanted := []catalog.ObjectKey{{Kind: "ROLE", Name: dialect.Name{Object: dialect.Fold(u.DefaultRole, "")}}, {Kind: "WAREHOUSE", Name: dialect.Name{Object: dialect.Fold(u.DefaultWarehouse, "")}}}
 			if database != "" {
-				wanted = append(wanted, objectKey{"DATABASE", dialect.Name{Database: database}},
-					objectKey{"SCHEMA", dialect.Name{Database: database, Schema: "PUBLIC"}}, objectKey{"SCHEMA", dialect.Name{Database: database, Schema: dialect.Fold(u.Schema, "PUBLIC")}})
+				wanted = append(wanted, catalog.ObjectKey{Kind: "DATABASE", Name: dialect.Name{Database: database}},
+					catalog.ObjectKey{Kind: "SCHEMA", Name: dialect.Name{Database: database, Schema: "PUBLIC"}}, catalog.ObjectKey{Kind: "SCHEMA", Name: dialect.Name{Database: database, Schema: dialect.Fold(u.Schema, "PUBLIC")}})
 			}
 			for _, w := range wanted {
-				if err := add(w.kind, w.name); err != nil {
+				if err := add(w.Kind, w.Name); err != nil {
 					return err
 				}
 			}
@@ -202,13 +222,13 @@ func (s *Server) goRun(f func()) bool {
 
 // tidy ends what has outlived its time: sessions, idle transactions, remembered answers, load histories.
 func (s *Server) tidy() {
-	for minute := 0; pause(s.ctx, time.Minute); minute++ {
+	for minute := 0; engine.Pause(s.ctx, time.Minute); minute++ {
 		now := time.Now()
-		s.sessions.expire(now, transactionIdle)
-		s.front.evict(now)
+		s.sessions.Expire(now, engine.TransactionIdle)
+		s.front.Evict(now)
 		if minute%60 == 0 {
-			if err := s.pipes.forgetHistory(s.ctx, now); err != nil && s.ctx.Err() == nil {
-				s.log.Warn("old load histories are still there", "number", translate(err).Number)
+			if err := s.pipes.ForgetHistory(s.ctx, now); err != nil && s.ctx.Err() == nil {
+				s.log.Warn("old load histories are still there", "number", fault.Translate(err).Number)
 			}
 		}
 	}
@@ -216,13 +236,13 @@ func (s *Server) tidy() {
 
 // Changes counts what was committed since Open: statements that may have changed rows, and transactions of pipes. Whoever
 // watches a table need not ask it again before they have moved.
-func (s *Server) Changes() (statements, loads int64) { return s.runner.changes(), s.pipes.loads() }
+func (s *Server) Changes() (statements, loads int64) { return s.runner.Changes(), s.pipes.Loads() }
 
 // Idle returns when every notification received so far has been worked off by the pipes that are not paused, or when
 // ctx ends. Pipes whose table or stage is missing count as idle.
 func (s *Server) Idle(ctx context.Context) error {
-	s.pipes.wake()
-	if err := s.pipes.wait(ctx); err != nil {
+	s.pipes.Wake()
+	if err := s.pipes.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for the pipes: %w", err)
 	}
 	return nil
@@ -240,8 +260,8 @@ func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first {
-		s.sessions.closeAll()
-		s.closed = s.engine.close()
+		s.sessions.CloseAll()
+		s.closed = s.engine.Close()
 	}
 	return s.closed
 }

@@ -42,7 +42,7 @@ func TestStagedEqualsGeneral(t *testing.T) {
 		exec(t, db, `CREATE SCHEMA IF NOT EXISTS "SNOWSTREAM"."LANDING"`)
 		exec(t, db, create)
 		payload := stagedPayload(t, name)
-		id, release, ok := st.server.engine.staging.Stage(payload, m.Staged.Width)
+		id, release, ok := st.server.engine.Staging.Stage(payload, m.Staged.Width)
 		if !ok {
 			t.Fatal("the rows are not staged")
 		}
@@ -54,7 +54,7 @@ func TestStagedEqualsGeneral(t *testing.T) {
 		}
 		const want = 2
 		n := 0
-		rows, err := st.server.engine.db.Query(m.SQL, payload, int64(1))
+		rows, err := st.server.engine.DB.Query(m.SQL, payload, int64(1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,11 +65,11 @@ func TestStagedEqualsGeneral(t *testing.T) {
 			t.Fatalf("%s: the general way inserts %d rows, %v", name, n, err)
 		}
 		for _, statement := range []string{general, "DELETE FROM " + m.Target.DuckDB()} {
-			if _, err := st.server.engine.db.Exec(statement); err != nil {
+			if _, err := st.server.engine.DB.Exec(statement); err != nil {
 				t.Fatal(err)
 			}
 		}
-		done, err := st.server.engine.db.Exec(text)
+		done, err := st.server.engine.DB.Exec(text)
 		if err != nil {
 			t.Fatalf("%s: DuckDB does not take the quick way: %v", name, err)
 		}
@@ -77,7 +77,7 @@ func TestStagedEqualsGeneral(t *testing.T) {
 			t.Errorf("%s: the quick way inserts %d rows", name, n)
 		}
 		var same, both int
-		err = st.server.engine.db.QueryRow("SELECT (SELECT count(*) FROM (SELECT * FROM general INTERSECT SELECT * FROM "+m.Target.DuckDB()+")), count(*) FROM general").Scan(&same, &both)
+		err = st.server.engine.DB.QueryRow("SELECT (SELECT count(*) FROM (SELECT * FROM general INTERSECT SELECT * FROM "+m.Target.DuckDB()+")), count(*) FROM general").Scan(&same, &both)
 		if err != nil || same != want || both != want {
 			t.Errorf("%s: %d of %d rows are the same, %v", name, same, both, err)
 		}

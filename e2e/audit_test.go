@@ -219,7 +219,7 @@ func TestAudit(t *testing.T) {
 	streaming, microbatch := both[0], both[1]
 	at := func(n int64) string { return fmt.Sprintf(`"_SHARD" = '%s' AND "_ORDINAL" = %d`, shard, n) }
 	copyOf := func(table string, n int64, newShard, newOrdinal string) {
-		o.exec(t, fmt.Sprintf(`INSERT INTO %[1]s SELECT sensorid, currenttemperature, status, %[2]s, "_SEQUENCE", "_SUBSEQUENCE", %[3]s, "_ARRIVED_AT" FROM %[1]s WHERE %[4]s`,
+		o.exec(t, fmt.Sprintf(`INSERT INTO %[1]s SELECT sensorid, currenttemperature, status, %[2]s, "_SEQUENCE", "_SUBSEQUENCE", %[3]s, "_ARRIVED_AT", "_GENERATION" FROM %[1]s WHERE %[4]s`,
 			table, newShard, newOrdinal, at(n)))
 	}
 	lost, dropped, doubled, altered, gap := f[1]+3, f[2]+1, f[3]+3, f[4]+4, f[5]+10
@@ -321,15 +321,15 @@ func (o outside) million(t *testing.T, n, perObject int64) {
 				ArrivedAt: arrived, Data: fmt.Appendf(nil, `{"sensorId": %d, "currentTemperature": %d, "status": "OK"}`, i%51, i),
 			})
 		}
-		batch := decoder.Cut(records, first)
+		batch := decoder.Cut(records, "", first)
 		object := rawzone.Of(batch, record.Sensor().Folder, ledger)
 		put(object.Key, batch.CSV, object.Metadata())
 		ledger = ledger.After(object, time.Now())
 	}
-	put(rawzone.LedgerKey(o.Stream, shard), ledger.Encode(), nil)
+	put(ledger.Chain().LedgerKey(), ledger.Encode(), nil)
 	for _, table := range both {
 		o.exec(t, fmt.Sprintf(`INSERT INTO %s SELECT MOD(SEQ8() + 1, 51), SEQ8() + 1, 'OK', '%s', '495903382714902566085596925383615' || LPAD((SEQ8() + 1)::VARCHAR, 23, '0'),
-0, SEQ8() + 1, '2026-01-02 03:04:05.678'::TIMESTAMP_NTZ FROM TABLE(GENERATOR(ROWCOUNT => %d))`, table, shard, n))
+0, SEQ8() + 1, '2026-01-02 03:04:05.678'::TIMESTAMP_NTZ, NULL FROM TABLE(GENERATOR(ROWCOUNT => %d))`, table, shard, n))
 	}
 }
 

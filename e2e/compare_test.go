@@ -49,7 +49,7 @@ func TestCompareTables(t *testing.T) {
 		{"a value in the last slice", `UPDATE %s SET "STATUS" = 'FAIL' WHERE "_ORDINAL" = 1200000`, `UPDATE %s SET "STATUS" = 'OK' WHERE "_ORDINAL" = 1200000`, 2},
 		{"a value of the other shard", fmt.Sprintf(`UPDATE %%s SET "CURRENTTEMPERATURE" = 65 WHERE "_ORDINAL" = %d`, base+7), fmt.Sprintf(`UPDATE %%s SET "CURRENTTEMPERATURE" = 64 WHERE "_ORDINAL" = %d`, base+7), 2},
 		{"a row is there twice", `INSERT INTO %[1]s SELECT * FROM %[1]s WHERE "_ORDINAL" = 600000`, "", 0},
-		{"and one of them differs", `INSERT INTO %[1]s SELECT 2, 64, 'OK', "_SHARD", "_SEQUENCE", 0, "_ORDINAL", "_ARRIVED_AT" FROM (SELECT DISTINCT * FROM %[1]s WHERE "_ORDINAL" = 600000)`,
+		{"and one of them differs", `INSERT INTO %[1]s SELECT 2, 64, 'OK', "_SHARD", "_SEQUENCE", 0, "_ORDINAL", "_ARRIVED_AT", "_GENERATION" FROM (SELECT DISTINCT * FROM %[1]s WHERE "_ORDINAL" = 600000)`,
 			`DELETE FROM %s WHERE "_ORDINAL" = 600000`, 1},
 		{"that row is gone", "", "", 1},
 		{"one more is gone, at the end of a slice", `DELETE FROM %s WHERE "_ORDINAL" = 500000`, "", 2},

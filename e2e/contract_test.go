@@ -37,6 +37,9 @@ const (
 	contractBucket = "raw"
 )
 
+// contractChain is a chain from before there were generations.
+var contractChain = rawzone.Chain{Stream: contractStream, Shard: contractShard}
+
 // bucketServer is an S3 server with one empty bucket.
 func bucketServer(t *testing.T) (endpoint string) {
 	t.Helper()
@@ -497,7 +500,7 @@ func TestLedgerLost(t *testing.T) {
 	for _, landed := range []int{0, 10, 20, 50} {
 		w := newWorld(t)
 		w.deliver(0, landed, 10)
-		key := rawzone.LedgerKey(contractStream, contractShard)
+		key := contractChain.LedgerKey()
 		api := s3Client(w.endpoint, nil)
 		if _, err := api.DeleteObject(t.Context(), &awss3.DeleteObjectInput{Bucket: aws.String(contractBucket), Key: &key}); err != nil {
 			t.Fatal(err)
@@ -508,7 +511,7 @@ func TestLedgerLost(t *testing.T) {
 	w := newWorld(t)
 	w.deliver(0, 10, 10)
 	_, err := s3Client(w.endpoint, nil).PutObject(t.Context(), &awss3.PutObjectInput{
-		Bucket: aws.String(contractBucket), Key: aws.String(rawzone.LedgerKey(contractStream, contractShard)), Body: strings.NewReader(`{"ordinal":3}`),
+		Bucket: aws.String(contractBucket), Key: aws.String(contractChain.LedgerKey()), Body: strings.NewReader(`{"ordinal":3}`),
 	})
 	if err != nil {
 		t.Fatal(err)

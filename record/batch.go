@@ -27,13 +27,15 @@ type Batch struct {
 // Rejected is a record that cannot become a row, with all that is needed to make it one later.
 type Rejected struct {
 	Record
-	Ordinal int64
-	Reason  Reason
+	// Generation is what numbered it, see Lineage.
+	Generation string
+	Ordinal    int64
+	Reason     Reason
 }
 
-// Cut decides records, which must not be empty, in the order of their shard and numbers them from ordinal on. It
-// keeps the records' Data where they are rejected. The CSV is valid until the next call.
-func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
+// Cut decides records, which must not be empty, in the order of their shard and numbers them from ordinal on, in a
+// generation. It keeps the records' Data where they are rejected. The CSV is valid until the next call.
+func (d *Decoder) Cut(records []Record, generation string, ordinal int64) Batch {
 	first, last := records[0], records[len(records)-1]
 	b := Batch{First: first.Position, Last: last.Position, FirstOrdinal: ordinal}
 	// The ends of a batch are kept in ledgers; they must not hold on to the text of a whole event.
@@ -45,8 +47,8 @@ func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 			b.Records++
 		}
 		var reason *Reason
-		if b.CSV, reason = d.AppendRow(b.CSV, &records[i], ordinal); reason != nil {
-			b.Rejected = append(b.Rejected, Rejected{Record: records[i], Ordinal: ordinal, Reason: *reason})
+		if b.CSV, reason = d.AppendRow(b.CSV, &records[i], generation, ordinal); reason != nil {
+			b.Rejected = append(b.Rejected, Rejected{Record: records[i], Generation: generation, Ordinal: ordinal, Reason: *reason})
 		} else {
 			b.Rows++
 		}
@@ -60,7 +62,7 @@ func (d *Decoder) Cut(records []Record, ordinal int64) Batch {
 func (d *Decoder) Header() []byte { return bytes.Clone(d.header) }
 
 // AppendRow decides one record: it appends the record's line of CSV to dst, or returns the reason why there is none.
-func (d *Decoder) AppendRow(dst []byte, r *Record, ordinal int64) ([]byte, *Reason) {
+func (d *Decoder) AppendRow(dst []byte, r *Record, generation string, ordinal int64) ([]byte, *Reason) {
 	if r.Refused != OK {
 		return dst, &Reason{Code: r.Refused}
 	}
@@ -76,5 +78,5 @@ func (d *Decoder) AppendRow(dst []byte, r *Record, ordinal int64) ([]byte, *Reas
 			out = append(appendField(out, v), ',')
 		}
 	}
-	return d.appendLineage(out, r, ordinal), nil
+	return d.appendLineage(out, r, generation, ordinal), nil
 }

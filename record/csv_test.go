@@ -137,11 +137,11 @@ func TestCut(t *testing.T) {
 		{Position: Position{"shardId-000000000000", "49590340", 0}, ArrivedAt: at, Data: []byte(`{"sensorId":7,"currentTemperature":1,"status":"a,b"}`)},
 		{Position: Position{"shardId-000000000000", "49590340", 1}, ArrivedAt: at, Data: []byte(`{"sensorId":8,"currentTemperature":2,"status":""}`)},
 	}
-	b := NewDecoder(Sensor()).Cut(records, 41)
-	want := `SENSORID,CURRENTTEMPERATURE,STATUS,_SHARD,_SEQUENCE,_SUBSEQUENCE,_ORDINAL,_ARRIVED_AT
-6,64,OK,shardId-000000000000,49590338,0,41,2026-01-02 02:04:05.678
-7,1,"a,b",shardId-000000000000,49590340,0,43,2026-01-02 02:04:05.678
-8,2,"",shardId-000000000000,49590340,1,44,2026-01-02 02:04:05.678
+	b := NewDecoder(Sensor()).Cut(records, "g0000000aaaaaaaa", 41)
+	want := `SENSORID,CURRENTTEMPERATURE,STATUS,_SHARD,_SEQUENCE,_SUBSEQUENCE,_ORDINAL,_ARRIVED_AT,_GENERATION
+6,64,OK,shardId-000000000000,49590338,0,41,2026-01-02 02:04:05.678,g0000000aaaaaaaa
+7,1,"a,b",shardId-000000000000,49590340,0,43,2026-01-02 02:04:05.678,g0000000aaaaaaaa
+8,2,"",shardId-000000000000,49590340,1,44,2026-01-02 02:04:05.678,g0000000aaaaaaaa
 `
 	if string(b.CSV) != want {
 		t.Errorf("CSV:\n%s\nwant:\n%s", b.CSV, want)
@@ -149,7 +149,7 @@ func TestCut(t *testing.T) {
 	if b.FirstOrdinal != 41 || b.LastOrdinal != 44 || b.Records != 3 || b.Rows != 3 || b.Folder != "6" || b.First != records[0].Position || b.Last != records[3].Position {
 		t.Errorf("batch %+v", b)
 	}
-	if len(b.Rejected) != 1 || b.Rejected[0].Ordinal != 42 || b.Rejected[0].Reason.Code != MissingField || !bytes.Equal(b.Rejected[0].Data, records[1].Data) {
+	if len(b.Rejected) != 1 || b.Rejected[0].Ordinal != 42 || b.Rejected[0].Generation != "g0000000aaaaaaaa" || b.Rejected[0].Reason.Code != MissingField || !bytes.Equal(b.Rejected[0].Data, records[1].Data) {
 		t.Errorf("rejected %+v", b.Rejected)
 	}
 }
@@ -173,6 +173,6 @@ func BenchmarkCut(b *testing.B) {
 	d := NewDecoder(Sensor())
 	b.ReportAllocs()
 	for b.Loop() {
-		d.Cut(records, 1)
+		d.Cut(records, "", 1)
 	}
 }

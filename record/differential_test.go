@@ -41,8 +41,8 @@ func same(t interface {
 	at := time.UnixMilli(1767323045678)
 	for i, payload := range payloads {
 		r := Record{Position: Position{"shardId-000000000000", "4959", int64(i % 3)}, ArrivedAt: at.Add(time.Duration(i) * 300 * time.Microsecond), Data: payload}
-		got, reason := learnt.AppendRow(nil, &r, int64(i)+8)
-		fresh, freshReason := NewDecoder(schema).AppendRow(nil, &r, int64(i)+8)
+		got, reason := learnt.AppendRow(nil, &r, "", int64(i)+8)
+		fresh, freshReason := NewDecoder(schema).AppendRow(nil, &r, "", int64(i)+8)
 		if string(got) != string(fresh) || fmt.Sprint(reason) != fmt.Sprint(freshReason) && (reason == nil || freshReason == nil || *reason != *freshReason) {
 			t.Fatalf("payload %d %q after %q:\n%s %+v\nfresh decoder:\n%s %+v", i, payload, payloads[:i], got, reason, fresh, freshReason)
 		}
@@ -311,9 +311,9 @@ func TestNothingIsLeftOver(t *testing.T) {
 			t.Fatalf("%d records: %v, %v", n, runs, err)
 		}
 		kept := runs[0].Records[0].Position
-		got := string(decoder.Cut(runs[0].Records, int64(n)).CSV)
+		got := string(decoder.Cut(runs[0].Records, "", int64(n)).CSV)
 		fresh, _ := new(EventReader).Read(event(n, n))
-		if want := string(NewDecoder(Sensor()).Cut(fresh[0].Records, int64(n)).CSV); got != want {
+		if want := string(NewDecoder(Sensor()).Cut(fresh[0].Records, "", int64(n)).CSV); got != want {
 			t.Fatalf("%d records:\n%s\nwant:\n%s", n, got, want)
 		}
 		if _, err := reader.Read(event(90, 500)); err != nil || kept.Sequence != fmt.Sprintf("49%06d", n) {

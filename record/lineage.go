@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// appendLineage appends the end of a row's line: who the record is. Shard ids and sequence numbers need no quotes.
-func (d *Decoder) appendLineage(dst []byte, r *Record, ordinal int64) []byte {
+// appendLineage appends the end of a row's line: who the record is. Shard ids, sequence numbers and generations need no
+// quotes; no generation is NULL.
+func (d *Decoder) appendLineage(dst []byte, r *Record, generation string, ordinal int64) []byte {
 	dst = append(append(dst, r.Shard...), ',')
 	dst = append(append(dst, r.Sequence...), ',')
 	if r.Subsequence == 0 {
@@ -15,7 +16,8 @@ func (d *Decoder) appendLineage(dst []byte, r *Record, ordinal int64) []byte {
 		dst = append(strconv.AppendInt(dst, r.Subsequence, 10), ',')
 	}
 	dst = append(append(dst, d.ordinal.of(ordinal)...), ',')
-	return append(d.clock.append(dst, r.ArrivedAt), '\n')
+	dst = append(d.clock.append(dst, r.ArrivedAt), ',')
+	return append(append(dst, generation...), '\n')
 }
 
 // counter writes numbers that mostly follow each other.

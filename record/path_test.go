@@ -41,7 +41,7 @@ func BenchmarkPath(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if batch := decoder.Cut(u.Unpack(runs[0].Records, math.MaxInt), 1); batch.Rows != n {
+				if batch := decoder.Cut(u.Unpack(runs[0].Records, math.MaxInt), "", 1); batch.Rows != n {
 					b.Fatal(batch.Rows)
 				}
 			}

@@ -398,7 +398,7 @@ func plainField(v *string) string {
 
 // plainLineage is the rest of a row's line.
 func plainLineage(r Record, ordinal int64) string {
-	return fmt.Sprintf("%s,%s,%d,%d,%s\n", r.Shard, r.Sequence, r.Subsequence, ordinal, r.ArrivedAt.UTC().Format(TimestampLayout))
+	return fmt.Sprintf("%s,%s,%d,%d,%s,\n", r.Shard, r.Sequence, r.Subsequence, ordinal, r.ArrivedAt.UTC().Format(TimestampLayout))
 }
 
 // plainEvent reads a Kinesis event with encoding/json, or reports false.

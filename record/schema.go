@@ -116,6 +116,9 @@ func Sensor() Schema {
 //
 // _ORDINAL numbers a shard's records 1, 2, 3, ... without gaps, which Kinesis' sparse sequence numbers cannot do:
 // it is what makes a missing row provable. _SEQUENCE is text, because no Snowflake number holds its 56 digits.
+//
+// _GENERATION says whose ordinals these are: streams, shards, buckets and ledgers come back under the same names, and a
+// generation is one life of them. Rows from before there were generations have NULL, which is a generation like any other.
 func Lineage() []Column {
 	return []Column{
 		{Name: "_SHARD", Type: String, Required: true},
@@ -123,6 +126,7 @@ func Lineage() []Column {
 		{Name: "_SUBSEQUENCE", Type: Integer, Required: true},
 		{Name: "_ORDINAL", Type: Integer, Required: true},
 		{Name: "_ARRIVED_AT", Type: Timestamp, Required: true},
+		{Name: "_GENERATION", Type: String},
 	}
 }
 

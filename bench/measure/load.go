@@ -69,7 +69,7 @@ func (l *loading) row(quote string) []string {
 	l.next++
 	n := strconv.Itoa(l.next)
 	text := func(s string) string { return quote + s + quote }
-	return []string{strconv.Itoa(l.next % 50), "64", text("OK"), text("shardId-000000000000"), text("4954511524349098501828006771497314458218006" + n), "0", n, text("2026-01-02 03:04:05.678")}
+	return []string{strconv.Itoa(l.next % 50), "64", text("OK"), text("shardId-000000000000"), text("4954511524349098501828006771497314458218006" + n), "0", n, text("2026-01-02 03:04:05.678"), text("g0000000aaaaaaaa")}
 }
 
 func columnNames() string {

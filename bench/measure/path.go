@@ -130,7 +130,7 @@ func (o *ours) handle(event []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	batch := o.decoder.Cut(o.unpack.Unpack(runs[0].Records, math.MaxInt), 1)
+	batch := o.decoder.Cut(o.unpack.Unpack(runs[0].Records, math.MaxInt), "", 1)
 	if len(batch.Rejected) > 0 {
 		return nil, fmt.Errorf("%d records were rejected", len(batch.Rejected))
 	}

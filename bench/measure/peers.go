@@ -19,7 +19,7 @@ type reading struct {
 	Status             string `json:"status"`
 }
 
-var header = []string{"SENSORID", "CURRENTTEMPERATURE", "STATUS", "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL", "_ARRIVED_AT"}
+var header = []string{"SENSORID", "CURRENTTEMPERATURE", "STATUS", "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL", "_ARRIVED_AT", "_GENERATION"}
 
 const moment = "2006-01-02 15:04:05.999999999"
 
@@ -43,7 +43,7 @@ func idiomatic(event []byte) ([]byte, error) {
 		shard, sequence, _ := strings.Cut(r.EventID, ":")
 		err := w.Write([]string{
 			strconv.FormatInt(v.SensorID, 10), strconv.FormatInt(v.CurrentTemperature, 10), v.Status, shard, sequence, "0",
-			strconv.Itoa(i + 1), r.Kinesis.ApproximateArrivalTimestamp.UTC().Round(time.Millisecond).Format(moment),
+			strconv.Itoa(i + 1), r.Kinesis.ApproximateArrivalTimestamp.UTC().Round(time.Millisecond).Format(moment), "",
 		})
 		if err != nil {
 			return nil, err
@@ -89,7 +89,7 @@ func (l *lean) handle(event []byte) ([]byte, error) {
 		l.out = append(append(l.out, sequence...), ",0,"...)
 		l.out = append(strconv.AppendInt(l.out, int64(i+1), 10), ',')
 		l.out = time.UnixMilli(int64(math.Round(r.Kinesis.Arrival*1000))).UTC().AppendFormat(l.out, moment)
-		l.out = append(l.out, '\n')
+		l.out = append(l.out, ',', '\n')
 	}
 	return l.out, nil
 }

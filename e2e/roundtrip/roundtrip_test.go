@@ -104,7 +104,7 @@ func (l *landing) check(t *testing.T, rows [][2]*string) {
 			Position: record.Position{Shard: shard, Sequence: fmt.Sprint(l.ordinal + int64(i) + 1)}, ArrivedAt: time.UnixMilli(1700000000000), Data: data,
 		})
 	}
-	batch := l.decoder.Cut(records, l.ordinal+1)
+	batch := l.decoder.Cut(records, "", l.ordinal+1)
 	if len(batch.Rejected) > 0 {
 		t.Fatalf("%q was rejected: %+v", records[0].Data, batch.Rejected[0].Reason)
 	}

@@ -253,12 +253,12 @@ func (w *world) checkRejected(u *user, held []record.Rejected, ordinals map[stri
 
 // checkLedger checks that a shard's ledger says what has landed, if there is one.
 func (w *world) checkLedger(s *shard, ordinals map[string]int64) {
-	key := rawzone.LedgerKey(streamName, s.id)
+	key := legacy(s.id).LedgerKey()
 	o, there := w.bucket.objects[key]
 	if !there {
 		return // it was lost, and no batch has needed it since
 	}
-	l, err := rawzone.DecodeLedger(o.body, streamName, s.id)
+	l, err := rawzone.DecodeLedger(o.body, legacy(s.id))
 	if err == nil && l.Empty() {
 		return // whoever reads it looks at the objects
 	}

@@ -116,7 +116,7 @@ func (w *world) wantNames(t *testing.T, before, after rawzone.Compression) {
 	var last rawzone.Name
 	end := rawzone.None
 	for _, key := range w.bucket.keys(rawzone.Rows) {
-		n, ok := rawzone.OfShard(key, streamName, w.shardOne().id)
+		n, ok := legacy(w.shardOne().id).Name(key)
 		if !ok {
 			t.Errorf("%s is not an object of the shard", key)
 		}

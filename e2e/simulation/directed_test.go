@@ -50,7 +50,7 @@ func csvOf(note string, ordinals ...int) string {
 			Position: record.Position{Shard: shardOfTest, Sequence: fmt.Sprint(1000 + n)},
 			Data:     []byte(`{"sensorId":1,"currentTemperature":2,"status":` + quoted(note) + `}`),
 		}
-		csv, _ = d.AppendRow(csv, &r, int64(n))
+		csv, _ = d.AppendRow(csv, &r, "", int64(n))
 	}
 	return string(csv)
 }
@@ -63,7 +63,7 @@ func TestLedgerLostBetweenBatches(t *testing.T) {
 			m := &mapping{w: w, shard: s}
 			for to := 1; to <= len(s.records); to += 7 {
 				m.run(to)
-				delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id))
+				delete(w.bucket.objects, legacy(s.id).LedgerKey())
 			}
 			m.run(len(s.records))
 		}
@@ -94,7 +94,7 @@ func TestOldHeadRevivesNoLedger(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		delete(w.bucket.objects, rawzone.LedgerKey(streamName, shard))
+		delete(w.bucket.objects, legacy(shard).LedgerKey())
 		_, err = lake.Advance(p.ctx, old, old.Before(rawzone.Object{Key: "kinesiscsv/0"}, time.Now()))
 		if !errors.Is(err, datalake.ErrFenced) || len(w.bucket.objects) > 0 {
 			t.Errorf("%v, and the bucket has %v", err, w.bucket.keys(""))

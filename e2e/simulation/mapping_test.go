@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // mapping is an event source mapping's work on one shard.
@@ -155,7 +153,7 @@ func (m *mapping) succeeded(batch []kinesisRecord) {
 // its error asks. Nobody puts a ledger back while a writer is under way; nor loses it then, if something was given up
 // or the compression changes: see docs/exactly-once.md.
 func (m *mapping) harmLedger() {
-	w, key := m.w, rawzone.LedgerKey(streamName, m.shard.id)
+	w, key := m.w, legacy(m.shard.id).LedgerKey()
 	ledger, there := w.bucket.objects[key]
 	busy := m.shard.running > 0 || w.bucket.lateOf(m.shard.id)
 	switch {

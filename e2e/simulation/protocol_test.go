@@ -109,7 +109,7 @@ func TestGivenUp(t *testing.T) {
 				t.Error("the hand-over did not fail")
 			}
 			if w.faulty = false; lost {
-				w.locked(func() { delete(w.bucket.objects, rawzone.LedgerKey(streamName, w.shardOne().id)) })
+				w.locked(func() { delete(w.bucket.objects, legacy(w.shardOne().id).LedgerKey()) })
 			}
 			if err := w.deliver(w.fresh(t), 5, 12); err != nil {
 				t.Error(err)
@@ -195,7 +195,7 @@ func TestSameName(t *testing.T) {
 		var late error
 		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[at:at+6])) })
 		time.Sleep(time.Minute)
-		w.locked(func() { delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id)) })
+		w.locked(func() { delete(w.bucket.objects, legacy(s.id).LedgerKey()) })
 		if err := w.deliver(w.fresh(t), at, at+4); err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func (r *kinesisRecord) spoil() {
 // the versions that are newer. The next batch comes to a process that landed the last one, to one that wrote the very
 // copy that was put back, or to one that knows nothing.
 func TestOlderLedger(t *testing.T) {
-	key := rawzone.LedgerKey(streamName, shardOfTest)
+	key := legacy(shardOfTest).LedgerKey()
 	for _, written := range []bool{true, false} {
 		for _, who := range []string{"last", "author", "stranger"} {
 			inCalm(t, func(w *world) {
@@ -300,7 +300,7 @@ func TestAppend(t *testing.T) {
 		if _, err := p.function.Append(p.ctx, streamName, s.id, "other", records[6:8]); err == nil || !strings.Contains(err.Error(), "recovered already") {
 			t.Errorf("an overlap: %v", err)
 		}
-		w.locked(func() { delete(w.bucket.objects, rawzone.LedgerKey(streamName, s.id)) }) // the last object is the recovered one
+		w.locked(func() { delete(w.bucket.objects, legacy(s.id).LedgerKey()) }) // the last object is the recovered one
 		if err := w.deliver(w.fresh(t), 8, 20); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // streamName is the stream.
@@ -182,7 +184,7 @@ func (u *user) withLineage(r row) row {
 	}
 	out := row{
 		"_SHARD": {text: u.shard}, "_SEQUENCE": {text: u.sequence}, "_SUBSEQUENCE": {text: fmt.Sprint(u.sub)},
-		"_ARRIVED_AT": {text: u.arrival.UTC().Format("2006-01-02 15:04:05.999999999")},
+		"_GENERATION": {null: true}, "_ARRIVED_AT": {text: u.arrival.UTC().Format("2006-01-02 15:04:05.999999999")},
 	}
 	for name, v := range r {
 		out[name] = v
@@ -206,3 +208,6 @@ func event(shard string, batch []kinesisRecord) []byte {
 	b.WriteString("]}")
 	return []byte(b.String())
 }
+
+// legacy is a shard's chain from before there were generations.
+func legacy(shard string) rawzone.Chain { return rawzone.Chain{Stream: streamName, Shard: shard} }

@@ -92,6 +92,8 @@ type statement struct {
 	columns, casts []string
 	// on are the columns that decide whether a row is there; distinct those by which the source is deduplicated.
 	on, distinct string
+	// strict are those of on that no NULL is equal in.
+	strict []string
 	// pruned says that only rows from the second bind's ordinal on are looked at.
 	pruned bool
 	insert bool
@@ -116,11 +118,14 @@ func parseStatement(text string) (statement, error) {
 	if m := regexp.MustCompile(`QUALIFY ROW_NUMBER\(\) OVER \(PARTITION BY (.*) ORDER BY 1\) = 1`).FindStringSubmatch(text); m != nil {
 		s.distinct = strings.NewReplacer(`"`, "", ",", "").Replace(m[1])
 	}
-	for _, m := range regexp.MustCompile(`t\."(\w+)" = s\."(\w+)"`).FindAllStringSubmatch(text, -1) {
-		if m[1] != m[2] {
+	for _, m := range regexp.MustCompile(`t\."(\w+)" (=|IS NOT DISTINCT FROM) s\."(\w+)"`).FindAllStringSubmatch(text, -1) {
+		if m[1] != m[3] {
 			return s, errors.New("ON compares two different columns")
 		}
 		s.on = strings.TrimSpace(s.on + " " + m[1])
+		if m[2] == "=" {
+			s.strict = append(s.strict, m[1])
+		}
 	}
 	s.pruned = strings.Contains(text, `t."_ORDINAL" >= ?`)
 	return s, nil
@@ -179,7 +184,7 @@ func (t *table) run(text, bind string, lowest int64) (int64, error) {
 		there := slices.ContainsFunc(t.find(s.on, r.key(s.on)), func(old row) bool {
 			n, err := strconv.ParseInt(old["_ORDINAL"].text, 10, 64)
 			return err == nil && (!s.pruned || n >= lowest)
-		})
+		}) && !slices.ContainsFunc(s.strict, func(column string) bool { return r[column].null })
 		if s.insert || !there {
 			fresh = append(fresh, r)
 		}

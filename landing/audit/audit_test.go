@@ -198,7 +198,7 @@ func TestParseRows(t *testing.T) {
 	batch := decoder.Cut([]record.Record{
 		{Position: record.Position{Shard: one, Sequence: "7"}, Data: []byte(`{"sensorId":1,"currentTemperature":2,"status":"a\"\r\n,"}`)},
 		{Position: record.Position{Shard: one, Sequence: "8", Subsequence: 3}, Data: []byte(`{"sensorId":1,"currentTemperature":2,"status":""}`)},
-	}, 41)
+	}, "", 41)
 	rows, err := parseRows(batch.CSV, s.TableColumns(), map[int64]bool{42: true})
 	if err != nil || len(rows) != 1 || rows[0].ordinal != 42 || rows[0].Subsequence != 3 || !strings.HasPrefix(string(rows[0].cells), `["1","2","",`) {
 		t.Errorf("%+v, %v", rows, err)
@@ -231,7 +231,7 @@ func FuzzParseRows(f *testing.F) {
 func TestFingerprint(t *testing.T) {
 	want := `MD5(COALESCE(t."SENSORID"::VARCHAR, '-') || ',' || COALESCE(t."CURRENTTEMPERATURE"::VARCHAR, '-') || ',' || COALESCE(MD5(t."STATUS"), '-') || ',' || ` +
 		`COALESCE(t."_SUBSEQUENCE"::VARCHAR, '-') || ',' || COALESCE(t."_ORDINAL"::VARCHAR, '-') || ',' || ` +
-		`COALESCE(DATE_PART(epoch_second, t."_ARRIVED_AT") || '.' || DATE_PART(nanosecond, t."_ARRIVED_AT"), '-') || ',' || t."_SEQUENCE")`
+		`COALESCE(DATE_PART(epoch_second, t."_ARRIVED_AT") || '.' || DATE_PART(nanosecond, t."_ARRIVED_AT"), '-') || ',' || COALESCE(MD5(t."_GENERATION"), '-') || ',' || t."_SEQUENCE")`
 	if got := fingerprint(record.Sensor(), "t"); got != want {
 		t.Errorf("%s", got)
 	}

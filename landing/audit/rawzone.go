@@ -49,14 +49,14 @@ func (a *Auditor) list(ctx context.Context) error {
 	err = a.c.Lake.Entries(ctx, rawzone.Rows, func(key string, modified time.Time) error {
 		a.cost.Objects++
 		dir := path.Dir(key)
-		if strings.HasPrefix(key, rawzone.RecoveredPrefix(a.c.Stream, "")) {
+		if strings.HasPrefix(key, rawzone.Chain{Stream: a.c.Stream}.RecoveredPrefix()) {
 			recovered[key], dir = modified, path.Dir(dir)
 		}
 		s := byFolder[path.Base(dir)]
 		if s == nil {
 			return nil
 		}
-		if n, ok := rawzone.OfShard(key, a.c.Stream, s.id); ok {
+		if n, ok := a.chain(s).Name(key); ok {
 			s.objects = append(s.objects, object{key: key, ordinal: n.Ordinal, first: n.First, turn: n.Turn, modified: modified})
 		}
 		return nil
@@ -204,6 +204,11 @@ func unreadable(err error) bool {
 	var refused *snowflake.Error
 	var content *contentError
 	return errors.As(err, &refused) || errors.As(err, &content) || errors.Is(err, rawzone.ErrDamaged)
+}
+
+// chain is what numbers the shard's rows.
+func (a *Auditor) chain(s *shard) rawzone.Chain {
+	return rawzone.Chain{Stream: a.c.Stream, Generation: s.Ledger.Generation, Shard: s.id}
 }
 
 // isRejected reports whether the ordinal's record went to quarantine: if it has a row, that lies in another object.

@@ -43,7 +43,7 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 	if int64(len(records)) != f.Last-f.First+1 || time.Since(records[0].ArrivedAt) > pipeMemory {
 		return "the stream does not have its records any more", nil
 	}
-	batch := record.NewDecoder(m.c.Schema).Cut(records, f.First)
+	batch := record.NewDecoder(m.c.Schema).Cut(records, s.Ledger.Generation, f.First)
 	ledger.Turn = s.turns[f.First]
 	o, err := m.named(ctx, s, f, rawzone.Of(batch, m.c.Schema.Folder, ledger))
 	if err != nil {
@@ -104,7 +104,7 @@ func (m *mender) extent(ctx context.Context, s *shard, f Finding) (first, last i
 
 // before is the ledger as it was when the run was about to land.
 func (m *mender) before(ctx context.Context, s *shard, f Finding) (l rawzone.Ledger, reason string, err error) {
-	l = rawzone.Start(m.c.Stream, s.id)
+	l = rawzone.Start(m.chain(s))
 	if l.Ordinal = s.Ledger.Base(); f.First == s.first() {
 		return l, "", nil
 	}

@@ -64,8 +64,8 @@ func Tables(n Names, s record.Schema) []string {
 	}
 }
 
-// table is the DDL of either table. NOT NULL is the only constraint that Snowflake enforces; the primary key is said
-// for people and for query planners.
+// table is the DDL of either table. NOT NULL is the only constraint that Snowflake enforces; what is unique is said for
+// people and for query planners. It is no primary key, because those take no NULL, which is the oldest generation.
 func table(name string, s record.Schema) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CREATE TABLE IF NOT EXISTS %s (\n", name)
@@ -76,7 +76,7 @@ func table(name string, s record.Schema) string {
 		}
 		b.WriteString(",\n")
 	}
-	b.WriteString("  PRIMARY KEY (\"_SHARD\", \"_ORDINAL\")\n)")
+	b.WriteString("  UNIQUE (\"_GENERATION\", \"_SHARD\", \"_ORDINAL\")\n)")
 	return b.String()
 }
 
@@ -175,7 +175,7 @@ func Merge(n Names, s record.Schema) string {
 	}
 	return fmt.Sprintf(`MERGE INTO %s AS t USING (
 %s
-) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_ORDINAL" >= ?
+) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_GENERATION" IS NOT DISTINCT FROM s."_GENERATION" AND t."_ORDINAL" >= ?
 WHEN NOT MATCHED THEN INSERT (%s)
   VALUES (%s)`, n.In(n.Streaming), Rows(s), strings.Join(names, ", "), strings.Join(values, ", "))
 }
@@ -193,7 +193,7 @@ func Rows(s record.Schema) string {
 	return fmt.Sprintf(`  SELECT
 %s
   FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_SHARD", "_ORDINAL" ORDER BY 1) = 1`, strings.Join(source, ",\n"))
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_GENERATION", "_SHARD", "_ORDINAL" ORDER BY 1) = 1`, strings.Join(source, ",\n"))
 }
 
 func cast(c record.Column, text string) string {

@@ -25,7 +25,7 @@ func BenchmarkMerge(b *testing.B) {
 	for _, rows := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) {
 			var csv strings.Builder
-			csv.WriteString("SENSORID,CURRENTTEMPERATURE,STATUS,_SHARD,_SEQUENCE,_SUBSEQUENCE,_ORDINAL,_ARRIVED_AT\n")
+			csv.WriteString("SENSORID,CURRENTTEMPERATURE,STATUS,_SHARD,_SEQUENCE,_SUBSEQUENCE,_ORDINAL,_ARRIVED_AT,_GENERATION\n")
 			for i := range rows {
 				fmt.Fprintf(&csv, "%d,64,OK,shardId-000000000000,49545115243490985018280067714973144582180062%012d,0,%d,2026-01-02 03:04:05.678\n", i%50, i, i+1)
 			}

@@ -104,6 +104,9 @@ func (t *Table) send(ctx context.Context, b *bindText) (int64, error) {
 	return result.RowsAffected()
 }
 
+// ordinalFromEnd is how far _ORDINAL stands from the end of the table's columns.
+const ordinalFromEnd = 3
+
 // bindText collects rows as a JSON array of arrays of strings and nulls.
 type bindText struct {
 	text   bytes.Buffer
@@ -112,7 +115,7 @@ type bindText struct {
 }
 
 func (b *bindText) add(row []record.Value, order []int, columns int) error {
-	ordinal := row[order[columns-2]]
+	ordinal := row[order[columns-ordinalFromEnd]]
 	n, err := strconv.ParseInt(string(ordinal.Text), 10, 64)
 	if err != nil {
 		return errors.New("a row has no number in its column _ORDINAL")

@@ -41,7 +41,7 @@ const patience = 5 * time.Minute
 // Ledger reads how far a shard has landed, the open object included if it exists. It changes nothing, and a head that it
 // found out without a ledger cannot be advanced: see Claim.
 func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
-	head, err := l.read(ctx, stream, shard)
+	head, err := l.read(ctx, rawzone.Chain{Stream: stream, Shard: shard})
 	if err != nil {
 		return head, err
 	}
@@ -70,12 +70,13 @@ func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
 // is no ledger it makes an empty one: a writer that stood still between a look at the objects and the creation of the
 // ledger would bring back a past that others have long left. A ledger in which somebody has to look is refused.
 func (l *Lake) Claim(ctx context.Context, stream, shard string) (Head, error) {
-	head, err := l.read(ctx, stream, shard)
+	chain := rawzone.Chain{Stream: stream, Shard: shard}
+	head, err := l.read(ctx, chain)
 	if err == nil && head.etag == "" {
-		empty := rawzone.Start(stream, shard)
+		empty := rawzone.Start(chain)
 		empty.UpdatedAt = time.Now().UTC()
 		if head, err = l.advance(ctx, head, empty); errors.Is(err, ErrFenced) {
-			head, err = l.read(ctx, stream, shard) // another writer was faster
+			head, err = l.read(ctx, chain) // another writer was faster
 		}
 		head.Doubtful = true
 	}
@@ -91,11 +92,11 @@ func (l *Lake) Claim(ctx context.Context, stream, shard string) (Head, error) {
 }
 
 // read reads the ledger as it lies there: empty, without an etag, if it does not.
-func (l *Lake) read(ctx context.Context, stream, shard string) (Head, error) {
-	key := rawzone.LedgerKey(stream, shard)
+func (l *Lake) read(ctx context.Context, chain rawzone.Chain) (Head, error) {
+	key := chain.LedgerKey()
 	out, err := l.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.bucket, Key: &key})
 	if is(err, "NoSuchKey") {
-		return Head{Ledger: rawzone.Start(stream, shard), Doubtful: true}, nil
+		return Head{Ledger: rawzone.Start(chain), Doubtful: true}, nil
 	}
 	if err != nil {
 		return Head{}, fmt.Errorf("read ledger %s from bucket %s: %w", key, l.bucket, err)
@@ -105,13 +106,13 @@ func (l *Lake) read(ctx context.Context, stream, shard string) (Head, error) {
 	if _, err := text.ReadFrom(out.Body); err != nil {
 		return Head{}, fmt.Errorf("read ledger %s from bucket %s: %w", key, l.bucket, err)
 	}
-	ledger, err := rawzone.DecodeLedger(text.Bytes(), stream, shard)
+	ledger, err := rawzone.DecodeLedger(text.Bytes(), chain)
 	if err != nil {
 		return Head{}, fmt.Errorf("%w; delete %s in bucket %s to have it rebuilt from the raw zone", err, key, l.bucket)
 	}
 	doubtful := ledger.Empty() || aws.ToTime(out.LastModified).Sub(ledger.UpdatedAt) > patience
 	if ledger.Empty() {
-		ledger.Ordinal = rawzone.Start(stream, shard).Ordinal
+		ledger.Ordinal = rawzone.Start(chain).Ordinal
 	}
 	return Head{Ledger: ledger, Doubtful: doubtful, etag: aws.ToString(out.ETag)}, nil
 }
@@ -133,7 +134,7 @@ func (l *Lake) Resolve(ctx context.Context, key string, header []byte) (rawzone.
 
 // Busy reports whether a writer has named an object within a time and not created it yet.
 func (l *Lake) Busy(ctx context.Context, stream, shard string, within time.Duration) (bool, error) {
-	head, err := l.read(ctx, stream, shard)
+	head, err := l.read(ctx, rawzone.Chain{Stream: stream, Shard: shard})
 	if err != nil || head.Open == "" || time.Since(head.UpdatedAt) > within {
 		return false, err
 	}
@@ -194,9 +195,9 @@ type name struct {
 // names lists the shard's objects of rows, those with the highest ordinals first, and the keys of its recovered ones.
 func (l *Lake) names(ctx context.Context, head Head) (names []name, recovered []string, err error) {
 	err = l.List(ctx, rawzone.Rows, func(key string) error {
-		if n, ok := rawzone.OfShard(key, head.Stream, head.Shard); ok {
+		if n, ok := head.Chain().Name(key); ok {
 			names = append(names, name{n, key})
-		} else if _, ok := rawzone.RecoveredFirst(key, head.Stream, head.Shard); ok {
+		} else if _, ok := head.Chain().RecoveredFirst(key); ok {
 			recovered = append(recovered, key)
 		}
 		return nil
@@ -214,8 +215,8 @@ func (l *Lake) Recovered(ctx context.Context, head Head, first, last record.Posi
 		key string
 	}
 	var places []place
-	err = l.List(ctx, rawzone.RecoveredPrefix(head.Stream, head.Shard), func(key string) error {
-		if at, ok := rawzone.RecoveredFirst(key, head.Stream, head.Shard); ok && at.Compare(last) <= 0 {
+	err = l.List(ctx, head.Chain().RecoveredPrefix(), func(key string) error {
+		if at, ok := head.Chain().RecoveredFirst(key); ok && at.Compare(last) <= 0 {
 			places = append(places, place{at, key})
 		}
 		return nil
@@ -254,7 +255,7 @@ func (l *Lake) Advance(ctx context.Context, head Head, next rawzone.Ledger) (Hea
 }
 
 func (l *Lake) advance(ctx context.Context, head Head, next rawzone.Ledger) (Head, error) {
-	key := rawzone.LedgerKey(next.Stream, next.Shard)
+	key := next.Chain().LedgerKey()
 	text := next.Encode()
 	in := &s3.PutObjectInput{Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(text), ContentType: aws.String("application/json")}
 	if head.etag == "" {
@@ -275,7 +276,7 @@ func (l *Lake) advance(ctx context.Context, head Head, next rawzone.Ledger) (Hea
 // ours tells a lost race from a lost answer: after a broken connection the SDK sends the write again, and the second
 // one is refused because the first one was done.
 func (l *Lake) ours(ctx context.Context, next rawzone.Ledger, text []byte) (Head, error) {
-	head, err := l.read(ctx, next.Stream, next.Shard)
+	head, err := l.read(ctx, next.Chain())
 	if err != nil {
 		return Head{}, err
 	}

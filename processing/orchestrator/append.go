@@ -86,7 +86,7 @@ func (o *Orchestrator) appendOnce(ctx context.Context, stream, shard, source str
 	for _, r := range records {
 		unpacked = o.unpack.Append(unpacked, r)
 	}
-	batch := o.cut(unpacked, head.Ordinal+1)
+	batch := o.cut(unpacked, head.Ledger)
 	object = rawzone.Recovered(batch.Batch, source, head.Ledger, n).Compressed(o.pack)
 	if head, err = o.object(ctx, head, object, batch); err != nil {
 		return object, err

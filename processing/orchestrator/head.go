@@ -18,7 +18,7 @@ func (o *Orchestrator) head(ctx context.Context, stream, shard string) (datalake
 	if err != nil {
 		return head, 0, err
 	}
-	mine := o.left[rawzone.LedgerKey(stream, shard)]
+	mine := o.left[head.Chain()]
 	switch {
 	case head.Version() == mine.version:
 		if head.Ledger = mine.ledger; !head.Doubtful {
@@ -36,7 +36,7 @@ func (o *Orchestrator) head(ctx context.Context, stream, shard string) (datalake
 	}
 	if head.Ordinal < mine.ledger.Ordinal {
 		return head, 0, fmt.Errorf("ledger of %s/%s ends at ordinal %d, and this process has landed up to %d: an older copy was put back, and objects are gone; restore them, delete %s, and it is rebuilt from them",
-			stream, shard, head.Ordinal, mine.ledger.Ordinal, rawzone.LedgerKey(stream, shard))
+			stream, shard, head.Ordinal, mine.ledger.Ordinal, head.Chain().LedgerKey())
 	}
 	o.keep(head, 0)
 	return head, 0, nil
@@ -44,7 +44,7 @@ func (o *Orchestrator) head(ctx context.Context, stream, shard string) (datalake
 
 // keep remembers how this process leaves a shard.
 func (o *Orchestrator) keep(head datalake.Head, row int) {
-	o.left[rawzone.LedgerKey(head.Stream, head.Shard)] = left{head.Version(), head.Ledger, row}
+	o.left[head.Chain()] = left{head.Version(), head.Ledger, row}
 }
 
 // resolve finds out what became of the open object: it is covered once its rows are handed over, or its name is void.
@@ -98,7 +98,7 @@ func (o *Orchestrator) unique(ctx context.Context, head datalake.Head, object ra
 	stopped := head.Ledger
 	stopped.Stopped = fmt.Sprintf("%s and %s number the same records, from %d on: an older copy of the ledger was put back. "+
 		"Stop the event source mapping, delete %s to have it rebuilt from the raw zone, start the mapping, and run `snowstream audit`",
-		object.Key, other.Key, object.FirstOrdinal, rawzone.LedgerKey(head.Stream, head.Shard))
+		object.Key, other.Key, object.FirstOrdinal, head.Chain().LedgerKey())
 	if _, err := o.lake.Advance(ctx, head, stopped); err != nil {
 		return err
 	}

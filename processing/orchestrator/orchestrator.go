@@ -48,9 +48,9 @@ type Orchestrator struct {
 	unpack  *unpack.Unpacker
 	decoder *record.Decoder
 	log     *slog.Logger
-	// left is how this process left each shard, by the ledger's key. It saves work and notices a ledger that goes
+	// left is how this process left each shard, by what its ledger counts. It saves work and notices a ledger that goes
 	// back; what is covered is always read.
-	left map[string]left
+	left map[rawzone.Chain]left
 }
 
 // left is a shard as this process left it: the version of its ledger, and what that covers together with the object that
@@ -70,7 +70,7 @@ func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, pack rawzon
 		return nil, err
 	}
 	return &Orchestrator{
-		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[string]left{},
+		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[rawzone.Chain]left{},
 	}, nil
 }
 
@@ -108,7 +108,7 @@ func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 		return nil
 	}
 	for ; len(fresh) > 0; fresh = o.fresh(b.records, head.Last()) {
-		batch := o.cut(fresh, head.Ordinal+1)
+		batch := o.cut(fresh, head.Ledger)
 		object := rawzone.Of(batch.Batch, o.schema.Folder, head.Ledger).Compressed(o.pack)
 		if head, err = o.object(ctx, head, object, batch); err != nil {
 			return err
@@ -132,10 +132,10 @@ type cut struct {
 	took    time.Duration
 }
 
-// cut decides records, at least one, and numbers them from ordinal on.
-func (o *Orchestrator) cut(records []record.Record, ordinal int64) cut {
+// cut decides records, at least one, and numbers them behind what the ledger covers.
+func (o *Orchestrator) cut(records []record.Record, l rawzone.Ledger) cut {
 	began := time.Now()
-	batch := o.decoder.Cut(records, ordinal)
+	batch := o.decoder.Cut(records, l.Generation, l.Ordinal+1)
 	return cut{batch, records[0].ArrivedAt, time.Since(began)}
 }
 

@@ -228,7 +228,7 @@ func (r *Replayer) rows(o *object) (csv []byte, n int) {
 			continue // several records cannot share one ordinal
 		}
 		var reason *record.Reason
-		if csv, reason = r.decoder.AppendRow(csv, &inside[0], rejected.Ordinal); reason == nil {
+		if csv, reason = r.decoder.AppendRow(csv, &inside[0], rejected.Generation, rejected.Ordinal); reason == nil {
 			n++
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -22,6 +21,8 @@ type landed struct {
 	// ledger of each shard had passed what passed says, so no more of them will come for records up to there.
 	objects map[string][]object
 	passed  map[string]string
+	// chains are those that the shards' ledgers count.
+	chains map[string]rawzone.Chain
 }
 
 // object is an object of rows by its name.
@@ -32,19 +33,21 @@ type object struct {
 
 // look reads the ledgers of shards, and lists the raw zone: one request for 1,000 objects of all shards.
 func (l *landed) look(ctx context.Context, shards ...string) error {
-	l.objects, l.passed = map[string][]object{}, map[string]string{}
-	folders := map[string]string{}
+	l.objects, l.passed, l.chains = map[string][]object{}, map[string]string{}, map[string]rawzone.Chain{}
 	for _, id := range shards {
 		head, err := l.lake.Ledger(ctx, l.stream, id)
 		if err != nil {
 			return err
 		}
-		folders[rawzone.Escape(id)], l.passed[id] = id, head.Sequence
+		l.chains[id], l.passed[id] = head.Chain(), head.Sequence
 	}
 	err := l.lake.List(ctx, rawzone.Rows, func(key string) error {
-		id := folders[path.Base(path.Dir(key))]
-		if n, ok := rawzone.OfShard(key, l.stream, id); ok && id != "" {
-			l.objects[id] = append(l.objects[id], object{key, n.First})
+		chain, ok := rawzone.ChainOf(key, l.stream)
+		if !ok || l.chains[chain.Shard] != chain {
+			return nil
+		}
+		if n, ok := chain.Name(key); ok {
+			l.objects[chain.Shard] = append(l.objects[chain.Shard], object{key, n.First})
 		}
 		return nil
 	})
@@ -96,8 +99,9 @@ func (l *landed) regular(ctx context.Context, d document, into map[string]bool) 
 // recovered reads the objects of records that were brought later. They have no order, so each is asked for its range.
 func (l *landed) recovered(ctx context.Context, d document, into map[string]bool) error {
 	var keys []string
-	err := l.lake.List(ctx, rawzone.RecoveredPrefix(l.stream, d.Batch.Shard), func(key string) error {
-		first, ok := rawzone.RecoveredFirst(key, l.stream, d.Batch.Shard)
+	chain := l.chains[d.Batch.Shard]
+	err := l.lake.List(ctx, chain.RecoveredPrefix(), func(key string) error {
+		first, ok := chain.RecoveredFirst(key)
 		if ok && record.CompareSequence(first.Sequence, d.Batch.Last) <= 0 {
 			keys = append(keys, key)
 		}

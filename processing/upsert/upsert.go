@@ -99,13 +99,13 @@ func (u *Upsert) content(ctx context.Context, requestID string, content []json.R
 	if len(content) == 0 {
 		return handoff.Answer{}, nil
 	}
-	batch := u.decoder.Cut(identify(requestID, content), 1)
+	batch := u.decoder.Cut(identify(requestID, content), "", 1)
 	if len(batch.Rejected) > 0 {
 		text, err := rawzone.EncodeQuarantine("invoke", batch.Rejected)
 		if err != nil {
 			return handoff.Answer{}, err
 		}
-		if err := u.lake.Quarantine(ctx, rawzone.QuarantineKey("invoke", batch.First, batch.Last, 1, 0), "", text); err != nil {
+		if err := u.lake.Quarantine(ctx, rawzone.QuarantineKey(rawzone.Chain{Stream: "invoke", Shard: batch.First.Shard}, batch.First, batch.Last, 1, 0), "", text); err != nil {
 			return handoff.Answer{}, err
 		}
 	}

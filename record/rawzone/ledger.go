@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/snowstream/snowstream/record"
@@ -17,6 +18,8 @@ import (
 type Ledger struct {
 	Stream string `json:"stream"`
 	Shard  string `json:"shard"`
+	// Generation is what numbers the rows; see Chain.
+	Generation string `json:"generation,omitempty"`
 	// Sequence and Subsequence are the position of the last record that landed. It never moves back.
 	Sequence    string `json:"sequence"`
 	Subsequence int64  `json:"subsequence"`
@@ -37,16 +40,21 @@ type Ledger struct {
 	Turn int `json:"turn,omitempty"`
 	// Stopped says why nobody may write until a person has looked; empty means go on.
 	Stopped string `json:"stopped,omitempty"`
+	// Ended says that the shard goes on in a later generation: nobody may write here any more.
+	Ended bool `json:"ended,omitempty"`
 	// UpdatedAt is when this was written, by its writer's clock.
 	UpdatedAt time.Time `json:"updated_at"`
 	// Check is a checksum over all the above: a ledger that was edited or cut is refused, never believed.
 	Check string `json:"check"`
 }
 
-// Start is the ledger of a shard before its first record.
-func Start(stream, shard string) Ledger {
-	return Ledger{Stream: stream, Shard: shard, Ordinal: record.Base(shard)}
+// Start is the ledger of a chain before its first record.
+func Start(c Chain) Ledger {
+	return Ledger{Stream: c.Stream, Shard: c.Shard, Generation: c.Generation, Ordinal: record.Base(c.Shard)}
 }
+
+// Chain is what the ledger counts.
+func (l Ledger) Chain() Chain { return Chain{l.Stream, l.Generation, l.Shard} }
 
 // Empty reports whether the ledger says nothing: the shard is new, or its ledger was lost.
 func (l Ledger) Empty() bool { return l.Object == "" && l.Open == "" }
@@ -98,19 +106,19 @@ func (l Ledger) Encode() []byte {
 	return append(text, '\n')
 }
 
-// DecodeLedger reads a ledger and refuses one that is damaged or another shard's.
-func DecodeLedger(text []byte, stream, shard string) (Ledger, error) {
+// DecodeLedger reads a ledger and refuses one that is damaged or another chain's.
+func DecodeLedger(text []byte, c Chain) (Ledger, error) {
 	var l Ledger
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&l); err != nil {
-		return Ledger{}, fmt.Errorf("ledger of %s/%s is not readable: %w", stream, shard, err)
+		return Ledger{}, fmt.Errorf("ledger %s is not readable: %w", c.LedgerKey(), err)
 	}
 	switch {
-	case l.Stream != stream || l.Shard != shard:
-		return Ledger{}, fmt.Errorf("ledger of %s/%s belongs to %s/%s", stream, shard, l.Stream, l.Shard)
+	case l.Chain() != c:
+		return Ledger{}, fmt.Errorf("ledger %s belongs to %s", c.LedgerKey(), strings.TrimSuffix(l.Chain().place(), "/"))
 	case l.Check != l.sum():
-		return Ledger{}, fmt.Errorf("ledger of %s/%s has a wrong checksum: it was edited or damaged", stream, shard)
+		return Ledger{}, fmt.Errorf("ledger %s has a wrong checksum: it was edited or damaged", c.LedgerKey())
 	}
 	return l, nil
 }
@@ -120,6 +128,9 @@ func (l Ledger) sum() string {
 		l.Records, l.Quarantined, l.Objects, l.Object, l.UpdatedAt.UTC().Format(time.RFC3339Nano))
 	if l.Open != "" || l.Turn != 0 || l.Stopped != "" { // ledgers from before these fields keep their checksums
 		text += fmt.Sprintf(" %q %d %q", l.Open, l.Turn, l.Stopped)
+	}
+	if l.Generation != "" || l.Ended {
+		text += fmt.Sprintf(" generation %q %t", l.Generation, l.Ended)
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])

@@ -17,6 +17,8 @@ func Void() map[string]string { return map[string]string{"void": "true"} }
 // Object is an object of rows: its name, and the range of records that it decides, which lies in its metadata.
 type Object struct {
 	Key string
+	// Generation is what numbers its rows; see Chain.
+	Generation string
 	// First and Last are the ends of the range, rejected records included.
 	First, Last               record.Position
 	FirstOrdinal, LastOrdinal int64
@@ -37,7 +39,9 @@ type Object struct {
 // Of is the object that a batch becomes, on top of what the ledger covers.
 func Of(b record.Batch, folder record.Folder, l Ledger) Object {
 	o := Object{
-		Key:   RowsKey(folder, b.Folder, l.Stream, b.First, b.FirstOrdinal, l.Turn),
+		Generation: l.Generation,
+
+		Key:   RowsKey(folder, b.Folder, l.Chain(), b.First, b.FirstOrdinal, l.Turn),
 		First: b.First, Last: b.Last, Passed: b.Last, FirstOrdinal: b.FirstOrdinal, LastOrdinal: b.LastOrdinal,
 		Rows: b.Rows, Quarantined: len(b.Rejected),
 		TotalRecords:     l.Records + int64(b.Records),
@@ -45,7 +49,7 @@ func Of(b record.Batch, folder record.Folder, l Ledger) Object {
 		TotalObjects:     l.Objects + 1,
 	}
 	if len(b.Rejected) > 0 {
-		o.Quarantine = QuarantineKey(l.Stream, b.First, b.Last, b.FirstOrdinal, l.Turn)
+		o.Quarantine = QuarantineKey(l.Chain(), b.First, b.Last, b.FirstOrdinal, l.Turn)
 	}
 	return o
 }
@@ -53,7 +57,7 @@ func Of(b record.Batch, folder record.Folder, l Ledger) Object {
 // Recovered is the object that a batch of recovered records becomes, under the n-th name for them.
 func Recovered(b record.Batch, source string, l Ledger, n int) Object {
 	o := Of(b, record.Folder{}, l)
-	o.Key, o.Source, o.Passed = RecoveredKey(l.Stream, b.First, n), source, l.Last()
+	o.Key, o.Source, o.Passed = RecoveredKey(l.Chain(), b.First, n), source, l.Last()
 	return o
 }
 
@@ -81,6 +85,9 @@ func (o Object) Metadata() map[string]string {
 		"total-quarantine": strconv.FormatInt(o.TotalQuarantined, 10),
 		"total-objects":    strconv.FormatInt(o.TotalObjects, 10),
 	}
+	if o.Generation != "" {
+		m["generation"] = o.Generation
+	}
 	if o.Source != "" {
 		m["source"] = Escape(o.Source)
 		m["passed-sequence"], m["passed-sub"] = o.Passed.Sequence, strconv.FormatInt(o.Passed.Subsequence, 10)
@@ -105,6 +112,7 @@ func ParseObject(key string, metadata map[string]string) (Object, error) {
 	shard := metadata["shard"]
 	o := Object{
 		Key:              key,
+		Generation:       metadata["generation"],
 		First:            record.Position{Shard: shard, Sequence: metadata["first-sequence"], Subsequence: number("first-sub")},
 		Last:             record.Position{Shard: shard, Sequence: metadata["last-sequence"], Subsequence: number("last-sub")},
 		FirstOrdinal:     number("first-ordinal"),

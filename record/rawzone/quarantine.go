@@ -15,6 +15,7 @@ type line struct {
 	Shard        string        `json:"shard"`
 	Sequence     string        `json:"sequence"`
 	Subsequence  int64         `json:"subsequence"`
+	Generation   string        `json:"generation,omitempty"`
 	Ordinal      int64         `json:"ordinal"`
 	ArrivedAt    time.Time     `json:"arrived_at"`
 	PartitionKey string        `json:"partition_key"`
@@ -29,7 +30,7 @@ func EncodeQuarantine(stream string, rejected []record.Rejected) ([]byte, error)
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	for _, r := range rejected {
-		err := e.Encode(line{stream, r.Shard, r.Sequence, r.Subsequence, r.Ordinal, r.ArrivedAt.UTC(), r.PartitionKey, r.Reason, r.Data})
+		err := e.Encode(line{stream, r.Shard, r.Sequence, r.Subsequence, r.Generation, r.Ordinal, r.ArrivedAt.UTC(), r.PartitionKey, r.Reason, r.Data})
 		if err != nil {
 			return nil, fmt.Errorf("quarantine record %s/%s: %w", r.Shard, r.Sequence, err)
 		}
@@ -51,7 +52,7 @@ func DecodeQuarantine(text []byte) ([]record.Rejected, error) {
 				Position:     record.Position{Shard: l.Shard, Sequence: l.Sequence, Subsequence: l.Subsequence},
 				PartitionKey: l.PartitionKey, ArrivedAt: l.ArrivedAt, Data: l.Data,
 			},
-			Ordinal: l.Ordinal, Reason: l.Reason,
+			Generation: l.Generation, Ordinal: l.Ordinal, Reason: l.Reason,
 		})
 	}
 	return out, nil

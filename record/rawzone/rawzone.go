@@ -2,12 +2,15 @@
 //
 // Four prefixes, and nothing else:
 //
-//	kinesiscsv/sensor-6/<stream>/<shard>/<ordinal>-<sequence>-<subsequence>.csv   rows, one object a batch
-//	kinesiscsv/recovered/<stream>/<shard>/<sequence>-<subsequence>/<n>.csv        rows of records that were given up first
-//	ledger/<stream>/<shard>.json                                                  how far the shard has landed
-//	quarantine/<stream>/<shard>/<ordinal>-<sequence>-….ndjson                     records that cannot become rows
-//	kinesiscsv/replayed/<stream>/<shard>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
-//	aws/lambda/<mapping>/<shard>/…                                                batches that Lambda gave up, and what became of them
+//	kinesiscsv/sensor-6/<chain>/<ordinal>-<sequence>-<subsequence>.csv   rows, one object a batch
+//	kinesiscsv/recovered/<chain>/<sequence>-<subsequence>/<n>.csv        rows of records that were given up first
+//	ledger/<chain>.json                                                  how far the shard has landed
+//	ledger/<stream>/registry.json                                        which generations there are
+//	quarantine/<chain>/<ordinal>-<sequence>-….ndjson                     records that cannot become rows
+//	kinesiscsv/replayed/<chain>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
+//	aws/lambda/<mapping>/<shard>/…                                       batches that Lambda gave up, and what became of them
+//
+// A <chain> is <stream>/<generation>/<shard>; before there were generations it was <stream>/<shard>. See Chain and Registry.
 //
 // An object of rows that is compressed has .gz or .zst behind its name; see Compression.
 //
@@ -40,14 +43,14 @@ const maxFolder = 64
 
 // RowsKey is the name of the object that opens with this record. Only the writer whose ledger names it may create it, and
 // turn keeps it from being a name that was made void, so each name has one writer.
-func RowsKey(folder record.Folder, value, stream string, first record.Position, ordinal int64, turn int) string {
-	return Rows + folderName(folder.Label, value) + "/" + place(stream, first.Shard) + name(first, ordinal) + suffix(turn) + ".csv"
+func RowsKey(folder record.Folder, value string, c Chain, first record.Position, ordinal int64, turn int) string {
+	return Rows + folderName(folder.Label, value) + "/" + c.place() + name(first, ordinal) + suffix(turn) + ".csv"
 }
 
 // QuarantineKey is the name of the object with the rejected records of one object of rows. Ordinal and turn belong to one
 // writer, as the object's own name does; only what an object of rows names counts.
-func QuarantineKey(stream string, first, last record.Position, ordinal int64, turn int) string {
-	return Quarantine + place(stream, first.Shard) + name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + suffix(turn) + ".ndjson"
+func QuarantineKey(c Chain, first, last record.Position, ordinal int64, turn int) string {
+	return c.Quarantined() + name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + suffix(turn) + ".ndjson"
 }
 
 func suffix(turn int) string {
@@ -61,27 +64,10 @@ func suffix(turn int) string {
 // hyphen behind their label, or are "records".
 const recovered = Rows + "recovered/"
 
-// RecoveredPrefix holds all objects of recovered rows of a stream, and with a shard those of the shard.
-func RecoveredPrefix(stream, shard string) string {
-	if shard == "" {
-		return recovered + Escape(stream) + "/"
-	}
-	return recovered + place(stream, shard)
-}
-
 // RecoveredKey is the n-th name, from 0, for recovered records that open with this one. It has no ordinal: whoever
 // brings the same records again finds them there, wherever they were appended. n counts up over void names.
-func RecoveredKey(stream string, first record.Position, n int) string {
-	return RecoveredPrefix(stream, first.Shard) + fmt.Sprintf("%s-%d/%06d.csv", Escape(first.Sequence), first.Subsequence, n)
-}
-
-// RecoveredFirst is the position of the first record in a recovered object's name.
-func RecoveredFirst(key, stream, shard string) (first record.Position, ok bool) {
-	rest, ok := strings.CutPrefix(key, RecoveredPrefix(stream, shard))
-	dir, _, found := strings.Cut(rest, "/")
-	sequence, sub, split := strings.Cut(dir, "-")
-	n, err := strconv.ParseInt(sub, 10, 64)
-	return record.Position{Shard: shard, Sequence: sequence, Subsequence: n}, ok && found && split && err == nil
+func RecoveredKey(c Chain, first record.Position, n int) string {
+	return c.RecoveredPrefix() + fmt.Sprintf("%s-%d/%06d.csv", Escape(first.Sequence), first.Subsequence, n)
 }
 
 // Replayed is the prefix of the rows that were replayed from quarantine. It cannot be a folder of rows: those have a
@@ -100,11 +86,6 @@ func ReplayPrefix(quarantine string) string {
 	return Replayed + strings.TrimSuffix(strings.TrimPrefix(quarantine, Quarantine), ".ndjson") + "/"
 }
 
-// LedgerKey is the name of a shard's ledger.
-func LedgerKey(stream, shard string) string {
-	return strings.TrimSuffix(Ledgers+place(stream, shard), "/") + ".json"
-}
-
 // Name is what the name of an object of rows says.
 type Name struct {
 	Ordinal int64
@@ -112,17 +93,11 @@ type Name struct {
 	Turn    int
 }
 
-// OfShard reads the name of an object of rows, if it is one of the shard. Recovered and replayed rows are not: their names
-// have no ordinal, or one of another object.
-func OfShard(key, stream, shard string) (n Name, ok bool) {
-	_, rest, ok := strings.Cut(strings.TrimPrefix(key, Rows), "/")
-	if !ok {
-		return n, false
-	}
-	base, ok := strings.CutPrefix(rest, place(stream, shard))
+// parseName reads the last part of an object's key.
+func parseName(base, shard string) (n Name, ok bool) {
 	base = strings.TrimSuffix(base, CompressionOf(base).Extension())
 	parts := strings.Split(strings.TrimSuffix(base, ".csv"), "-")
-	if !ok || len(parts) < 3 || len(parts) > 4 || strings.Contains(base, "/") {
+	if len(parts) < 3 || len(parts) > 4 {
 		return n, false
 	}
 	n.First = record.Position{Shard: shard, Sequence: parts[1]}
@@ -134,8 +109,6 @@ func OfShard(key, stream, shard string) (n Name, ok bool) {
 	}
 	return n, errors.Join(errs[:]...) == nil
 }
-
-func place(stream, shard string) string { return Escape(stream) + "/" + Escape(shard) + "/" }
 
 func name(first record.Position, ordinal int64) string {
 	return fmt.Sprintf("%012d-%s-%d", ordinal, Escape(first.Sequence), first.Subsequence)

@@ -26,12 +26,18 @@ func peer(t *testing.T, name string, command func(settings string) []string) {
 	l.stop(t).complete(t)
 }
 
-// TestPython is the original's Python code: boto3 and the official connector.
-func TestPython(t *testing.T) {
+// pythonPeer is a Python with the clients.
+func pythonPeer(t *testing.T) string {
 	python := os.Getenv("SNOWSTREAM_PYTHON")
 	if python == "" {
 		t.Skip("not run: `pip install boto3 snowflake-connector-python` into a virtual environment, and set SNOWSTREAM_PYTHON to its python")
 	}
+	return python
+}
+
+// TestPython is the original's Python code: boto3 and the official connector.
+func TestPython(t *testing.T) {
+	python := pythonPeer(t)
 	peer(t, "python", func(settings string) []string { return []string{python, "testdata/peer.py", settings} })
 }
 

@@ -68,7 +68,7 @@ micro-batch table. Nothing is lost, nothing is doubled, and it can be proved.`,
 		return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newLocal(), newGenerate(), newTemplate(), newStatus(), newQuery(), newDashboard(), newAudit(), newSchema(), newQuarantine(),
-		newReplay(), newCost(), newDeploy(), newVersion(), newFunction())
+		newReplay(), newCost(), newDeploy(), newInit(), newVersion(), newFunction())
 	return root
 }
 

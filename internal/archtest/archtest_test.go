@@ -53,6 +53,7 @@ var arrows = []struct {
 	{"deploy/bundle", []string{"deploy/bundle"}, "the functions are built from their source, never linked in: deploy creates what the pipeline needs and never runs it"},
 	{"deploy", []string{"record", "deploy", "landing/schema", "landing/microbatch"}, "a deployment creates what the pipeline needs and never runs it: of the landing zone it needs the statements and the pipe"},
 	{"cmd", []string{""}, "commands join the boxes"},
+	{"examples", nil, "an example is files for people"},
 	{"e2e", []string{""}, "whole-system tests see everything"},
 	{"bench", nil, "it only starts the module in bench/measure, whose peers never enter the product's go.mod"},
 	{"internal/archtest", nil, "this test needs nothing"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snowstream/snowstream/landing/schema"
@@ -150,14 +151,44 @@ func sample(c record.Column, now time.Time) any {
 		return false
 	case record.Variant:
 		return map[string]any{"mark": Mark}
-	case record.Timestamp:
-		switch c.Moment {
-		case record.Seconds:
-			return now.Unix()
-		case record.Milliseconds:
-			return now.UnixMilli()
-		}
-		return now.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
+	case record.Timestamp, record.Date, record.Time:
+		return sampleTime(c, now)
+	case record.Float:
+		return 0
 	}
 	return Mark
+}
+
+// sampleTime writes the present in one of the column's forms with a name, or the text that a person has to replace.
+func sampleTime(c record.Column, now time.Time) any {
+	form := record.FormWords(c.Type)[0]
+	for _, f := range c.Forms {
+		if slices.Contains(record.FormWords(c.Type), f) {
+			form = f
+		}
+	}
+	midnight := now.UTC().Truncate(24 * time.Hour)
+	switch {
+	case form == record.Days:
+		return midnight.Unix() / int64((24 * time.Hour).Seconds())
+	case form == record.ISO8601 && c.Type == record.Date:
+		return now.UTC().Format(record.DateLayout)
+	case form == record.ISO8601 && c.Type == record.Time:
+		return now.UTC().Format("15:04:05")
+	}
+	since := time.Unix(0, 0)
+	if c.Type == record.Time {
+		since = midnight
+	}
+	switch form {
+	case record.Seconds:
+		return now.Unix() - since.Unix()
+	case record.Milliseconds:
+		return now.UnixMilli() - since.UnixMilli()
+	case record.Microseconds:
+		return now.UnixMicro() - since.UnixMicro()
+	case record.Nanoseconds:
+		return now.Truncate(time.Microsecond).UnixNano() - since.UnixNano()
+	}
+	return now.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 }

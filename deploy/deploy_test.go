@@ -265,10 +265,18 @@ func TestSample(t *testing.T) {
 		{Path: []string{"a", "i"}, Name: "I", Type: record.Integer, Required: true},
 		{Path: []string{"a", "s"}, Name: "S", Type: record.String},
 		{Path: []string{"t"}, Name: "T", Type: record.Timestamp, Required: true},
-		{Path: []string{"u"}, Name: "U", Type: record.Timestamp, Moment: record.Milliseconds, Required: true},
+		{Path: []string{"u"}, Name: "U", Type: record.Timestamp, Forms: []record.Form{record.Milliseconds}, Required: true},
 		{Path: []string{"v"}, Name: "V", Type: record.Variant, Required: true},
 		{Path: []string{"b"}, Name: "B", Type: record.Boolean, Required: true},
 		{Path: []string{"n"}, Name: "N", Type: record.Number, Precision: 5, Scale: 2, Required: true},
+		{Path: []string{"d"}, Name: "D", Type: record.Date, Required: true},
+		{Path: []string{"dd"}, Name: "DD", Type: record.Date, Forms: []record.Form{record.Days}, Required: true},
+		{Path: []string{"tt"}, Name: "TT", Type: record.Time, Required: true},
+		{Path: []string{"tm"}, Name: "TM", Type: record.Time, Forms: []record.Form{record.Microseconds}, Required: true},
+		{Path: []string{"iso"}, Name: "ISO", Type: record.Timestamp, Zone: "UTC", Forms: []record.Form{record.ISO8601, "DD/MM/YYYY"}, Required: true},
+		{Path: []string{"us"}, Name: "US", Type: record.Timestamp, Forms: []record.Form{record.Microseconds}, Required: true},
+		{Path: []string{"ns"}, Name: "NS", Type: record.Timestamp, Forms: []record.Form{record.Nanoseconds}, Required: true},
+		{Path: []string{"f"}, Name: "F", Type: record.Float, Required: true},
 	}}
 	for name, s := range map[string]record.Schema{"sensor": record.Sensor(), "nested": nested} {
 		if data, err := Sample(s, time.Now()); err != nil || !strings.Contains(string(data), Mark) {

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +85,25 @@ func generators(r *rand.Rand) []column {
 			at := time.Unix(r.Int64N(4e9)-1e9, r.Int64N(1e9)).UTC()
 			return `"` + at.In(time.FixedZone("", 3600*(r.IntN(20)-10))).Format(time.RFC3339Nano) + `"`, at.Format("2006-01-02 15:04:05.000000000")
 		}, "TO_VARCHAR(%s, 'YYYY-MM-DD HH24:MI:SS.FF9')"},
+		{record.Column{Type: record.Timestamp, Zone: "America/New_York", Micros: true, Forms: []record.Form{record.ISO8601, record.Microseconds}}, func(r *rand.Rand) (string, string) {
+			at := time.Unix(r.Int64N(200e9)-60e9, 1000*r.Int64N(1e6)).UTC()
+			return []string{fmt.Sprint(at.UnixMicro()), `"` + at.Format("2006-01-02 15:04:05.999999+00") + `"`}[r.IntN(2)], at.Format("2006-01-02 15:04:05.000000")
+		}, "TO_VARCHAR(%s, 'YYYY-MM-DD HH24:MI:SS.FF6')"},
+		{record.Column{Type: record.Date}, func(r *rand.Rand) (string, string) {
+			day := time.Unix(r.Int64N(300e9)-60e9, 0).UTC().Format(time.DateOnly)
+			return `"` + day + `"`, day
+		}, "TO_VARCHAR(%s, 'YYYY-MM-DD')"},
+		{record.Column{Type: record.Time}, func(r *rand.Rand) (string, string) {
+			at := time.Unix(0, 1000*r.Int64N(86400e6)).UTC()
+			return `"` + at.Format("15:04:05.999999") + `"`, at.Format("15:04:05.000000")
+		}, "TO_VARCHAR(%s, 'HH24:MI:SS.FF6')"},
+		{record.Column{Type: record.Float, NonFinite: record.KeepNonFinite}, func(r *rand.Rand) (string, string) {
+			value := math.Float64frombits(r.Uint64())
+			if math.IsNaN(value) || math.IsInf(value, 0) {
+				value = 0.1
+			}
+			return strconv.FormatFloat(value, 'e', 16, 64), strconv.FormatFloat(value, 'g', -1, 64)
+		}, "%s"},
 		{record.Column{Type: record.Variant}, func(r *rand.Rand) (string, string) {
 			key, _ := text(r)
 			value, _ := text(r)

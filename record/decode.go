@@ -14,6 +14,8 @@ type Decoder struct {
 	scan   scanner
 	row    []Value
 	found  []bool
+	// timed are the forms of the columns that are times, nil for all others.
+	timed []*timed
 	// text receives converted values, rest the unknown fields as a JSON object; values of the row point into them.
 	text, rest []byte
 	// at is the column that is being converted, for the reason of a refusal.
@@ -44,10 +46,12 @@ func NewDecoder(schema Schema) *Decoder {
 		root:   &node{fields: map[string]*node{}},
 		row:    make([]Value, len(schema.DataColumns())),
 		found:  make([]bool, len(schema.Columns)),
+		timed:  make([]*timed, len(schema.Columns)),
 		places: make([]place, len(schema.Columns)),
 		header: AppendCSVHeader(nil, schema.TableColumns()),
 	}
 	for i, c := range schema.Columns {
+		d.timed[i], _ = c.compile() // Check has seen that it does not fail
 		n := d.root
 		for depth, name := range c.Path {
 			next := n.fields[name]
@@ -132,7 +136,7 @@ func (d *Decoder) column(i, depth int) Code {
 	}
 	d.at, d.found[i] = &d.schema.Columns[i], true
 	d.learn.value(value.raw, d.scan.at, i, depth+1)
-	if d.row[i], code = d.convert(d.at, value); code == OK {
+	if d.row[i], code = d.convert(i, value); code == OK {
 		d.at = nil
 	}
 	return code

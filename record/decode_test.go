@@ -140,10 +140,10 @@ func TestDecodeTypes(t *testing.T) {
 
 func TestDecodeMoments(t *testing.T) {
 	moments := Schema{Columns: []Column{
-		{Path: []string{"s"}, Name: "S", Type: Timestamp, Moment: Seconds},
-		{Path: []string{"m"}, Name: "M", Type: Timestamp, Moment: Milliseconds},
+		{Path: []string{"s"}, Name: "S", Type: Timestamp, Forms: []Form{Seconds}},
+		{Path: []string{"m"}, Name: "M", Type: Timestamp, Forms: []Form{Milliseconds}},
 		{Path: []string{"us"}, Name: "US", Type: Timestamp, Micros: true},
-		{Path: []string{"um"}, Name: "UM", Type: Timestamp, Moment: Milliseconds, Micros: true},
+		{Path: []string{"um"}, Name: "UM", Type: Timestamp, Forms: []Form{Milliseconds}, Micros: true},
 	}}
 	tests := []decoded{
 		{`{"s":0,"m":0}`, "<1970-01-01 00:00:00> <1970-01-01 00:00:00> NULL NULL", ""},

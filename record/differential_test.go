@@ -25,8 +25,8 @@ func schemas() []Schema {
 	keep, refuse, all := device, device, everything()
 	keep.Unknown, refuse.Unknown = Keep, Refuse
 	all.Columns = append(all.Columns,
-		Column{Path: []string{"ts"}, Name: "TS", Type: Timestamp, Moment: Seconds},
-		Column{Path: []string{"tm"}, Name: "TM", Type: Timestamp, Moment: Milliseconds, Micros: true})
+		Column{Path: []string{"ts"}, Name: "TS", Type: Timestamp, Forms: []Form{Seconds}},
+		Column{Path: []string{"tm"}, Name: "TM", Type: Timestamp, Forms: []Form{Milliseconds}, Micros: true})
 	return []Schema{Sensor(), all, device, keep, refuse}
 }
 

@@ -204,7 +204,7 @@ func (d *Decoder) appendValue(dst, payload []byte, at int, h *hole) ([]byte, int
 	if code != OK {
 		return dst, -1
 	}
-	value, code := d.convert(c, t)
+	value, code := d.convert(h.column, t)
 	if code != OK {
 		return dst, -1
 	}

@@ -152,10 +152,10 @@ func plainConvert(c Column, value []byte) (*string, Code) {
 		return nil, OK
 	case c.Type == Variant:
 		return &raw, plainNumbers(value)
-	case (c.Type == Integer || c.Type == Number || c.Type == Timestamp && c.Moment != RFC3339) && number:
+	case (c.Type == Integer || c.Type == Number || c.Type == Timestamp && c.Forms != nil) && number:
 	case c.Type == Boolean && (raw == "true" || raw == "false"):
 		return &raw, OK
-	case (c.Type == String || c.Type == Timestamp && c.Moment == RFC3339) && raw[0] == '"':
+	case (c.Type == String || c.Type == Timestamp && c.Forms == nil) && raw[0] == '"':
 		raw = plainUnquote(raw)
 	default:
 		return nil, WrongType
@@ -170,7 +170,7 @@ func plainConvert(c Column, value []byte) (*string, Code) {
 	}
 	var at time.Time
 	var code Code
-	if c.Moment == RFC3339 {
+	if c.Forms == nil {
 		at, code = plainRFC3339(raw, c.places())
 	} else {
 		at, code = plainEpoch(raw, c)
@@ -231,13 +231,13 @@ func plainRFC3339(text string, places int) (time.Time, Code) {
 func plainEpoch(raw string, c Column) (time.Time, Code) {
 	value, huge := plainRat(raw)
 	scale := 9
-	if c.Moment == Milliseconds {
+	if c.Forms[0] == Milliseconds {
 		scale = 6
 	}
 	if text, code := plainDecimal(raw, 15+scale, scale); code != OK || text == nil || huge != 0 {
 		return time.Time{}, code
 	}
-	if c.Moment == Milliseconds {
+	if c.Forms[0] == Milliseconds {
 		value.Quo(value, big.NewRat(1000, 1))
 	}
 	if !new(big.Rat).Mul(value, new(big.Rat).SetInt64(int64(pow10(c.places())))).IsInt() {

@@ -18,6 +18,7 @@ const (
 	WrongType      Code = "wrong_type"      // a value of another kind
 	NotExact       Code = "not_exact"       // a number with more decimal places than the column has
 	OutOfRange     Code = "out_of_range"    // more digits than the column holds, or a time outside the column's years
+	AmbiguousTime  Code = "ambiguous_time"  // a local time that the column's zone shows twice, or leaves out
 	UnknownField   Code = "unknown_field"   // a field that the schema does not name, where it asks to refuse those
 	BadAggregate   Code = "bad_aggregate"   // an aggregated record with a wrong checksum or structure; it is kept whole
 	BadCompression Code = "bad_compression" // gzip or zstd that does not unpack; it is kept whole

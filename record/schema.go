@@ -11,7 +11,7 @@ import (
 // Type is what a column holds. A payload's value either fits it exactly or its record goes to quarantine.
 type Type uint8
 
-// The column types and the Snowflake types they become.
+// The column types and the Snowflake types they become. Whoever writes or reads values by their type has a test over Types.
 const (
 	Integer   Type = iota // a whole number of at most 38 digits: NUMBER(38,0)
 	Number                // a decimal with a fixed scale: NUMBER(p,s)
@@ -19,30 +19,27 @@ const (
 	Boolean               // true or false: BOOLEAN
 	Timestamp             // a point in time: TIMESTAMP_NTZ(9) or (6), in UTC
 	Variant               // any JSON value as its text: VARIANT
+	Date                  // a day of the years 1 to 9999: DATE
+	Time                  // a time of day with 6 decimal places of a second: TIME(6)
+	Float                 // a binary64: FLOAT
 )
 
-var typeNames = [...]string{"integer", "number", "string", "boolean", "timestamp", "variant"}
+var typeNames = [...]string{"integer", "number", "string", "boolean", "timestamp", "variant", "date", "time", "float"}
 
 // String is the type's name in a schema file.
 func (t Type) String() string { return typeNames[t] }
 
+// Types are all types, in the order of their constants.
+func Types() []Type {
+	out := make([]Type, len(typeNames))
+	for i := range out {
+		out[i] = Type(i)
+	}
+	return out
+}
+
 // MaxDigits is the most digits a number can have in Snowflake.
 const MaxDigits = 38
-
-// Moment is how a timestamp is written in the payload.
-type Moment uint8
-
-// The ways to write a timestamp.
-const (
-	RFC3339      Moment = iota // a string such as 2026-01-02T03:04:05.678+01:00
-	Seconds                    // a number: seconds since 1970-01-01 UTC, with up to 9 decimal places
-	Milliseconds               // a number: milliseconds since 1970-01-01 UTC, with up to 6 decimal places
-)
-
-var momentNames = [...]string{"rfc3339", "seconds", "milliseconds"}
-
-// String is the moment's name in a schema file.
-func (m Moment) String() string { return momentNames[m] }
 
 // Column says which field of the payload goes into which column of both tables, and what it must be.
 type Column struct {
@@ -55,8 +52,15 @@ type Column struct {
 	Type Type
 	// Precision and Scale belong to Number: at most Precision digits, Scale of them behind the point.
 	Precision, Scale int
-	// Moment belongs to Timestamp.
-	Moment Moment
+	// Forms are how a Timestamp, a Date or a Time is written in the payload; none is the first of FormWords. Each value is read
+	// by the one form that fits it: forms that share texts are refused by Check.
+	Forms []Form
+	// Zone belongs to Timestamp: what a text without a zone means, as a name of the tz database or an offset; "" takes none.
+	Zone string
+	// Accept are the values of another JSON kind that are taken.
+	Accept Accept
+	// NonFinite belongs to Float.
+	NonFinite NonFinite
 	// Micros makes a Timestamp take 6 decimal places of a second and the years 1 to 9999, instead of 9 places and the
 	// years 1678 to 2261, which is what 64 bits of nanoseconds hold.
 	Micros bool
@@ -189,7 +193,36 @@ func (s Schema) checkColumn(i int, c Column) error {
 		return fmt.Errorf("column %q: number(%d,%d) is not a Snowflake number: precision 1 to %d, scale 0 to precision and at most %d",
 			c.Name, c.Precision, c.Scale, MaxDigits, MaxDigits-1)
 	}
+	if err := c.CheckReading(); err != nil {
+		return fmt.Errorf("column %q: %w", c.Name, err)
+	}
 	return nil
+}
+
+// CheckReading reports what is wrong with Forms, Zone, Accept and NonFinite: what does not belong to the type, what is never
+// read, and above all what could be read in two ways.
+func (c Column) CheckReading() error {
+	switch {
+	case c.NonFinite != RefuseNonFinite && c.Type != Float:
+		return fmt.Errorf("nonfinite belongs to float, not to %s", c.Type)
+	case c.Accept.Has(NumericText) && !c.takesNumbers():
+		return fmt.Errorf("%s: a %s written like this takes no numbers, so none as text", acceptNames[0].name, c.Type)
+	case c.Accept.Has(BooleanText) && c.Type != Boolean:
+		return fmt.Errorf("%s: a %s takes no booleans, so none as text", acceptNames[1].name, c.Type)
+	case c.Accept.Has(IntegralFloat) && c.Type != Integer:
+		return fmt.Errorf("%s: a %s is no integer", acceptNames[2].name, c.Type)
+	}
+	_, err := c.compile()
+	return err
+}
+
+// takesNumbers reports whether the column takes JSON numbers as such.
+func (c Column) takesNumbers() bool {
+	switch c.Type {
+	case Integer, Number, Float:
+		return true
+	}
+	return slices.ContainsFunc(c.forms(), func(f Form) bool { _, epoch := f.isEpoch(); return epoch })
 }
 
 // expected is what a column takes, for people who look at a quarantined record.
@@ -205,11 +238,19 @@ func (c Column) expected() string {
 	case Boolean:
 		text = "true or false"
 	case Timestamp:
-		text = [...]string{"an RFC 3339 timestamp", "seconds since 1970", "milliseconds since 1970"}[c.Moment]
 		first, last := c.years()
-		text += fmt.Sprintf(" with %d decimal places of a second, years %d to %d", c.places(), first, last)
+		text = fmt.Sprintf("a time written as %s, with %d decimal places of a second, years %d to %d", c.takes(), c.places(), first, last)
+	case Date:
+		text = "a date written as " + c.takes() + ", years 1 to 9999"
+	case Time:
+		text = fmt.Sprintf("a time of day written as %s, with %d decimal places of a second", c.takes(), c.places())
+	case Float:
+		text = "a number that a binary64 holds"
 	case Variant:
 		text = "a JSON value"
+	}
+	for _, word := range c.Accept.Words() {
+		text += ", or " + word
 	}
 	if c.Required {
 		return text + ", required"
@@ -217,12 +258,15 @@ func (c Column) expected() string {
 	return text + " or null"
 }
 
-// places is how many decimal places of a second a timestamp column keeps.
+// places is how many decimal places of a second a column keeps.
 func (c Column) places() int {
-	if c.Micros {
+	switch {
+	case c.Type == Date:
+		return 0
+	case c.Type == Time, c.Micros:
 		return 6
 	}
-	return 9
+	return nanoDigits
 }
 
 // years are the first and the last year that a timestamp column takes.

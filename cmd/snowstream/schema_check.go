@@ -69,6 +69,11 @@ type checkedColumn struct {
 	Type     string   `json:"type"`
 	SQL      string   `json:"sql"`
 	Required bool     `json:"required"`
+	// How the values are written in a record, where it is not the type's only way.
+	Forms     []record.Form `json:"forms,omitempty"`
+	Zone      string        `json:"zone,omitempty"`
+	Accept    []string      `json:"accept,omitempty"`
+	NonFinite string        `json:"nonfinite,omitempty"`
 }
 
 func newChecked(s record.Schema, problems schemafile.Problems) checked {
@@ -78,9 +83,14 @@ func newChecked(s record.Schema, problems schemafile.Problems) checked {
 	}
 	if c.OK {
 		for _, column := range s.DataColumns() {
-			c.Columns = append(c.Columns, checkedColumn{
+			one := checkedColumn{
 				Field: append([]string{}, column.Path...), Column: column.Name, Type: schemafile.TypeText(column), SQL: schema.Type(column), Required: column.Required,
-			})
+				Forms: column.Forms, Zone: column.Zone, Accept: column.Accept.Words(),
+			}
+			if column.NonFinite != record.RefuseNonFinite {
+				one.NonFinite = column.NonFinite.String()
+			}
+			c.Columns = append(c.Columns, one)
 		}
 	}
 	return c
@@ -89,6 +99,7 @@ func newChecked(s record.Schema, problems schemafile.Problems) checked {
 func writeChecked(w io.Writer, file string, s record.Schema) error {
 	columns := s.DataColumns()
 	fmt.Fprintf(w, "%s: ok, %d columns\n\n", file, len(columns))
+	var reading []string
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(table, "  FIELD\tCOLUMN\tTYPE\tSQL TYPE\tREQUIRED\n")
 	for _, c := range columns {
@@ -100,12 +111,15 @@ func writeChecked(w io.Writer, file string, s record.Schema) error {
 			required = "yes"
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", printable(field), printable(c.Name), schemafile.TypeText(c), schema.Type(c), required)
+		if text := schemafile.ReadingText(c); text != "" {
+			reading = append(reading, fmt.Sprintf("  %s takes %s.\n", printable(field), text))
+		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	var b strings.Builder
-	b.WriteString("\n  " + remarks(s) + "\n")
+	b.WriteString("\n  " + remarks(s) + "\n" + strings.Join(reading, ""))
 	if quoted := needQuotes(columns); quoted != "" {
 		fmt.Fprintf(&b, "  In SQL these names need the double quotes: %s\n", quoted)
 	}

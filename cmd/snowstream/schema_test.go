@@ -14,7 +14,7 @@ import (
 // TestSQLType: what check says is what the tables are created with.
 func TestSQLType(t *testing.T) {
 	s := record.Schema{}
-	for kind := record.Integer; kind <= record.Variant; kind++ {
+	for _, kind := range record.Types() {
 		s.Columns = append(s.Columns, record.Column{Path: []string{kind.String()}, Name: kind.String(), Type: kind, Precision: 7, Scale: 3})
 	}
 	ddl := strings.Join(schema.Tables(schema.Defaults(), s), "\n")

@@ -24,6 +24,14 @@ func fingerprint(s record.Schema, table string) string {
 			parts = append(parts, "COALESCE(MD5(TO_JSON("+name+")), '-')")
 		case c.Type == record.Timestamp:
 			parts = append(parts, "COALESCE(DATE_PART(epoch_second, "+name+") || '.' || DATE_PART(nanosecond, "+name+"), '-')")
+		case c.Type == record.Date:
+			parts = append(parts, "COALESCE(TO_VARCHAR("+name+", 'YYYY-MM-DD'), '-')")
+		case c.Type == record.Time:
+			parts = append(parts, "COALESCE(TO_VARCHAR("+name+", 'HH24:MI:SS.FF6'), '-')")
+		case c.Type == record.Float:
+			// The text of a float may leave out its last digits, so what it leaves out follows: the difference is exact.
+			text := name + "::VARCHAR"
+			parts = append(parts, "COALESCE("+text+" || '/' || ("+name+" - "+text+"::FLOAT)::VARCHAR, '-')")
 		default:
 			parts = append(parts, "COALESCE("+name+"::VARCHAR, '-')")
 		}

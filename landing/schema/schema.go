@@ -96,8 +96,16 @@ func Type(c record.Column) string {
 		return "TIMESTAMP_NTZ(9)"
 	case record.Variant:
 		return "VARIANT"
+	case record.Date:
+		return "DATE"
+	case record.Time:
+		return "TIME(6)"
+	case record.Float:
+		return "FLOAT"
+	case record.String:
+		return "VARCHAR"
 	}
-	return "VARCHAR"
+	panic("schema: no SQL type for " + c.Type.String()) // a test goes through record.Types
 }
 
 // format reads back exactly what record's CSV says: nothing is NULL, "" is the empty string, \N is two characters.

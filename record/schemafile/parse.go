@@ -1,7 +1,6 @@
 package schemafile
 
 import (
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -61,7 +60,7 @@ func (p *parser) columns(items []*yaml.Node, unknown *yaml.Node, rest string) []
 
 func (p *parser) column(n *yaml.Node, places *places) record.Column {
 	var c record.Column
-	keys := p.mapping(n, "a column", "field", "column", "type", "required")
+	keys := p.mapping(n, "a column", "field", "column", "type", "required", "forms", "zone", "accept", "nonfinite")
 	if keys == nil {
 		return c
 	}
@@ -72,9 +71,9 @@ func (p *parser) column(n *yaml.Node, places *places) record.Column {
 	}
 	c.Name = p.columnName(keys, c.Path, places)
 	if kind := keys["type"]; kind == nil {
-		p.add(n, "the column has no type: %s", either(typeWords))
-	} else {
-		p.kind(kind, &c)
+		p.add(n, "the column has no type: %s", either(typeWords()))
+	} else if p.kind(kind, &c) {
+		p.reading(n, keys, &c)
 	}
 	if required := keys["required"]; required != nil {
 		c.Required = p.choice(required, "required", "true", "false") == "true"
@@ -170,94 +169,4 @@ func (p *parser) folderPart(n *yaml.Node, keys map[string]*yaml.Node, key string
 		p.add(value, "%s is empty", key)
 	}
 	return text
-}
-
-// typeWords are the types as they are written, with the parameters that they take.
-var typeWords = []string{"integer", "number(p,s)", "string", "boolean", "timestamp", "variant"}
-
-// typeNames are the types alone, in the order of record's constants.
-var typeNames = []string{"integer", "number", "string", "boolean", "timestamp", "variant"}
-
-// kind reads a type into the column.
-func (p *parser) kind(n *yaml.Node, c *record.Column) {
-	text, ok := p.name(n, "type")
-	if !ok {
-		return
-	}
-	word, parameters, has := strings.Cut(text, "(")
-	word = strings.TrimSpace(word)
-	if has {
-		if parameters, ok = strings.CutSuffix(strings.TrimSpace(parameters), ")"); !ok {
-			p.add(n, "type %.60q has no closing bracket", text)
-			return
-		}
-	}
-	for t := record.Integer; t <= record.Variant; t++ {
-		if word == t.String() {
-			c.Type = t
-			p.parameters(n, c, parameters, has)
-			return
-		}
-	}
-	p.add(n, "there is no type %.60q: %s", text, suggestType(word))
-}
-
-// parameters reads what stands in a type's brackets.
-func (p *parser) parameters(n *yaml.Node, c *record.Column, text string, has bool) {
-	switch {
-	case c.Type == record.Number && !has:
-		p.add(n, "number needs its digits: number(p,s) has at most p digits, s of them behind the point; for whole numbers there is integer")
-	case c.Type == record.Number:
-		p.number(n, c, text)
-	case c.Type == record.Timestamp && has:
-		word, digits, more := strings.Cut(text, ",")
-		word, digits = strings.TrimSpace(word), strings.TrimSpace(digits)
-		if c.Micros = digits == "6"; more && !c.Micros && digits != "9" {
-			p.add(n, "a timestamp has 9 decimal places of a second and the years 1678 to 2261, or 6 and the years 1 to 9999, not %.60q", digits)
-			return
-		}
-		for m := record.RFC3339; m <= record.Milliseconds; m++ {
-			if word == m.String() {
-				c.Moment = m
-				return
-			}
-		}
-		p.add(n, "a timestamp is not written in %.60q: %s", word, Suggest(word, []string{"rfc3339", "seconds", "milliseconds"}))
-	case has:
-		p.add(n, "%s takes nothing in brackets", c.Type)
-	}
-}
-
-func (p *parser) number(n *yaml.Node, c *record.Column, text string) {
-	precision, scale, _ := strings.Cut(text, ",")
-	var err1, err2 error
-	c.Precision, err1 = strconv.Atoi(strings.TrimSpace(precision))
-	c.Scale, err2 = strconv.Atoi(strings.TrimSpace(scale))
-	if err1 != nil || err2 != nil {
-		p.add(n, "number(%.60s) is not number(p,s) with two whole numbers, such as number(10,2)", text)
-		return
-	}
-	if c.Precision < 1 || c.Precision > record.MaxDigits || c.Scale < 0 || c.Scale > min(c.Precision, record.MaxDigits-1) {
-		p.add(n, "number(%d,%d) is not a Snowflake number: p is 1 to %d, s is 0 to p and at most %d",
-			c.Precision, c.Scale, record.MaxDigits, record.MaxDigits-1)
-	}
-}
-
-// suggestType knows what other systems call the types.
-func suggestType(word string) string {
-	switch strings.ToLower(word) {
-	case "int", "bigint", "smallint", "tinyint", "long", "short":
-		return "did you mean integer?"
-	case "decimal", "numeric", "float", "double", "real", "fixed":
-		return "did you mean number(p,s)? It has exact decimals, p digits in all, s of them behind the point"
-	case "text", "varchar", "char", "uuid", "binary":
-		return "did you mean string?"
-	case "bool":
-		return "did you mean boolean?"
-	case "date", "time", "datetime", "timestamp_ntz", "timestamp_tz", "timestamp_ltz":
-		return "did you mean timestamp?"
-	case "json", "jsonb", "object", "array", "map", "struct", "list":
-		return "did you mean variant?"
-	}
-	return Suggest(word, typeNames)
 }

@@ -4,7 +4,11 @@
 //	columns:
 //	  - field: sensorId        # the JSON field; dots lead into objects; a list where a name has dots: [device, "a.b"]
 //	    column: SENSORID       # the SQL column as Snowflake stores it; default: ColumnName of the field
-//	    type: integer          # integer | number(p,s) | string | boolean | timestamp(rfc3339|seconds|milliseconds[,6]) | variant
+//	    type: integer          # integer | number(p,s) | string | boolean | timestamp[(form[,6])] | variant | date | time | float
+//	    forms: [iso8601, milliseconds, "DD/MM/YYYY HH24:MI:SS"]  # how times are written; default: one form for each type
+//	    zone: Europe/Berlin    # what a time without a zone means; default: such a time is refused
+//	    accept: [numeric-text] # numeric-text | boolean-text | integral-float; default: none
+//	    nonfinite: keep        # NaN and infinities of a float: quarantine | null | keep; default: quarantine
 //	    required: true         # default: false
 //	unknown: ignore            # ignore | variant | {variant: COLUMN} | quarantine; default: ignore
 //	payload: document          # document | lines; default: document

@@ -37,8 +37,8 @@ var full = record.Schema{
 		{Path: []string{"device", "größe"}, Name: "size of device", Type: record.Number, Precision: 10, Scale: 2},
 		{Path: []string{"on"}, Name: "ON", Type: record.Boolean},
 		{Path: []string{"at"}, Name: "AT", Type: record.Timestamp},
-		{Path: []string{"seen"}, Name: "SEEN", Type: record.Timestamp, Moment: record.Seconds},
-		{Path: []string{"1st"}, Name: "_1ST", Type: record.Timestamp, Moment: record.Milliseconds},
+		{Path: []string{"seen"}, Name: "SEEN", Type: record.Timestamp, Forms: []record.Form{record.Seconds}},
+		{Path: []string{"1st"}, Name: "_1ST", Type: record.Timestamp, Forms: []record.Form{record.Milliseconds}},
 		{Path: []string{"tags"}, Name: "TAGS", Type: record.Variant},
 		{Path: []string{""}, Name: "_", Type: record.Variant},
 	},
@@ -123,24 +123,24 @@ func TestProblems(t *testing.T) {
 		{"empty list", "columns: []", "1:10: columns is a list with a `- field: ...` for each column, not an empty list"},
 		{"mapping", "columns:\n  a: integer", "2:3: columns is a list with a `- field: ...` for each column, not a mapping"},
 		{"nothing", "columns:", "1:9: columns is a list with a `- field: ...` for each column, not nothing"},
-		{"column that is no mapping", "columns:\n- a", `2:3: a column is a mapping with the keys field, column, type, required, not "a"`},
+		{"column that is no mapping", "columns:\n- a", `2:3: a column is a mapping with the keys field, column, type, required, forms, zone, accept, nonfinite, not "a"`},
 		{"unknown key", "colums: []\n" + column("string"), `1:1: a schema has no key "colums": did you mean columns?`},
 		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, payload or folder`},
 		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, payload or folder`},
 		{"duplicate key", column("string") + "payload: lines\npayload: lines", `5:1: payload is here twice, first in line 4`},
-		{"no type", "columns:\n  - field: a", "2:5: the column has no type: integer, number(p,s), string, boolean, timestamp or variant"},
+		{"no type", "columns:\n  - field: a", "2:5: the column has no type: integer, number(p,s), string, boolean, timestamp, variant, date, time or float"},
 		{"no field", "columns:\n  - type: string", "2:5: the column has no field: say which JSON field goes into it"},
 		{"type", column("integr"), `3:11: there is no type "integr": did you mean integer?`},
 		{"type in capitals", column("INTEGER"), `3:11: there is no type "INTEGER": did you mean integer?`},
 		{"type of others", column("varchar(20)"), `3:11: there is no type "varchar(20)": did you mean string?`},
-		{"type that is nothing", column("zzzzzz"), `3:11: there is no type "zzzzzz": it may be integer, number, string, boolean, timestamp or variant`},
+		{"type that is nothing", column("zzzzzz"), `3:11: there is no type "zzzzzz": it may be integer, number, string, boolean, timestamp, variant, date, time or float`},
 		{"bare number", column("number"), "3:11: number needs its digits: number(p,s) has at most p digits, s of them behind the point; for whole numbers there is integer"},
 		{"number(10)", column("number(10)"), "3:11: number(10) is not number(p,s) with two whole numbers, such as number(10,2)"},
 		{"number(39,2)", column("number(39,2)"), "3:11: number(39,2) is not a Snowflake number: p is 1 to 38, s is 0 to p and at most 37"},
 		{"number(38,38)", column("number(38,38)"), "3:11: number(38,38) is not a Snowflake number: p is 1 to 38, s is 0 to p and at most 37"},
 		{"open bracket", column("number(1"), `3:11: type "number(1" has no closing bracket`},
-		{"timestamp", column("timestamp(ms)"), `3:11: a timestamp is not written in "ms": it may be rfc3339, seconds or milliseconds`},
-		{"timestamp, nearly", column("timestamp(second)"), `3:11: a timestamp is not written in "second": did you mean seconds?`},
+		{"timestamp", column("timestamp(ms)"), "3:11: a timestamp is not written in \"ms\": it may be rfc3339, iso8601, seconds, milliseconds, microseconds or nanoseconds; a format goes under `forms:`"},
+		{"timestamp, nearly", column("timestamp(second)"), "3:11: a timestamp is not written in \"second\": did you mean seconds?; a format goes under `forms:`"},
 		{"string(5)", column("string(5)"), "3:11: string takes nothing in brackets"},
 		{"required", column("string") + "    required: yes", `4:15: required is true or false, not "yes": it may be true or false`},
 		{"empty field", "columns:\n- {field: '', type: string}", `2:11: field "" has an empty name in it: if that is meant, write it as a list of names`},
@@ -149,6 +149,18 @@ func TestProblems(t *testing.T) {
 		{"null field", "columns:\n- {field: null, type: string}", `2:11: field is a name, not nothing: a name that looks like something else needs quotes`},
 		{"null in path", "columns:\n- {field: [a, ~], type: string}", `2:15: an item of field is a name, not nothing: a name that looks like something else needs quotes`},
 		{"same column", "columns:\n- {field: a-b, type: string}\n- {field: a_b, type: string}", "3:11: column A_B is here twice, first in line 2: give one of them another name with `column:`"},
+		{"forms", "columns:\n- {field: a, type: timestamp, forms: [iso8601, rfc3339]}", "2:38: column for \"a\": forms \"iso8601\" and \"rfc3339\" both take \"1111+11+11a11:11:11.1a\": leave one of them out"},
+		{"days and months", "columns:\n- {field: a, type: timestamp, zone: UTC, forms: [DD/MM/YYYY, MM/DD/YYYY]}", "2:49: column for \"a\": forms \"DD/MM/YYYY\" and \"MM/DD/YYYY\" both take \"11/11/1111\": leave one of them out"},
+		{"form in two places", "columns:\n- {field: a, type: timestamp(seconds), forms: [seconds]}", "2:47: the type names a form in its brackets already: list all of them here"},
+		{"no zone", "columns:\n- {field: a, type: timestamp, forms: DD/MM/YYYY}", "2:38: column for \"a\": form \"DD/MM/YYYY\": it has no zone (TZH:TZM): say with `zone:` which one is meant, such as UTC or Europe/Berlin"},
+		{"zone", "columns:\n- {field: a, type: timestamp, zone: Berlin}", "2:37: column for \"a\": there is no zone \"Berlin\": it is a name such as Europe/Berlin or UTC, or an offset such as +01:00"},
+		{"zone of a date", "columns:\n- {field: a, type: date, zone: UTC}", "2:32: column for \"a\": a date has no zone"},
+		{"accept", "columns:\n- {field: a, type: integer, accept: [number-text]}", "2:38: accept is numeric-text, boolean-text or integral-float, not \"number-text\": did you mean numeric-text?"},
+		{"accept nothing", "columns:\n- {field: a, type: integer, accept: []}", "2:37: accept is a list, not an empty list"},
+		{"accept in vain", "columns:\n- {field: a, type: string, accept: numeric-text}", "2:36: column for \"a\": numeric-text: a string written like this takes no numbers, so none as text"},
+		{"nonfinite", "columns:\n- {field: a, type: float, nonfinite: zero}", "2:38: nonfinite is quarantine, null or keep, not \"zero\": it may be quarantine, null or keep"},
+		{"nonfinite integer", "columns:\n- {field: a, type: integer, nonfinite: keep}", "2:40: column for \"a\": nonfinite belongs to float, not to integer"},
+		{"places of a time", "columns:\n- {field: a, type: 'time(seconds,6)'}", "2:20: a timestamp has 9 decimal places of a second and the years 1678 to 2261, or 6 and the years 1 to 9999, not \"6\""},
 		{"lineage", "columns:\n- {field: _shard, type: string}", "2:11: column _SHARD would collide with the column _SHARD that every table has: give it another name with `column:`"},
 		{"rest", "columns:\n- {field: _rest, type: string}\nunknown: variant", "3:10: column _REST is here twice, first in line 2: give one of them another name with `column:`"},
 		{"empty column", "columns:\n- {field: a, column: '', type: string}", "2:22: \"\" is not a column name: give it one of 1 to 255 characters with `column:`"},
@@ -162,7 +174,7 @@ func TestProblems(t *testing.T) {
 		{"folder", column("string") + "folder: {label: ''}", "4:9: folder has no field: it needs both, as in {label: sensor, field: sensorId}\n4:17: label is empty"},
 		{"anchor", "columns: &a\n  - {field: a, type: string}", "1:10: anchors (&a) are not part of this format"},
 		{"alias", "columns:\n  - &x {field: a, type: string}\n  - *x", "2:5: anchors (&x) are not part of this format\n3:5: aliases (*x) are not part of this format: write the value again"},
-		{"merge", "columns:\n  - {<<: {field: a}, type: string}", "2:5: the column has no field: say which JSON field goes into it\n2:6: a column has no key \"<<\": it may be field, column, type or required"},
+		{"merge", "columns:\n  - {<<: {field: a}, type: string}", "2:5: the column has no field: say which JSON field goes into it\n2:6: a column has no key \"<<\": it may be field, column, type, required, forms, zone, accept or nonfinite"},
 		{"tag", "columns:\n  - {field: !!str a, type: string}", "2:13: tags (!!str) are not part of this format"},
 		{"two documents", column("string") + "---\n" + column("string"), "4:1: a second document begins here: a schema file has one"},
 		{"several", "columns:\n  - {feild: a, type: int}\n  - {field: b, type: strng, requird: true}\nunknown: 1", `2:5: the column has no field: say which JSON field goes into it
@@ -271,7 +283,7 @@ func genSchema(t *rapid.T) record.Schema {
 		s.Rest = rapid.SampledFrom([]string{Rest, "rest", "a b\n"}).Draw(t, "rest")
 	}
 	for range rapid.IntRange(1, 6).Draw(t, "columns") {
-		c := record.Column{Type: record.Type(rapid.IntRange(0, 5).Draw(t, "type")), Required: rapid.Bool().Draw(t, "required")}
+		c := record.Column{Type: record.Type(rapid.IntRange(0, len(record.Types())-1).Draw(t, "type")), Required: rapid.Bool().Draw(t, "required")}
 		for range rapid.IntRange(1, 3).Draw(t, "levels") {
 			c.Path = append(c.Path, genName(t, "name"))
 		}
@@ -283,8 +295,24 @@ func genSchema(t *rapid.T) record.Schema {
 			c.Precision = rapid.IntRange(1, 38).Draw(t, "precision")
 			c.Scale = rapid.IntRange(0, min(c.Precision, 37)).Draw(t, "scale")
 		case record.Timestamp:
-			c.Moment = record.Moment(rapid.IntRange(0, 2).Draw(t, "moment"))
 			c.Micros = rapid.Bool().Draw(t, "micros")
+			c.Zone = rapid.SampledFrom([]string{"", "UTC", "Europe/Berlin", "+01:00"}).Draw(t, "zone")
+		case record.Float:
+			c.NonFinite = record.NonFinite(rapid.IntRange(0, 2).Draw(t, "nonfinite"))
+		}
+		if words := record.FormWords(c.Type); words != nil {
+			words = append(words, "DD/MM/YYYY HH24:MI:SS", `"T"HH24:MI`, "YYYYMMDD TZHTZM", "DD.MM.YYYY")
+			c.Forms = rapid.SliceOfN(rapid.SampledFrom(words), 0, 3).Draw(t, "forms")
+			if len(c.Forms) == 0 || len(c.Forms) == 1 && c.Forms[0] == words[0] {
+				c.Forms = nil // what is written is the default
+			}
+		}
+		for _, word := range record.AcceptWords() {
+			if rapid.Bool().Draw(t, word) {
+				if c.Accept |= record.AcceptOf(word); c.CheckReading() != nil {
+					c.Accept &^= record.AcceptOf(word)
+				}
+			}
 		}
 		s.Columns = append(s.Columns, c)
 		if s.Check() != nil {
@@ -366,7 +394,7 @@ func TestDocumentation(t *testing.T) {
 			{Path: []string{"customer", "v1.id"}, Name: "CUSTOMER_ID", Type: record.Integer},
 			{Path: []string{"total"}, Name: "TOTAL", Type: record.Number, Precision: 12, Scale: 2},
 			{Path: []string{"express"}, Name: "EXPRESS", Type: record.Boolean},
-			{Path: []string{"placedAt"}, Name: "PLACEDAT", Type: record.Timestamp, Moment: record.Milliseconds},
+			{Path: []string{"placedAt"}, Name: "PLACEDAT", Type: record.Timestamp, Forms: []record.Form{record.Milliseconds}},
 			{Path: []string{"items"}, Name: "ITEMS", Type: record.Variant},
 		},
 		Unknown: record.Keep, Rest: "OTHER_FIELDS", Folder: record.Folder{Label: "order", Field: "orderId"},

@@ -67,9 +67,58 @@ func (w *writer) column(c record.Column) {
 		fmt.Fprintf(w, "    column: %s\n", quote(c.Name))
 	}
 	fmt.Fprintf(w, "    type: %s\n", TypeText(c))
+	w.reading(c)
 	if c.Required {
 		w.WriteString("    required: true\n")
 	}
+}
+
+// reading writes how the values are written in the payload, where the type's brackets do not say it.
+func (w *writer) reading(c record.Column) {
+	if len(c.Forms) > 0 && !bracketed(c) {
+		forms := make([]string, len(c.Forms))
+		for i, f := range c.Forms {
+			forms[i] = quote(string(f))
+		}
+		fmt.Fprintf(w, "    forms: [%s]\n", strings.Join(forms, ", "))
+	}
+	if c.Zone != "" {
+		fmt.Fprintf(w, "    zone: %s\n", quote(c.Zone))
+	}
+	if c.Accept != 0 {
+		fmt.Fprintf(w, "    accept: [%s]\n", strings.Join(c.Accept.Words(), ", "))
+	}
+	if c.NonFinite != record.RefuseNonFinite {
+		fmt.Fprintf(w, "    nonfinite: %s\n", quote(c.NonFinite.String()))
+	}
+}
+
+// ReadingText says for people which values a column takes beyond its type, "" if there is nothing to say.
+func ReadingText(c record.Column) string {
+	var parts []string
+	if len(c.Forms) > 0 && !bracketed(c) {
+		var forms []string
+		for _, f := range c.Forms {
+			forms = append(forms, string(f))
+		}
+		parts = append(parts, "what is written as "+either(forms))
+	}
+	if c.Zone != "" {
+		parts = append(parts, "times without a zone as those of "+c.Zone)
+	}
+	parts = append(parts, c.Accept.Words()...)
+	switch c.NonFinite {
+	case record.NullNonFinite:
+		parts = append(parts, "NaN and infinities as NULL")
+	case record.KeepNonFinite:
+		parts = append(parts, "NaN and infinities as they are")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// bracketed reports whether the column's only form stands in its type's brackets.
+func bracketed(c record.Column) bool {
+	return len(c.Forms) == 1 && slices.Contains(record.FormWords(c.Type)[1:], c.Forms[0])
 }
 
 // TypeText is a column's type as it is written in a file.
@@ -77,10 +126,15 @@ func TypeText(c record.Column) string {
 	switch {
 	case c.Type == record.Number:
 		return fmt.Sprintf("number(%d,%d)", c.Precision, c.Scale)
-	case c.Type == record.Timestamp && c.Micros:
-		return fmt.Sprintf("timestamp(%s,6)", c.Moment)
-	case c.Type == record.Timestamp && c.Moment != record.RFC3339:
-		return fmt.Sprintf("timestamp(%s)", c.Moment)
+	case record.FormWords(c.Type) == nil:
+	case bracketed(c) && c.Micros:
+		return fmt.Sprintf("%s(%s,6)", c.Type, c.Forms[0])
+	case bracketed(c):
+		return fmt.Sprintf("%s(%s)", c.Type, c.Forms[0])
+	case c.Micros && len(c.Forms) > 0:
+		return c.Type.String() + "(6)"
+	case c.Micros:
+		return fmt.Sprintf("%s(%s,6)", c.Type, record.FormWords(c.Type)[0])
 	}
 	return c.Type.String()
 }

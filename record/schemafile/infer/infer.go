@@ -34,8 +34,11 @@ type Observer struct {
 	left    bool
 	refused map[record.Code]int64
 	named   []refusal
-	// checks refuses what does not even fit variants; times knows what a timestamp is.
-	checks, times *record.Decoder
+	// checks refuses what does not even fit variants; candidates know what strings may be.
+	checks     *record.Decoder
+	candidates []*record.Decoder
+	// floats knows which numbers a binary64 holds.
+	floats *record.Decoder
 }
 
 // refusal is a line that is no record.
@@ -58,14 +61,6 @@ type node struct {
 	closed bool
 }
 
-// texts is what was seen of a field's strings.
-type texts struct {
-	longest int // characters
-	empty   int64
-	// other counts the strings that are no RFC 3339 timestamps.
-	other int64
-}
-
 // New returns an Observer that has seen nothing.
 func New() *Observer {
 	return &Observer{
@@ -74,7 +69,8 @@ func New() *Observer {
 		checks: record.NewDecoder(record.Schema{
 			Columns: []record.Column{{Path: []string{"\x00"}, Name: "NONE", Type: record.Variant}}, Unknown: record.Keep, Rest: "ALL",
 		}),
-		times: record.NewDecoder(record.Schema{Columns: []record.Column{{Path: []string{"t"}, Name: "T", Type: record.Timestamp}}}),
+		candidates: decoders(),
+		floats:     record.NewDecoder(record.Schema{Columns: []record.Column{{Path: []string{"t"}, Name: "T", Type: record.Float}}}),
 	}
 }
 
@@ -119,6 +115,9 @@ func (o *Observer) value(d *json.Decoder, n *node, depth int) {
 	case json.Number:
 		n.numbers++
 		n.number.see(token.String())
+		if _, reason := o.floats.Decode([]byte(`{"t":` + token.String() + `}`)); reason != nil {
+			n.number.noFloats++
+		}
 	case string:
 		n.strings++
 		o.seeText(&n.text, token)
@@ -179,22 +178,4 @@ func (n *node) below() (fields, names int) {
 		fields, names = fields+f+1, names+l+c.length
 	}
 	return fields, names
-}
-
-// longestTime is longer than any RFC 3339 timestamp that record takes.
-const longestTime = 40
-
-func (o *Observer) seeText(t *texts, text string) {
-	t.longest = max(t.longest, len([]rune(text)))
-	if text == "" {
-		t.empty++
-	}
-	if t.other > 0 || len(text) > longestTime {
-		t.other++
-		return
-	}
-	quoted, _ := json.Marshal(text)
-	if _, reason := o.times.Decode([]byte(`{"t":` + string(quoted) + `}`)); reason != nil {
-		t.other++
-	}
 }

@@ -81,7 +81,7 @@ func TestTypes(t *testing.T) {
 		{"v", "1e2 64.0e1", "integer"},
 		{"v", "64.0", "number(38,1)"},
 		{"v", "1.25 1000", "number(38,2)"},
-		{"v", "1e-37", "number(38,37)"},
+		{"v", "1e-37", "float"},
 		{"v", "1e37", "integer"},
 		{"v", "12345678901234567890123456789012345678 0.5", "variant"},
 		{"v", "1" + strings.Repeat("0", 37) + ".0", "integer"},
@@ -93,7 +93,21 @@ func TestTypes(t *testing.T) {
 		{"v", `""`, "string"},
 		{"v", `"2026-01-02T03:04:05Z"`, "timestamp"},
 		{"v", `"2026-01-02T03:04:05Z" ""`, "string"},
-		{"v", `"2026-01-02"`, "string"},
+		{"v", `"2026-01-02"`, "date"},
+		{"v", `"2026-01-02" "2026-01-02T00:00:00Z"`, "string"},
+		{"v", `"2026-01-02T03:04:05+0100"`, "timestamp(iso8601)"},
+		{"v", `"2026-01-02T03:04:05.678"`, "timestamp(iso8601) UTC"},
+		{"v", `"2026-01-02T03:04:05" "2026-01-02T03:04:05Z"`, "timestamp(iso8601) UTC"},
+		{"v", `"03:04:05" "23:00"`, "time"},
+		{"v", `"01/02/2026" "11/12/2026"`, "string"},
+		{"v", `"01/02/2026" "13/12/2026"`, "date DD/MM/YYYY"},
+		{"v", `"01/02/2026" "12/13/2026"`, "date MM/DD/YYYY"},
+		{"v", `"64" "6.5"`, "string"},
+		{"v", `"true" "False"`, "string"},
+		{"ts", "1767322800000000", "timestamp(microseconds)"},
+		{"ts", "1767322800000000000", "timestamp(nanoseconds)"},
+		{"v", "0.12345678901234566 1e-5", "float"},
+		{"v", "0.12345678901234567890123 1", "number(38,23)"},
 		{"v", `"2026-01-02T03:04:05.1234567891Z"`, "string"},
 		{"v", "1767322800", "integer"},
 		{"createdAt", "1767322800 1767322900.125", "timestamp(seconds)"},
@@ -110,7 +124,16 @@ func TestTypes(t *testing.T) {
 			lines = append(lines, fmt.Sprintf(`{%q:%s}`, c.name, value))
 		}
 		_, s := propose(t, lines...)
-		if got := schemafile.TypeText(s.Columns[0]); len(s.Columns) != 1 || got != c.want {
+		got := schemafile.TypeText(s.Columns[0])
+		if zone := s.Columns[0].Zone; zone != "" {
+			got += " " + zone
+		}
+		if !strings.Contains(got, "(") {
+			for _, f := range s.Columns[0].Forms {
+				got += " " + string(f)
+			}
+		}
+		if len(s.Columns) != 1 || got != c.want {
 			t.Errorf("%s in %s: %s, want %s", c.name, c.values, got, c.want)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/snowstream/snowstream/record"
 )
 
 // numbers is what was seen of a field's numbers, exactly.
@@ -11,9 +13,18 @@ type numbers struct {
 	// whole and scale are the most digits before and behind the point that the values need, written the most decimal
 	// places that they were written with: 64.0 needs none.
 	whole, scale, written int
-	// seconds and milliseconds count the values that would be times between 2000 and 2100.
-	seconds, milliseconds int64
+	// times count the values that would be times between 2000 and 2100, by unit.
+	times [4]int64
+	// noFloats counts those that no binary64 prints as.
+	noFloats int64
 }
+
+// units are those in which times are counted, how many of them a second has, and how many decimal places can be kept.
+var units = [4]struct {
+	form  record.Form
+	each  int64
+	scale int
+}{{record.Seconds, 1, 9}, {record.Milliseconds, 1e3, 6}, {record.Microseconds, 1e6, 3}, {record.Nanoseconds, 1e9, 0}}
 
 // The years 2000 to 2100 in seconds: close enough to today that an identifier is seldom taken for a time.
 const (
@@ -41,17 +52,22 @@ func (n *numbers) see(text string) {
 	}
 	n.whole = max(n.whole, point)
 	n.scale = max(n.scale, len(significant)-point)
-	if strings.HasPrefix(text, "-") || point < 9 || point > 13 {
+	if strings.HasPrefix(text, "-") || point < 9 || point > maxTime {
 		return
 	}
-	value, _ := strconv.ParseInt((significant + strings.Repeat("0", 13))[:point], 10, 64)
-	if value >= year2000 && value < year2100 {
-		n.seconds++
+	value, err := strconv.ParseInt((significant + strings.Repeat("0", maxTime))[:point], 10, 64)
+	if err != nil {
+		return
 	}
-	if value >= year2000*1000 && value < year2100*1000 {
-		n.milliseconds++
+	for i, unit := range units {
+		if second := value / unit.each; second >= year2000 && second < year2100 {
+			n.times[i]++
+		}
 	}
 }
+
+// maxTime is the most digits before the point that a time between 2000 and 2100 has.
+const maxTime = 19
 
 // power is a written exponent, bounded.
 func power(text string) int {

@@ -101,7 +101,7 @@ func (n *node) column() (record.Column, string) {
 		}
 		return variant, "objects without fields"
 	case n.strings:
-		return n.string()
+		return n.text.column()
 	case n.numbers:
 		return n.numeric()
 	}
@@ -117,38 +117,26 @@ func (n *node) column() (record.Column, string) {
 	return variant, "a mixture, " + strings.Join(kinds, ", ")
 }
 
-func (n *node) string() (record.Column, string) {
-	if n.text.other == 0 {
-		return record.Column{Type: record.Timestamp}, "strings, all of them RFC 3339 timestamps (stored in UTC, without their offset); another string is quarantined"
-	}
-	about := fmt.Sprintf("strings of up to %d characters", n.text.longest)
-	if n.text.empty > 0 {
-		about += fmt.Sprintf(", empty in %d", n.text.empty)
-	}
-	return record.Column{Type: record.String}, about
-}
-
 func (n *node) numeric() (record.Column, string) {
-	if moment, ok := n.moment(); ok {
-		about := fmt.Sprintf("numbers that are times between 2000 and 2100 in %s since 1970", moment)
+	if form, ok := n.form(); ok {
+		about := fmt.Sprintf("numbers that are times between 2000 and 2100 in %s since 1970", form)
 		if speaksOfTime(n.path[len(n.path)-1]) {
-			return record.Column{Type: record.Timestamp, Moment: moment}, about + ", as the name suggests"
+			return record.Column{Type: record.Timestamp, Forms: []record.Form{form}}, about + ", as the name suggests"
 		}
 		c, exact := n.number.column()
-		return c, exact + "; all of them could be times, then the type is timestamp(" + moment.String() + ")"
+		return c, exact + "; all of them could be times, then the type is timestamp(" + string(form) + ")"
 	}
 	return n.number.column()
 }
 
-// moment is how the numbers are written if all of them are plausible times.
-func (n *node) moment() (record.Moment, bool) {
-	switch {
-	case n.number.seconds == n.numbers && n.number.scale <= 9:
-		return record.Seconds, true
-	case n.number.milliseconds == n.numbers && n.number.scale <= 6:
-		return record.Milliseconds, true
+// form is how the numbers are written if all of them are plausible times.
+func (n *node) form() (record.Form, bool) {
+	for i, unit := range units {
+		if n.number.times[i] == n.numbers && n.number.scale <= unit.scale {
+			return unit.form, true
+		}
 	}
-	return 0, false
+	return "", false
 }
 
 // binary is from how many decimal places on numbers look like binary ones that were printed.
@@ -167,8 +155,10 @@ func (n numbers) column() (record.Column, string) {
 		return record.Column{Type: record.Variant}, about + ", more than a number column holds"
 	case scale == 0:
 		return record.Column{Type: record.Integer}, fmt.Sprintf("integers of up to %d digits", max(n.whole, 1))
+	case scale >= binary && n.noFloats == 0:
+		return record.Column{Type: record.Float}, about + fmt.Sprintf(", all of them binary floating point that was printed; for exact decimals the type is number(%d,%d)", record.MaxDigits, scale)
 	case scale >= binary:
-		about += ", probably binary floating point: a value with more decimal places is quarantined, a variant takes up to 38 digits"
+		about += ": a value with more decimal places is quarantined, a variant takes up to 38 digits"
 	default:
 		about += "; a value with more decimal places is quarantined"
 	}

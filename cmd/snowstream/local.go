@@ -27,12 +27,14 @@ type localOptions struct {
 	compress  string
 	dir       string
 	port      int
-	unlimited bool
-	json      bool
-	drain     time.Duration
-	page      pageOptions
-	noPage    bool
-	template  string
+	// commitTick is the time from one commit of streamed rows to the next.
+	commitTick time.Duration
+	unlimited  bool
+	json       bool
+	drain      time.Duration
+	page       pageOptions
+	noPage     bool
+	template   string
 }
 
 // dataFolder is where the local stack lies unless --data names another place.
@@ -77,6 +79,7 @@ things on purpose.`,
 	f.IntVar(&o.batchSize, "batch-size", 100, "most records that the orchestrator gets at once, 1 to 10000")
 	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
 	f.StringVar(&o.compress, "compress", string(rawzone.None), "how objects of rows are packed: none, gzip or zstd; each run may have its own")
+	f.DurationVar(&o.commitTick, "commit-tick", time.Second, "from one commit of streamed rows to the next, 10ms to 1m; the service takes about 5s")
 	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
 	f.IntVar(&o.port, "port", 7401, fmt.Sprintf("first of %d ports on 127.0.0.1; 0 takes free ones", stack.Ports))
 	f.BoolVar(&o.unlimited, "no-limits", false, "lift Kinesis' limits per shard, which is good for measuring only")
@@ -100,6 +103,8 @@ func (o *localOptions) check(shardsGiven bool) error {
 		return fmt.Errorf("--batch-size %d: a batch has 1 to 10000 records", o.batchSize)
 	case o.window < 0 || o.window > 300*time.Second || o.window%time.Second != 0:
 		return fmt.Errorf("--batch-window %s: a window is 0s to 300s, in whole seconds", o.window)
+	case o.commitTick < 10*time.Millisecond || o.commitTick > time.Minute:
+		return fmt.Errorf("--commit-tick %s: a tick is 10ms to 1m", o.commitTick)
 	case o.port < 0 || o.port > 65536-stack.Ports:
 		return fmt.Errorf("--port %d: %d ports in a row start at 1 to %d, or at 0 for free ones", o.port, stack.Ports, 65536-stack.Ports)
 	case o.dir == "":

@@ -29,7 +29,6 @@ var arrows = []struct {
 	{"listener", []string{"record", "listener"}, "columns meet only in record"},
 	{"processing", []string{"record", "processing"}, "columns meet only in record"},
 	{"landing", []string{"record", "landing"}, "columns meet only in record"},
-	{"snowpipe", []string{"snowpipe"}, "a public client of Snowpipe Streaming: it knows the service and nothing of ours"},
 	{"local/kinesis", []string{"local/kinesis"}, "local services meet over the real wire, or a local pass would mean nothing"},
 	{"local/s3", []string{"local/s3"}, "local services meet over the real wire, or a local pass would mean nothing"},
 	{"local/lambda", []string{"local/lambda"}, "local services meet over the real wire, or a local pass would mean nothing"},
@@ -45,6 +44,7 @@ var arrows = []struct {
 	{"local/warehouse/pipe", []string{"local/warehouse/answer", "local/warehouse/catalog", "local/warehouse/dialect", "local/warehouse/engine", "local/warehouse/fault", "local/warehouse/stage"}, "a file is loaded in one transaction with its history: a pipe has no session"},
 	{"local/warehouse/show", []string{"local/warehouse/answer", "local/warehouse/catalog", "local/warehouse/dialect", "local/warehouse/engine", "local/warehouse/fault", "local/warehouse/session", "local/warehouse/stage"}, "what is shown is read from the catalog: nothing here changes it"},
 	{"local/warehouse/statement", []string{"local/warehouse/answer", "local/warehouse/catalog", "local/warehouse/dialect", "local/warehouse/engine", "local/warehouse/fault", "local/warehouse/pipe", "local/warehouse/session", "local/warehouse/show", "local/warehouse/stage"}, "a statement calls the rooms below and knows no HTTP, so that every way in does the same"},
+	{"local/warehouse/streaming", []string{"local/warehouse/dialect", "local/warehouse/fault", "local/warehouse/variant"}, "rows, offset token and counters are one transaction, which the warehouse around it gives: streaming knows no session and no statement"},
 	{"local/warehouse/wire", []string{"local/warehouse/answer", "local/warehouse/catalog", "local/warehouse/dialect", "local/warehouse/engine", "local/warehouse/fault", "local/warehouse/session", "local/warehouse/statement"}, "the wire turns requests into statements and answers into JSON: files and pipes are reached by a statement only"},
 	{"local/warehouse", []string{"local/warehouse"}, "local services meet over the real wire, or a local pass would mean nothing"},
 	{"dashboard", []string{"record", "dashboard"}, "the dashboard observes: what it shows and what it may change is given to it by a command"},
@@ -77,7 +77,7 @@ var owners = []struct {
 	folders    []string
 }{
 	{"github.com/snowflakedb/gosnowflake", []string{"landing/snowflake"}},
-	{"github.com/duckdb/duckdb-go", []string{"local/warehouse/engine", "local/warehouse/fault", "local/warehouse/pipe", "local/warehouse/stage", "local/warehouse/variant"}},
+	{"github.com/duckdb/duckdb-go", []string{"local/warehouse/engine", "local/warehouse/fault", "local/warehouse/pipe", "local/warehouse/stage", "local/warehouse/streaming", "local/warehouse/variant"}},
 	{"github.com/rclone/gofakes3", []string{"local/s3"}},
 	{"github.com/aws/aws-sdk-go-v2/service/kinesis", []string{"listener", "local/lambda", "cmd"}},
 	{"github.com/aws/aws-sdk-go-v2/service/cloudformation", []string{"deploy/cloudformation", "cmd"}},

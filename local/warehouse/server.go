@@ -11,6 +11,7 @@
 //	catalog    what exists, committed together with the data
 //	engine     DuckDB: transactions, locks, values in and out
 //	answer     columns, rows, chunks on disk
+//	streaming  Snowpipe Streaming: channels, rows over HTTP into tables
 //	fault      errors in Snowflake's words
 //	dialect    SQL of Snowflake read and rewritten for DuckDB; variant is what a VARIANT is
 //
@@ -55,6 +56,7 @@ import (
 	"github.com/snowstream/snowstream/local/warehouse/session"
 	"github.com/snowstream/snowstream/local/warehouse/stage"
 	"github.com/snowstream/snowstream/local/warehouse/statement"
+	"github.com/snowstream/snowstream/local/warehouse/streaming"
 	"github.com/snowstream/snowstream/local/warehouse/wire"
 )
 
@@ -79,9 +81,11 @@ type Config struct {
 	AccountID string
 	// Log receives ids and counts, never SQL or values; nil discards.
 	Log *slog.Logger
-	// Timed is told how long each MERGE took ("MERGE"), and each transaction of a pipe ("pipe"), waiting for locks and
-	// the commit included. It must be quick, and is called concurrently; nil is for nobody.
+	// Timed is told how long each MERGE took ("MERGE"), each transaction of a pipe ("pipe") and each commit of streamed
+	// rows ("stream"), waiting for locks and the commit included. It must be quick, and is called concurrently; nil is for nobody.
 	Timed func(what string, took time.Duration)
+	// StreamTick is the time from one commit of streamed rows to the next; 0 means streaming.DefaultTick.
+	StreamTick time.Duration
 
 	// Tests shorten these: the validity of sessions, and how long a request waits for its statement.
 	tokenValidity, masterValidity, answerWait time.Duration
@@ -98,6 +102,7 @@ type Server struct {
 	pipes    *pipe.Pipes
 	runner   *statement.Runner
 	front    *wire.Front
+	streams  *streaming.Server
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -168,9 +173,17 @@ func (s *Server) join(who *catalog.Account, results string) (err error) {
 	s.runner = statement.New(statement.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Buckets: files, Pipes: s.pipes, ResultDir: results, Timed: s.cfg.Timed})
 	s.front = wire.New(wire.Config{Account: who, Catalog: s.catalog, Sessions: s.sessions, Runner: s.runner, Log: s.log, ResultDir: results,
 		AnswerWait: s.cfg.answerWait, Start: s.goRun, Ctx: s.ctx})
+	s.streams, err = streaming.Open(s.ctx, streaming.Config{Account: streams{who, s.engine, s.catalog, s.front}, Tick: s.cfg.StreamTick, Log: s.log,
+		Timed: func(took time.Duration) { s.cfg.Timed("stream", took) }})
+	if err != nil {
+		return err
+	}
 	s.mux = http.NewServeMux()
 	s.mux.Handle("/", s.front)
 	s.mux.HandleFunc("POST /{$}", s.pipes.HandleSQS)
+	for _, path := range streaming.Paths() {
+		s.mux.Handle(path, s.streams)
+	}
 	return nil
 }
 
@@ -235,12 +248,20 @@ func (s *Server) tidy() {
 }
 
 // Changes counts what was committed since Open: statements that may have changed rows, and transactions of pipes. Whoever
-// watches a table need not ask it again before they have moved.
-func (s *Server) Changes() (statements, loads int64) { return s.runner.Changes(), s.pipes.Loads() }
+// watches a table need not ask it again before they have moved. Commits of streamed rows count as statements.
+func (s *Server) Changes() (statements, loads int64) {
+	return s.runner.Changes() + s.streams.Commits(), s.pipes.Loads()
+}
 
-// Idle returns when every notification received so far has been worked off by the pipes that are not paused, or when
-// ctx ends. Pipes whose table or stage is missing count as idle.
+// Streaming is the account's Snowpipe Streaming, for who breaks it on purpose.
+func (s *Server) Streaming() *streaming.Server { return s.streams }
+
+// Idle returns when every notification received so far has been worked off by the pipes that are not paused, and what was
+// streamed so far is committed, or when ctx ends. Pipes whose table or stage is missing count as idle.
 func (s *Server) Idle(ctx context.Context) error {
+	if err := s.streams.Flush(ctx); err != nil {
+		return err
+	}
 	s.pipes.Wake()
 	if err := s.pipes.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for the pipes: %w", err)
@@ -261,7 +282,7 @@ func (s *Server) Close() error {
 	defer s.mu.Unlock()
 	if first {
 		s.sessions.CloseAll()
-		s.closed = s.engine.Close()
+		s.closed = errors.Join(s.streams.Close(), s.engine.Close())
 	}
 	return s.closed
 }

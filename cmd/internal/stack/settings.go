@@ -63,6 +63,10 @@ type Settings struct {
 	SnowpipeHTTP  string `json:"snowpipe_http_url"`
 	SnowpipeHTTPS string `json:"snowpipe_https_url"`
 	CAFile        string `json:"snowpipe_ca_file"`
+	// SnowpipeProfile is a file that the official SDK of Snowpipe Streaming reads as it is: the loader's login over TLS.
+	SnowpipeProfile string `json:"snowpipe_profile_file"`
+	// SnowpipeToken is a programmatic access token of the loader.
+	SnowpipeToken string `json:"snowpipe_token"`
 	Region        string `json:"region"`
 	Stream        string `json:"stream"`
 	Bucket        string `json:"bucket"`
@@ -165,10 +169,16 @@ type secrets struct {
 	password string
 	key      *rsa.PrivateKey
 	pem      string
+	// token is the loader's programmatic access token.
+	token string
 }
 
 func loadSecrets(dir string) (secrets, error) {
 	password, err := once(filepath.Join(dir, "password"), func() ([]byte, error) { return []byte(rand.Text()), nil })
+	if err != nil {
+		return secrets{}, err
+	}
+	token, err := once(filepath.Join(dir, "token"), func() ([]byte, error) { return []byte(rand.Text()), nil })
 	if err != nil {
 		return secrets{}, err
 	}
@@ -184,7 +194,7 @@ func loadSecrets(dir string) (secrets, error) {
 	if err != nil {
 		return secrets{}, fmt.Errorf("%s is damaged: delete it to have a new one made", filepath.Join(dir, "loader.pem"))
 	}
-	return secrets{string(password), key.(*rsa.PrivateKey), string(text)}, nil
+	return secrets{string(password), key.(*rsa.PrivateKey), string(text), string(token)}, nil
 }
 
 func newKey() ([]byte, error) {
@@ -194,6 +204,17 @@ func newKey() ([]byte, error) {
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+// writeProfile writes the profile that the official SDK reads.
+func (s Settings) writeProfile(known secrets) error {
+	text, err := json.MarshalIndent(map[string]string{
+		"account": s.Account, "user": Loader, "role": s.Role, "url": s.SnowpipeHTTPS, "authorization_type": "JWT", "private_key": known.pem,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeSecret(s.SnowpipeProfile, append(text, '\n'))
 }
 
 // once reads a file, and makes it first where it is not there.

@@ -43,6 +43,8 @@ type Config struct {
 	Unlimited bool
 	// Schema is the text of a schema file; empty takes the one of the last run, or the sensor example.
 	Schema []byte
+	// CommitTick is the time from one commit of streamed rows to the next; 0 takes the warehouse's default.
+	CommitTick time.Duration
 	// Breakable lets faults be caused on purpose: RefuseS3, HoldNotices.
 	Breakable bool
 	// Dashboard is the page's address, for the settings; empty if there is none.
@@ -145,6 +147,12 @@ func (s *Stack) prepare(c Config) (p ports, known secrets, err error) {
 	}
 	s.Settings = settings(p, known)
 	s.CAFile = s.authority.File()
+	if s.SnowpipeProfile, err = filepath.Abs(filepath.Join(c.Dir, "snowpipe-profile.json")); err != nil {
+		return ports{}, known, err
+	}
+	if err := s.writeProfile(known); err != nil {
+		return ports{}, known, err
+	}
 	return p, known, nil
 }
 
@@ -179,7 +187,7 @@ func settings(p ports, known secrets) Settings {
 	n := names()
 	return Settings{
 		Kinesis: address(p.kinesis), S3: address(p.s3), Lambda: address(p.lambda), Snowflake: address(p.warehouse),
-		SnowpipeHTTP: address(p.warehouse), SnowpipeHTTPS: secureAddress(p.warehouseTLS),
+		SnowpipeHTTP: address(p.warehouse), SnowpipeHTTPS: secureAddress(p.warehouseTLS), SnowpipeToken: known.token,
 		Region: Region, Stream: Stream, Bucket: Bucket, Account: Account, User: Person, Password: known.password,
 		Database: n.Database, Schema: n.Schema, Warehouse: Warehouse, Role: Role, PID: os.Getpid(),
 	}
@@ -212,6 +220,7 @@ func (s *Stack) openStores(c Config, p ports, known secrets) (err error) {
 	s.warehouse, err = warehouse.Open(warehouse.Config{
 		Dir: dir("warehouse"), Account: Account, Users: users(known), S3Endpoint: s.S3, Region: Region,
 		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, AccountID: AccountID, Log: log("warehouse"), Timed: s.stages.written,
+		StreamTick: c.CommitTick,
 	})
 	if err != nil {
 		return err
@@ -261,7 +270,7 @@ func users(known secrets) []warehouse.User {
 	user := warehouse.User{DefaultRole: Role, DefaultWarehouse: Warehouse, Database: n.Database, Schema: n.Schema}
 	person, loader := user, user
 	person.Name, person.Password = Person, known.password
-	loader.Name, loader.PublicKey = Loader, &known.key.PublicKey
+	loader.Name, loader.PublicKey, loader.AccessToken = Loader, &known.key.PublicKey, known.token
 	return []warehouse.User{person, loader}
 }
 

@@ -28,6 +28,8 @@ const (
 	StageHandOver Stage = "hand_over"
 	// StageMerge is the MERGE into the streaming table, in StageHandOver: with its end the rows are visible.
 	StageMerge Stage = "merge"
+	// StageCommit is a commit of rows that came by Snowpipe Streaming: with its end they are visible.
+	StageCommit Stage = "commit"
 	// StageLoad is a transaction of the pipe, for any number of objects.
 	StageLoad Stage = "load"
 )
@@ -78,9 +80,12 @@ func (s *stages) stored(key string, took time.Duration) {
 }
 
 func (s *stages) written(what string, took time.Duration) {
-	if what == "MERGE" {
+	switch what {
+	case "MERGE":
 		s.add(StageMerge, took, 1)
-	} else {
+	case "stream":
+		s.add(StageCommit, took, 1)
+	default:
 		s.add(StageLoad, took, 1)
 	}
 }

@@ -3,6 +3,7 @@ package catalog
 import (
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/subtle"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
@@ -29,6 +30,19 @@ func (a *Account) User(name string) *User {
 	return nil
 }
 
+// TokenUser finds the user of a programmatic access token, in a time that does not tell how much of it was right.
+func (a *Account) TokenUser(token string) *User {
+	got := sha256.Sum256([]byte(token))
+	var found *User
+	for i := range a.Users {
+		want := sha256.Sum256([]byte(a.Users[i].AccessToken))
+		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 && a.Users[i].AccessToken != "" {
+			found = &a.Users[i]
+		}
+	}
+	return found
+}
+
 // Check refuses keys that cannot be used.
 func (a *Account) Check() error {
 	for _, u := range a.Users {
@@ -50,6 +64,8 @@ type User struct {
 	Password string
 	// PublicKey admits a key-pair login; nil means none.
 	PublicKey *rsa.PublicKey
+	// AccessToken is a programmatic access token of the user, for Snowpipe Streaming; empty means none.
+	AccessToken string
 	// DefaultRole, DefaultWarehouse, Database and Schema are the session's when the client names none.
 	DefaultRole, DefaultWarehouse, Database, Schema string
 }

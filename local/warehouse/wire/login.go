@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func (s *Front) login(w http.ResponseWriter, r *http.Request) {
 func (s *Front) authenticate(body *loginRequest, now time.Time) (*catalog.User, *fault.Error) {
 	switch strings.ToUpper(body.Data.Authenticator) {
 	case "SNOWFLAKE_JWT":
-		return s.authenticateKey(body.Data.Token, now)
+		return s.authenticateKey(body.Data.Token, &jwt.RegisteredClaims{}, now)
 	case "", "SNOWFLAKE":
 		return s.authenticatePassword(body.Data.LoginName, body.Data.Password)
 	}
@@ -118,7 +119,7 @@ func (s *Front) authenticatePassword(name, password string) (*catalog.User, *fau
 
 // authenticateKey checks a JWT as the service documents it: RS256, issuer ACCOUNT.USER.SHA256:<fingerprint>, subject
 // ACCOUNT.USER, not expired, and signed by one of the user's keys, whose fingerprint is the issuer's.
-func (s *Front) authenticateKey(token string, now time.Time) (*catalog.User, *fault.Error) {
+func (s *Front) authenticateKey(token string, claims jwt.Claims, now time.Time) (*catalog.User, *fault.Error) {
 	invalid := fault.New(390144, "08004", "JWT token is invalid.")
 	account := strings.ToUpper(s.Account.Name)
 	account, _, _ = strings.Cut(account, ".")
@@ -146,13 +147,40 @@ func (s *Front) authenticateKey(token string, now time.Time) (*catalog.User, *fa
 		}
 		return nil, jwt.ErrTokenUnverifiable
 	}
-	claims := &jwt.RegisteredClaims{}
 	_, err := jwt.ParseWithClaims(token, claims, key, jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(),
 		jwt.WithIssuedAt(), jwt.WithLeeway(time.Minute), jwt.WithTimeFunc(func() time.Time { return now }))
 	if err != nil || user == nil {
 		return nil, invalid
 	}
 	return user, nil
+}
+
+// KeyUser is the name of the user that a key-pair login belongs to, "" if it belongs to none. Its times may be in
+// milliseconds, as the SDKs of Snowpipe Streaming have them.
+func (s *Front) KeyUser(token string) string {
+	user, refused := s.authenticateKey(token, &streamingClaims{}, time.Now())
+	if refused != nil {
+		return ""
+	}
+	return user.Name
+}
+
+// streamingClaims takes times in seconds or milliseconds.
+type streamingClaims struct{ jwt.RegisteredClaims }
+
+// lastSecond is beyond what a time in seconds may be here: the year 5138.
+const lastSecond = 100_000_000_000
+
+func (c *streamingClaims) UnmarshalJSON(text []byte) error {
+	if err := json.Unmarshal(text, &c.RegisteredClaims); err != nil {
+		return err
+	}
+	for _, at := range []*jwt.NumericDate{c.IssuedAt, c.ExpiresAt, c.NotBefore} {
+		if at != nil && at.Unix() >= lastSecond {
+			at.Time = time.UnixMilli(at.Unix())
+		}
+	}
+	return nil
 }
 
 // keyHolder is a user with its keys: one of the Config, or one that CREATE USER has made.

@@ -29,6 +29,7 @@ var arrows = []struct {
 	{"listener", []string{"record", "listener"}, "columns meet only in record"},
 	{"processing", []string{"record", "processing"}, "columns meet only in record"},
 	{"landing", []string{"record", "landing"}, "columns meet only in record"},
+	{"snowpipe", []string{"snowpipe"}, "a public client of Snowpipe Streaming: it knows the service and nothing of ours"},
 	{"local/kinesis", []string{"local/kinesis"}, "local services meet over the real wire, or a local pass would mean nothing"},
 	{"local/s3", []string{"local/s3"}, "local services meet over the real wire, or a local pass would mean nothing"},
 	{"local/lambda", []string{"local/lambda"}, "local services meet over the real wire, or a local pass would mean nothing"},

@@ -51,9 +51,12 @@ func TestPythonExamples(t *testing.T) {
 	}
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
-		out, err := exec.Command(python, "../examples/notebook/read.py", dir).CombinedOutput()
+		read := exec.Command(python, "../examples/notebook/read.py", dir)
+		var said strings.Builder
+		read.Stderr = &said
+		out, err := read.Output()
 		if err != nil {
-			t.Fatalf("read.py: %v\n%s", err, out)
+			t.Fatalf("read.py: %v\n%s", err, said.String())
 		}
 		if words := strings.Fields(string(out)); len(words) == 4 && words[1] == words[3] && words[1] >= "100" && words[1] < "200" {
 			return

@@ -19,6 +19,8 @@
 // requests need an Authorization header, but its signature is not verified; tumbling windows, filters and
 // parallelization factors above 1 are refused by name.
 //
+// A schedule invokes its function through the asynchronous queue, with the event of an EventBridge rule.
+//
 // Layout of Config.Dir: mappings/<id>/mapping.json with one <shard>.json beside it for each checkpoint, queue/ with one
 // file for each asynchronous event, logs/<function>.log with what the functions print.
 package lambda
@@ -98,6 +100,9 @@ type Function struct {
 	MaximumRetryAttempts *int
 	// MaximumEventAge is how long an asynchronous event is kept: 1 min to 6 h, default 6 h.
 	MaximumEventAge time.Duration
+	// Schedule invokes the function asynchronously every so often, 1 s at least, as an EventBridge rule rate(1 minute) would;
+	// 0 is not at all. The first time is one such time after Open, and what a closed host missed is not made up for.
+	Schedule time.Duration
 	// OnFailure takes the asynchronous events that were given up: the ARN of a bucket (arn:aws:s3:::NAME) or of another
 	// function of this host. Without it they are dropped with a warning.
 	OnFailure string
@@ -220,6 +225,8 @@ func (s *Server) checkFunction(f Function, all []Function) error {
 		return errors.New("has no command to run")
 	case f.Timeout < 0 || f.Timeout > maxTimeout:
 		return fmt.Errorf("timeout %s is outside of 0 to 15 min", f.Timeout)
+	case f.Schedule != 0 && f.Schedule < time.Second:
+		return fmt.Errorf("schedule %s is below 1 s", f.Schedule)
 	case f.MemoryMB < 0 || f.ReservedConcurrency < 0:
 		return errors.New("memory and concurrency cannot be negative")
 	case f.MaximumRetryAttempts != nil && (*f.MaximumRetryAttempts < 0 || *f.MaximumRetryAttempts > 2):
@@ -277,6 +284,11 @@ func (s *Server) s3Client(cfg Config) *s3.Client {
 func (s *Server) start() {
 	s.queue.start(s.life, s.calls, &s.group)
 	s.mappings.start(s.life, s.calls, &s.group)
+	for _, fn := range s.functions {
+		if fn.Schedule > 0 {
+			s.group.Go(func() { s.schedule(fn) })
+		}
+	}
 	s.group.Go(func() {
 		tick := time.NewTicker(janitorEvery)
 		defer tick.Stop()

@@ -41,6 +41,29 @@ func TestPython(t *testing.T) {
 	peer(t, "python", func(settings string) []string { return []string{python, "testdata/peer.py", settings} })
 }
 
+// TestNode is the AWS SDK for JavaScript on its defaults.
+func TestNode(t *testing.T) {
+	modules := os.Getenv("SNOWSTREAM_NODE_SDK")
+	if modules == "" {
+		t.Skip("not run: `npm install @aws-sdk/client-kinesis @aws-sdk/client-s3 @aws-sdk/client-lambda` in a folder, and set SNOWSTREAM_NODE_SDK to it")
+	}
+	peer(t, "node", func(settings string) []string {
+		ca := filepath.Join(filepath.Dir(settings), "tls", "ca.pem")
+		return []string{"env", "NODE_EXTRA_CA_CERTS=" + ca, "node", "testdata/peer.mjs", settings, modules}
+	})
+}
+
+// TestJavaStreams is the AWS SDK for Java on its defaults, its synchronous and its asynchronous client.
+func TestJavaStreams(t *testing.T) {
+	jars := os.Getenv("SNOWSTREAM_JAVA_SDK")
+	if jars == "" {
+		t.Skip("not run: get software.amazon.awssdk:kinesis:2.31.0 and what it depends on from Maven Central into a folder, and set SNOWSTREAM_JAVA_SDK to it; it needs Java 17")
+	}
+	peer(t, "streams", func(settings string) []string {
+		return []string{"java", "-cp", filepath.Join(jars, "*"), "testdata/Streams.java", settings}
+	})
+}
+
 // TestJava is the original's Java code: the official JDBC driver.
 func TestJava(t *testing.T) {
 	jar := os.Getenv("SNOWSTREAM_JDBC")

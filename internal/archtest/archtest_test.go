@@ -80,6 +80,7 @@ var owners = []struct {
 	{"github.com/snowflakedb/gosnowflake", []string{"landing/snowflake"}},
 	{"github.com/duckdb/duckdb-go", []string{"local/warehouse/engine", "local/warehouse/fault", "local/warehouse/pipe", "local/warehouse/stage", "local/warehouse/streaming", "local/warehouse/variant"}},
 	{"github.com/rclone/gofakes3", []string{"local/s3"}},
+	{"github.com/fxamacker/cbor", []string{"local/kinesis"}},
 	{"github.com/aws/aws-sdk-go-v2/service/kinesis", []string{"listener", "local/lambda", "cmd"}},
 	{"github.com/aws/aws-sdk-go-v2/service/cloudformation", []string{"deploy/cloudformation", "cmd"}},
 	{"github.com/aws/aws-sdk-go-v2/service/s3", []string{"processing/datalake", "local/lambda", "local/warehouse/stage", "deploy", "cmd"}},

@@ -39,9 +39,14 @@ func BenchmarkPutRecords(b *testing.B) {
 }
 
 func request(s *Server, operation string, body []byte) *httptest.ResponseRecorder {
+	return requestIn(s, jsonType, operation, body)
+}
+
+func requestIn(s *Server, encoding, operation string, body []byte) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("X-Amz-Target", targetPrefix+operation)
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256")
+	r.Header.Set("Content-Type", encoding)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
 	return w

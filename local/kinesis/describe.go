@@ -101,7 +101,7 @@ func (st *stream) settings() streamSettings {
 		RetentionPeriodHours:    st.RetentionHours,
 		StreamCreationTimestamp: epochTime(st.Created),
 		EnhancedMonitoring:      []enhancedMetrics{{ShardLevelMetrics: []string{}}},
-		EncryptionType:          "NONE",
+		EncryptionType:          noEncryption,
 	}
 }
 

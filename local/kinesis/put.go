@@ -30,7 +30,7 @@ type batch struct {
 
 // putRecords serves PutRecords, putRecord PutRecord.
 func (s *Server) putRecords(c *call) error {
-	if err := c.decodePut(); err != nil {
+	if err := s.decodePut(c); err != nil {
 		return err
 	}
 	var bad violations
@@ -43,12 +43,23 @@ func (s *Server) putRecords(c *call) error {
 	if err := s.store(c); err != nil {
 		return err
 	}
+	if c.cbor {
+		return s.answerRecordsCBOR(c)
+	}
 	c.answerRecords(s)
 	return nil
 }
 
+// decodePut reads the request of a put.
+func (s *Server) decodePut(c *call) error {
+	if c.cbor {
+		return s.decodeCBORPut(c)
+	}
+	return c.decodePut()
+}
+
 func (s *Server) putRecord(c *call) error {
-	if err := c.decodePut(); err != nil {
+	if err := s.decodePut(c); err != nil {
 		return err
 	}
 	if c.listed {
@@ -67,6 +78,11 @@ func (s *Server) putRecord(c *call) error {
 		return s.rateExceeded(b.shard)
 	case b.err != nil:
 		return s.notStored(b)
+	}
+	if c.cbor {
+		out := b.stored()
+		out.EncryptionType = noEncryption
+		return s.encode(c, out)
 	}
 	c.out = append(c.out, '{')
 	c.out = b.appendStored(c.out)

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/snowstream/snowstream/local/kinesis/log"
@@ -115,6 +114,7 @@ type childShard struct {
 
 // reading is a GetRecords call, or an event of a subscription, under way.
 type reading struct {
+	server  *Server
 	call    *call
 	limit   int
 	most    int   // bytes; one record may exceed it
@@ -125,12 +125,13 @@ type reading struct {
 	bytes int
 	// waiting is the arrival of the first record that did not fit; 0 if there is none.
 	waiting int64
+	failed  error // a record could not be written into the answer
 }
 
 func (s *Server) getRecords(c *call) error {
 	var in getRecordsInput
-	if err := json.Unmarshal(c.body, &in); err != nil {
-		return notJSON(err)
+	if err := s.decode(c, &in); err != nil {
+		return err
 	}
 	now := time.Now()
 	t, err := s.checkRead(&in, now)
@@ -152,22 +153,61 @@ func (s *Server) getRecords(c *call) error {
 		return s.rateExceeded(sh)
 	}
 	r.call, r.limit, r.most = c, limitOr(in.Limit, maxRecordsRead), maxBytesRead
-	c.out = append(c.out, `{"Records":[`...)
+	r.open(c)
 	next, err := sh.log.Scan(t.Index, r.visit)
 	sh.limits.pay(r.bytes)
 	if err := s.readFailed(sh, r, err); err != nil {
 		return err
 	}
-	c.out = append(c.out, `],"MillisBehindLatest":`...)
-	c.out = strconv.AppendInt(c.out, r.behind(now), 10)
+	rest := recordsRest{MillisBehindLatest: r.behind(now)}
 	if !r.from.open() && next >= r.from.Count {
-		return c.answerEnd(children)
+		rest.ChildShards = children
+	} else if iterator, err := s.iterator(st, t.Shard, next, now); err != nil {
+		return err
+	} else {
+		rest.NextShardIterator = &iterator
 	}
-	iterator, err := s.iterator(st, t.Shard, next, now)
-	c.out = append(c.out, `,"NextShardIterator":"`...)
-	c.out = append(c.out, iterator...)
-	c.out = append(c.out, `"}`...)
-	return err
+	return r.close(c, rest)
+}
+
+// recordsRest is what the answer to GetRecords holds behind the records.
+type recordsRest struct {
+	MillisBehindLatest int64
+	NextShardIterator  *string
+	ChildShards        []childShard `json:",omitempty"`
+}
+
+// open begins the answer, or an event, with its list of records; visit appends to it and close goes on behind it.
+func (r *reading) open(c *call) {
+	if c.cbor {
+		const name = "\x67Records"
+		c.out = append(append(c.out, cborMap), name...)
+		c.out = append(c.out, cborArray)
+		return
+	}
+	c.out = append(c.out, `{"Records":[`...)
+}
+
+// close ends the list of records and appends the members of rest.
+func (r *reading) close(c *call, rest any) error {
+	if r.failed != nil {
+		return r.failed
+	}
+	if c.cbor {
+		text, err := r.server.appendCBOR(nil, rest)
+		if err != nil {
+			return err
+		}
+		// A map of up to 23 members has a head of one byte.
+		c.out = append(append(append(c.out, cborEnd), text[1:]...), cborEnd)
+		return nil
+	}
+	text, err := json.Marshal(rest)
+	if err != nil {
+		return err
+	}
+	c.out = append(append(c.out, `],`...), text[1:]...)
+	return nil
 }
 
 // checkRead validates the request and opens its iterator.
@@ -203,7 +243,7 @@ func (st *stream) beginRead(t token, now time.Time) (*shard, *reading, []childSh
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return sh, &reading{horizon: st.horizon(now), from: sh.shardRecord}, st.children(sh), nil
+	return sh, &reading{server: st.server, horizon: st.horizon(now), from: sh.shardRecord}, st.children(sh), nil
 }
 
 // children lists the shards that a closed shard was split or merged into; the caller holds mu.
@@ -235,7 +275,21 @@ func (r *reading) visit(rec log.Record) bool {
 		r.waiting = rec.Arrival
 		return false
 	}
+	r.append(rec)
+	r.count++
+	r.bytes += size
+	return r.failed == nil
+}
+
+// append writes a record into the answer.
+func (r *reading) append(rec log.Record) {
 	out := r.call.out
+	if r.call.cbor {
+		r.call.out, r.failed = r.server.appendCBOR(out, recordOutput{
+			r.from.sequence(rec.Index).String(), epochTime(rec.Arrival), rec.Data, string(rec.Key),
+		})
+		return
+	}
 	if r.count > 0 {
 		out = append(out, ',')
 	}
@@ -248,9 +302,6 @@ func (r *reading) visit(rec log.Record) bool {
 	out = append(out, `","PartitionKey":`...)
 	out = appendText(out, rec.Key)
 	r.call.out = append(out, '}')
-	r.count++
-	r.bytes += size
-	return true
 }
 
 // behind is how far the reader is behind the tip in ms: 0 only there.
@@ -277,15 +328,6 @@ func (s *Server) readFailed(sh *shard, r *reading, err error) error {
 		r.waiting = 1
 		return nil
 	}
-	return err
-}
-
-// answerEnd ends the answer at the end of a closed shard.
-func (c *call) answerEnd(children []childShard) error {
-	list, err := json.Marshal(children)
-	c.out = append(c.out, `,"NextShardIterator":null,"ChildShards":`...)
-	c.out = append(c.out, list...)
-	c.out = append(c.out, '}')
 	return err
 }
 

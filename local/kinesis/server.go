@@ -1,6 +1,6 @@
 // Package kinesis is Amazon Kinesis Data Streams for one machine: a durable server that the official SDKs talk to.
 //
-// It speaks the JSON protocol over HTTP. Streams, shards, hash keys, sequence numbers, iterators, partial failures,
+// It speaks the JSON protocol and its form in CBOR over HTTP. Streams, shards, hash keys, sequence numbers, iterators, partial failures,
 // resharding, retention and the limits per shard behave as documented for the service. Streams are ACTIVE at once.
 // Requests must carry an Authorization header, as signed ones do; the signature is not verified.
 //
@@ -20,7 +20,7 @@
 //
 // # Not served
 //
-// Encryption, channels, CBOR. Unknown operations are refused by name. A new subscription of a consumer to a shard ends
+// Encryption, channels. Unknown operations are refused by name. A new subscription of a consumer to a shard ends
 // the one before at once, where the service makes it wait for five seconds.
 package kinesis
 
@@ -75,6 +75,7 @@ type Server struct {
 	fs     disk.FS
 	lock   *flock.Flock
 	secret []byte
+	codec  cborCodec
 
 	memory  *semaphore.Weighted
 	calls   sync.Pool // of *call
@@ -108,6 +109,10 @@ func open(cfg Config, fsys disk.FS) (*Server, error) {
 		streams: map[string]*stream{},
 
 		subscriptions: map[subscriber]*subscription{},
+	}
+	var err error
+	if s.codec, err = newCBOR(); err != nil {
+		return nil, fmt.Errorf("open kinesis: %w", err)
 	}
 	s.life, s.endLife = context.WithCancel(context.Background())
 	if err := disk.MakeDir(fsys, s.streamsDir()); err != nil {

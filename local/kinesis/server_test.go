@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,12 +44,19 @@ func (d direct) Do(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// speakCBOR has the clients of tests speak CBOR; see TestInCBOR.
+var speakCBOR atomic.Bool
+
 func client(h http.Handler) *kinesis.Client {
+	var doer kinesis.HTTPClient = direct{h}
+	if speakCBOR.Load() {
+		doer = inCBOR{h}
+	}
 	return kinesis.New(kinesis.Options{
 		Region:           "us-east-1",
 		BaseEndpoint:     aws.String("http://127.0.0.1:4567"),
 		Credentials:      credentials.NewStaticCredentialsProvider("key", "secret", ""),
-		HTTPClient:       direct{h},
+		HTTPClient:       doer,
 		RetryMaxAttempts: 1,
 	})
 }

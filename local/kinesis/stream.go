@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	provisioned = "PROVISIONED"
-	onDemand    = "ON_DEMAND"
+	provisioned  = "PROVISIONED"
+	onDemand     = "ON_DEMAND"
+	noEncryption = "NONE"
 
 	defaultRetention = 24 // hours
 	maxRetention     = 8760

@@ -3,10 +3,8 @@ package kinesis
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"hash/crc32"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -47,8 +45,8 @@ type subscription struct {
 // client leaves or subscribes again. An error is the answer instead of events.
 func (s *Server) subscribe(w http.ResponseWriter, r *http.Request, c *call) error {
 	var in subscribeInput
-	if err := json.Unmarshal(c.body, &in); err != nil {
-		return notJSON(err)
+	if err := s.decode(c, &in); err != nil {
+		return err
 	}
 	sub, err := s.openSubscription(&in)
 	if err != nil {
@@ -63,7 +61,10 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request, c *call) erro
 	_ = control.SetWriteDeadline(time.Now().Add(subscriptionLife + transferTime))
 	w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 	w.WriteHeader(http.StatusOK)
-	c.out = closeFrame(append(openFrame(c.out[:0], "initial-response"), "{}"...))
+	if err := s.encode(c, struct{}{}); err != nil {
+		return err
+	}
+	c.out = closeFrame(append(openFrame(nil, "initial-response", c.contentType()), c.out...))
 	if _, err := w.Write(c.out); err != nil || control.Flush() != nil {
 		return nil
 	}
@@ -188,35 +189,40 @@ func (sub *subscription) event(ctx context.Context, c *call) (r *reading, ended 
 		return nil, false, err
 	}
 	r.call, r.limit, r.most = c, maxRecordsRead, eventBytes
-	c.out = append(openFrame(c.out[:0], "SubscribeToShardEvent"), `{"Records":[`...)
+	c.out = openFrame(c.out[:0], "SubscribeToShardEvent", c.contentType())
+	r.open(c)
 	next, err := sh.log.Scan(sub.next, r.visit)
 	if err := s.readFailed(sh, r, err); err != nil {
 		return nil, false, err
 	}
 	sub.next = next
-	c.out = append(c.out, `],"MillisBehindLatest":`...)
-	c.out = strconv.AppendInt(c.out, r.behind(now), 10)
+	rest := eventRest{MillisBehindLatest: r.behind(now)}
 	if ended = !r.from.open() && next >= r.from.Count; ended {
-		list, err := json.Marshal(children)
-		if err != nil {
-			return nil, false, err
-		}
-		c.out = append(append(c.out, `,"ChildShards":`...), list...)
+		rest.ChildShards = children
 	} else {
-		c.out = append(c.out, `,"ContinuationSequenceNumber":"`...)
-		c.out = append(r.from.sequence(next-1).appendTo(c.out), '"')
+		rest.ContinuationSequenceNumber = r.from.sequence(next - 1).String()
 	}
-	c.out = closeFrame(append(c.out, '}'))
+	if err := r.close(c, rest); err != nil {
+		return nil, false, err
+	}
+	c.out = closeFrame(c.out)
 	return r, ended, nil
+}
+
+// eventRest is what an event holds behind its records.
+type eventRest struct {
+	MillisBehindLatest         int64
+	ContinuationSequenceNumber string       `json:",omitempty"`
+	ChildShards                []childShard `json:",omitempty"`
 }
 
 // A frame of AWS's event stream: lengths of all and of the headers, their CRC-32, headers, payload, CRC-32 of all before.
 const framePrelude = 12
 
 // openFrame begins a frame in out, which must be empty; the payload is appended next.
-func openFrame(out []byte, event string) []byte {
+func openFrame(out []byte, event, contentType string) []byte {
 	out = append(out, make([]byte, framePrelude)...)
-	for _, h := range [...][2]string{{":message-type", "event"}, {":event-type", event}, {":content-type", "application/json"}} {
+	for _, h := range [...][2]string{{":message-type", "event"}, {":event-type", event}, {":content-type", contentType}} {
 		const typeString = 7
 		out = append(append(out, byte(len(h[0]))), h[0]...)
 		out = append(out, typeString)

@@ -1,8 +1,6 @@
 package kinesis
 
 import (
-	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -14,7 +12,6 @@ import (
 
 const (
 	targetPrefix = "Kinesis_20131202."
-	contentType  = "application/x-amz-json-1.1"
 
 	// maxBody is room for 10 MiB of records in base64 with keys and JSON around them.
 	maxBody = 20 << 20
@@ -28,6 +25,7 @@ const (
 
 // call is one request, with memory that the next one uses again.
 type call struct {
+	cbor             bool // the encoding of request and answer; JSON otherwise
 	body, arena, out []byte
 
 	// What a put says, see decodePut.
@@ -55,23 +53,23 @@ func (s *Server) operation(name string) operation {
 	case "GetRecords":
 		return s.getRecords
 	case "GetShardIterator":
-		return answering(s.getShardIterator)
+		return answering(s, s.getShardIterator)
 	case "ListShards":
-		return answering(s.listShards)
+		return answering(s, s.listShards)
 	case "DescribeStream":
-		return answering(s.describeStream)
+		return answering(s, s.describeStream)
 	case "DescribeStreamSummary":
-		return answering(s.describeStreamSummary)
+		return answering(s, s.describeStreamSummary)
 	case "ListStreams":
-		return answering(s.listStreams)
+		return answering(s, s.listStreams)
 	case "DescribeLimits":
-		return answering(s.describeLimits)
+		return answering(s, s.describeLimits)
 	case "ListTagsForStream", "ListTagsForResource":
-		return answering(s.listTags)
+		return answering(s, s.listTags)
 	case "DescribeStreamConsumer":
-		return answering(s.describeConsumer)
+		return answering(s, s.describeConsumer)
 	case "ListStreamConsumers":
-		return answering(s.listConsumers)
+		return answering(s, s.listConsumers)
 	case subscribeToShard:
 		return func(*call) error { return nil } // the rest of it needs the connection: see ServeHTTP
 	}
@@ -82,82 +80,75 @@ func (s *Server) operation(name string) operation {
 func (s *Server) update(name string) operation {
 	switch name {
 	case "CreateStream":
-		return doing(s.createStream)
+		return doing(s, s.createStream)
 	case "DeleteStream":
-		return doing(s.deleteStream)
+		return doing(s, s.deleteStream)
 	case "SplitShard":
-		return doing(s.splitShard)
+		return doing(s, s.splitShard)
 	case "MergeShards":
-		return doing(s.mergeShards)
+		return doing(s, s.mergeShards)
 	case "UpdateShardCount":
-		return answering(s.updateShardCount)
+		return answering(s, s.updateShardCount)
 	case "IncreaseStreamRetentionPeriod":
-		return doing(s.increaseRetention)
+		return doing(s, s.increaseRetention)
 	case "DecreaseStreamRetentionPeriod":
-		return doing(s.decreaseRetention)
+		return doing(s, s.decreaseRetention)
 	case "UpdateMaxRecordSize":
-		return doing(s.updateMaxRecordSize)
+		return doing(s, s.updateMaxRecordSize)
 	case "UpdateStreamMode":
-		return doing(s.updateStreamMode)
+		return doing(s, s.updateStreamMode)
 	case "AddTagsToStream", "TagResource":
-		return doing(s.addTags)
+		return doing(s, s.addTags)
 	case "RemoveTagsFromStream", "UntagResource":
-		return doing(s.removeTags)
+		return doing(s, s.removeTags)
 	case "RegisterStreamConsumer":
-		return answering(s.registerConsumer)
+		return answering(s, s.registerConsumer)
 	case "DeregisterStreamConsumer":
-		return doing(s.deregisterConsumer)
+		return doing(s, s.deregisterConsumer)
 	}
 	return nil
 }
 
 // doing is answering for a function without an answer: the body is then empty.
-func doing[I any](f func(*I) error) operation {
+func doing[I any](s *Server, f func(*I) error) operation {
 	return func(c *call) error {
 		var in I
-		if err := json.Unmarshal(c.body, &in); err != nil {
-			return notJSON(err)
+		if err := s.decode(c, &in); err != nil {
+			return err
 		}
 		return f(&in)
 	}
 }
 
-// answering makes an operation of a function over JSON.
-func answering[I, O any](f func(*I) (O, error)) operation {
+// answering makes an operation of a function over what the request and its answer hold.
+func answering[I, O any](s *Server, f func(*I) (O, error)) operation {
 	return func(c *call) error {
 		var in I
-		if err := json.Unmarshal(c.body, &in); err != nil {
-			return notJSON(err)
+		if err := s.decode(c, &in); err != nil {
+			return err
 		}
 		out, err := f(&in)
 		if err != nil {
 			return err
 		}
-		c.out, err = json.Marshal(out)
-		return err
+		return s.encode(c, out)
 	}
 }
 
-// notJSON names the field that could not be read, never its value.
-func notJSON(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return unreadable("Field %s cannot be read from a JSON %s.", wrong.Field, strings.Fields(wrong.Value)[0])
-	}
-	return unreadable("The request is not the JSON of this operation.")
-}
-
-// ServeHTTP serves one request of the JSON protocol: POST, any path, the operation in X-Amz-Target.
+// ServeHTTP serves one request: POST, any path, the operation in X-Amz-Target, JSON or CBOR as its Content-Type says.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := s.takeCall()
+	defer s.giveCall(c)
+	c.cbor = strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-amz-cbor-")
 	if !s.enter() {
-		s.refuse(w, "", &apiError{codeUnavailable, "The server is shutting down."})
+		s.refuse(w, c, "", &apiError{codeUnavailable, "The server is shutting down."})
 		return
 	}
 	defer s.leave()
 	name := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
 	op, err := s.admit(r, name)
 	if err != nil {
-		s.refuse(w, name, err)
+		s.refuse(w, c, name, err)
 		return
 	}
 	weight := min(max(r.ContentLength, 0)*2, 2*maxBody)
@@ -171,25 +162,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the client has gone
 	}
 	defer func() { s.memory.Release(weight) }()
-	c := s.takeCall()
-	defer s.giveCall(c)
 	if err := c.read(w, r); err != nil {
-		s.refuse(w, name, err)
+		s.refuse(w, c, name, err)
 		return
 	}
 	if name == subscribeToShard {
 		s.memory.Release(weight) // each event asks for its own
 		weight = 0
 		if err := s.subscribe(w, r, c); err != nil {
-			s.refuse(w, name, err)
+			s.refuse(w, c, name, err)
 		}
 		return
 	}
 	if err := op(c); err != nil {
-		s.refuse(w, name, err)
+		s.refuse(w, c, name, err)
 		return
 	}
-	send(w, http.StatusOK, c.out)
+	send(w, http.StatusOK, c.contentType(), c.out)
 }
 
 // admit checks everything about a request but its body. A browser's request carries an Origin: pages must not reach a
@@ -202,8 +191,6 @@ func (s *Server) admit(r *http.Request, name string) (operation, error) {
 		return nil, &apiError{"AccessDeniedException", "Requests from web pages are refused."}
 	case r.Header.Get("Authorization") == "":
 		return nil, &apiError{"MissingAuthenticationTokenException", "Missing Authentication Token"}
-	case strings.Contains(r.Header.Get("Content-Type"), "cbor"):
-		return nil, unreadable("This server speaks JSON, not CBOR; switch CBOR off in the client (AWS_CBOR_DISABLE=true).")
 	case r.ContentLength > maxBody:
 		return nil, tooLarge()
 	}
@@ -260,20 +247,20 @@ func (s *Server) giveCall(c *call) {
 }
 
 // refuse answers with an error, and logs it if it is ours.
-func (s *Server) refuse(w http.ResponseWriter, name string, err error) {
+func (s *Server) refuse(w http.ResponseWriter, c *call, name string, err error) {
 	api, unexpected := asAPI(err)
 	if unexpected {
 		s.log.Error("request failed", "operation", name, "error", err)
 	}
-	body, err := json.Marshal(map[string]string{"__type": api.Code, "message": api.Message})
-	if err != nil {
-		body = nil // cannot happen: both are texts
+	c.out = c.out[:0]
+	if err := s.encode(c, map[string]string{"__type": api.Code, "message": api.Message}); err != nil {
+		c.out = nil // cannot happen: both are texts
 	}
-	send(w, api.status(), body)
+	send(w, api.status(), c.contentType(), c.out)
 }
 
 // send writes an answer. An error means that the client has gone, which is its own affair.
-func send(w http.ResponseWriter, status int, body []byte) {
+func send(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -13,21 +14,21 @@ import (
 // ports are the listeners, open from the first moment: the services need each other's addresses to start.
 type ports struct {
 	kinesis, s3, lambda, warehouse net.Listener
-	// warehouseTLS has the warehouse over TLS.
-	warehouseTLS net.Listener
+	// The same services over TLS.
+	warehouseTLS, kinesisTLS, s3TLS, lambdaTLS net.Listener
 }
 
 // pagePorts is how many ports the live page takes, between those of the services and those of the services over TLS.
 const pagePorts = 1
 
 // Ports is how many ports in a row a stack takes, the live page's included.
-const Ports = 6
+const Ports = 9
 
 // listen opens the ports of the services on the loopback interface, from first on; 0 takes free ones.
 func listen(first int) (ports, error) {
 	var p ports
 	plain := []*net.Listener{&p.kinesis, &p.s3, &p.lambda, &p.warehouse}
-	for i, l := range append(plain, &p.warehouseTLS) {
+	for i, l := range append(plain, &p.warehouseTLS, &p.kinesisTLS, &p.s3TLS, &p.lambdaTLS) {
 		port := first
 		if first != 0 {
 			port += i
@@ -48,7 +49,7 @@ func listen(first int) (ports, error) {
 }
 
 func (p ports) close() {
-	for _, l := range []net.Listener{p.kinesis, p.s3, p.lambda, p.warehouse, p.warehouseTLS} {
+	for _, l := range []net.Listener{p.kinesis, p.s3, p.lambda, p.warehouse, p.warehouseTLS, p.kinesisTLS, p.s3TLS, p.lambdaTLS} {
 		if l != nil {
 			l.Close()
 		}
@@ -61,7 +62,38 @@ func secureAddress(l net.Listener) string { return "https://" + l.Addr().String(
 
 // serve answers on a listener until it is closed. The error after that is no error.
 func serve(l net.Listener, h http.Handler) (*http.Server, <-chan error) {
-	server := &http.Server{Handler: loopback(h), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	return serveWith(&http.Server{}, l, h)
+}
+
+// serveAWS answers as the endpoints of AWS do: HTTP/1.1, and HTTP/2 by prior knowledge, as the Node and Java SDKs speak it to
+// Kinesis; and with a configuration of TLS, both over TLS.
+func serveAWS(l net.Listener, h http.Handler, secure *tls.Config) (*http.Server, <-chan error) {
+	if secure != nil {
+		secure = secure.Clone()
+		secure.NextProtos = []string{"h2", "http/1.1"}
+		l = opaque{tls.NewListener(l, secure)}
+	}
+	server := &http.Server{Protocols: &http.Protocols{}}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+	return serveWith(server, l, h)
+}
+
+// opaque hides from the HTTP server that its connections are TLS: it would believe in HTTP/2 only where the handshake has
+// agreed on it, and the Java SDK speaks it without.
+type opaque struct{ net.Listener }
+
+func (l opaque) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return struct{ net.Conn }{c}, nil
+}
+
+// serveWith is serve with a server's own settings.
+func serveWith(server *http.Server, l net.Listener, h http.Handler) (*http.Server, <-chan error) {
+	server.Handler, server.ReadHeaderTimeout, server.IdleTimeout = loopback(h), 10*time.Second, 2*time.Minute
 	done := make(chan error, 1)
 	go func() { // ends when the server is closed, and whoever closes it waits for done
 		err := server.Serve(l)

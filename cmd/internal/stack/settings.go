@@ -58,11 +58,16 @@ type Settings struct {
 	Lambda  string `json:"lambda"`
 	// Snowflake is the warehouse's URL.
 	Snowflake string `json:"snowflake"`
+	// The three services of AWS over TLS. Clients must trust the certificate in CAFile.
+	KinesisHTTPS string `json:"kinesis_https"`
+	S3HTTPS      string `json:"s3_https"`
+	LambdaHTTPS  string `json:"lambda_https"`
+	CAFile       string `json:"ca_file"`
 	// SnowpipeHTTP and SnowpipeHTTPS are the same account, for clients of Snowpipe Streaming. Those over TLS must trust
-	// the certificate in CAFile.
-	SnowpipeHTTP  string `json:"snowpipe_http_url"`
-	SnowpipeHTTPS string `json:"snowpipe_https_url"`
-	CAFile        string `json:"snowpipe_ca_file"`
+	// the certificate in SnowpipeCAFile, which is CAFile.
+	SnowpipeHTTP   string `json:"snowpipe_http_url"`
+	SnowpipeHTTPS  string `json:"snowpipe_https_url"`
+	SnowpipeCAFile string `json:"snowpipe_ca_file"`
 	// SnowpipeProfile is a file that the official SDK of Snowpipe Streaming reads as it is: the loader's login over TLS.
 	SnowpipeProfile string `json:"snowpipe_profile_file"`
 	// SnowpipeToken is a programmatic access token of the loader.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -146,7 +147,7 @@ func (s *Stack) prepare(c Config) (p ports, known secrets, err error) {
 		return p, known, err
 	}
 	s.Settings = settings(p, known)
-	s.CAFile = s.authority.File()
+	s.CAFile, s.SnowpipeCAFile = s.authority.File(), s.authority.File()
 	if s.SnowpipeProfile, err = filepath.Abs(filepath.Join(c.Dir, "snowpipe-profile.json")); err != nil {
 		return ports{}, known, err
 	}
@@ -187,6 +188,7 @@ func settings(p ports, known secrets) Settings {
 	n := names()
 	return Settings{
 		Kinesis: address(p.kinesis), S3: address(p.s3), Lambda: address(p.lambda), Snowflake: address(p.warehouse),
+		KinesisHTTPS: secureAddress(p.kinesisTLS), S3HTTPS: secureAddress(p.s3TLS), LambdaHTTPS: secureAddress(p.lambdaTLS),
 		SnowpipeHTTP: address(p.warehouse), SnowpipeHTTPS: secureAddress(p.warehouseTLS), SnowpipeToken: known.token,
 		Region: Region, Stream: Stream, Bucket: Bucket, Account: Account, User: Person, Password: known.password,
 		Database: n.Database, Schema: n.Schema, Warehouse: Warehouse, Role: Role, PID: os.Getpid(),
@@ -209,13 +211,13 @@ func (s *Stack) openStores(c Config, p ports, known secrets) (err error) {
 	if err != nil {
 		return err
 	}
-	s.answer(serve(p.kinesis, s.kinesis))
+	s.answerAWS(p.kinesis, p.kinesisTLS, s.kinesis)
 	s.stop = append(s.stop, s.kinesis.Close)
 	s.s3, err = s3.Open(s3.Config{Dir: dir("s3"), Region: Region, AccountID: AccountID, QueueEndpoint: s.Snowflake, Log: log("s3"), Say: c.Say, Timed: s.stages.stored})
 	if err != nil {
 		return err
 	}
-	s.answer(serve(p.s3, s.breakable(c, s.s3, s.faults.refuse)))
+	s.answerAWS(p.s3, p.s3TLS, s.breakable(c, s.s3, s.faults.refuse))
 	s.stop = append(s.stop, s.s3.Close)
 	s.warehouse, err = warehouse.Open(warehouse.Config{
 		Dir: dir("warehouse"), Account: Account, Users: users(known), S3Endpoint: s.S3, Region: Region,
@@ -244,9 +246,15 @@ func (s *Stack) openLambda(c Config, p ports, known secrets) error {
 	if err != nil {
 		return err
 	}
-	s.answer(serve(p.lambda, s.lambda))
+	s.answerAWS(p.lambda, p.lambdaTLS, s.lambda)
 	s.stop = append(s.stop, s.lambda.Close)
 	return nil
+}
+
+// answerAWS has a service of AWS answer on its plain port and over TLS.
+func (s *Stack) answerAWS(plain, secure net.Listener, h http.Handler) {
+	s.answer(serveAWS(plain, h, nil))
+	s.answer(serveAWS(secure, h, s.authority.TLS()))
 }
 
 // breakable puts a fault in front of a service, if there may be faults.

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // board is the live page of a running stack.
@@ -190,7 +192,7 @@ func TestDashboard(t *testing.T) {
 // outside: `snowstream dashboard` shows the same numbers from another process, and controls nothing.
 func (l *local) outside(t *testing.T, dir string, want drawing) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), program, "dashboard", "--data", dir, "--listen", "127.0.0.1:0")
+	c := child.Bind(exec.CommandContext(t.Context(), program, "dashboard", "--data", dir, "--listen", "127.0.0.1:0"))
 	said, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 var kills = flag.Int("kills", 3, "how often TestKill kills the whole stack")
@@ -59,7 +61,7 @@ func start(t *testing.T, dir string, args ...string) *local {
 	if testing.Short() {
 		t.Skip("not run: -short leaves out what starts the whole stack")
 	}
-	l := &local{Cmd: exec.Command(program, append([]string{"local", "--port", "0", "--data", dir, "--json"}, args...)...)}
+	l := &local{Cmd: child.Bind(exec.Command(program, append([]string{"local", "--port", "0", "--data", dir, "--json"}, args...)...))}
 	l.Stdout, l.Stderr = &l.stdout, &l.stderr
 	if err := l.Start(); err != nil {
 		t.Fatal(err)

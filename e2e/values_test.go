@@ -15,13 +15,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // command runs a verb of snowstream beside a running stack and returns its stdout.
 func command(t *testing.T, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(program, args...)
+	cmd := child.Bind(exec.Command(program, args...))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("snowstream %s: %v\n%s", strings.Join(args, " "), err, stderr.String())

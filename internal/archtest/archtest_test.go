@@ -58,13 +58,14 @@ var arrows = []struct {
 	{"e2e", []string{""}, "whole-system tests see everything"},
 	{"bench", nil, "it only starts the module in bench/measure, whose peers never enter the product's go.mod"},
 	{"internal/archtest", nil, "this test needs nothing"},
+	{"internal/child", nil, "it only ties a program to the test that starts it"},
 	{"internal/long", nil, "it only says which tests run"},
-	{"internal/ministack", nil, "it starts a program, for any test"},
+	{"internal/ministack", []string{"internal/child"}, "it starts a program, for any test"},
 	{"internal/chromium", nil, "the driver of the browser knows no page"},
 }
 
 // drivers are for tests, of any box.
-var drivers = []string{"internal/chromium", "internal/long", "internal/ministack"}
+var drivers = []string{"internal/child", "internal/chromium", "internal/long", "internal/ministack"}
 
 // formats are the libraries that a package of record may use: each reads a format that is not ours, from bytes to values.
 var formats = map[string][]string{

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // Variable names the environment variable with the path of ministack's program.
@@ -33,7 +35,7 @@ func Start(t testing.TB) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(program)
+	c := child.Bind(exec.Command(program))
 	c.Dir, c.Stdout, c.Stderr = dir, log, log
 	// AWS_ENDPOINT_URL is what its functions get as theirs.
 	c.Env = append(os.Environ(), "BIND_HOST=127.0.0.1", "GATEWAY_PORT="+port, "AWS_ENDPOINT_URL=http://127.0.0.1:"+port, "TMPDIR="+dir, "STATE_DIR="+dir, "S3_DATA_DIR="+dir)

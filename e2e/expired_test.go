@@ -74,7 +74,7 @@ func TestAuditExpired(t *testing.T) {
 		p, err := landingaudit.New(landingaudit.Config{
 			Session: db, Names: schema.Defaults(), Schema: record.Sensor(), Lake: o.lake(), Stream: o.Stream, Grace: time.Hour,
 			Retention: landingaudit.Retention{Period: period, Created: time.Now().Add(-age)},
-			Landed: func(ctx context.Context) (map[string]landingaudit.Landed, error) {
+			Landed: func(ctx context.Context, _ []string) (map[string]landingaudit.Landed, error) {
 				head, err := o.lake().Ledger(ctx, o.Stream, "shardId-000000000000")
 				return map[string]landingaudit.Landed{"shardId-000000000000": {Ledger: head.Ledger}}, err
 			},

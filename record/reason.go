@@ -22,6 +22,7 @@ const (
 	UnknownField   Code = "unknown_field"   // a field that the schema does not name, where it asks to refuse those
 	BadAggregate   Code = "bad_aggregate"   // an aggregated record with a wrong checksum or structure; it is kept whole
 	BadCompression Code = "bad_compression" // gzip or zstd that does not unpack; it is kept whole
+	Restored       Code = "restored"        // it lay in quarantine, whose object was lost, and fits the schema by now
 	TooLarge       Code = "too_large"       // more than 16 MiB, the most that a Snowflake text can hold, once unpacked
 )
 

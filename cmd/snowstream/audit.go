@@ -3,22 +3,25 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/cmd/internal/version"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/snowflake"
 )
 
 // auditOptions are the flags of `snowstream audit`.
 type auditOptions struct {
-	place                      place
-	json, repair, stream, deep bool
-	grace, wait                time.Duration
-	limit                      int
+	place             place
+	json, repair, yes bool
+	stream, deep      bool
+	grace, wait       time.Duration
+	limit             int
 }
 
 func newAudit() *cobra.Command {
@@ -32,17 +35,23 @@ Where nothing is, that takes two queries and a listing of the bucket; rows are o
 looked at where a shard is off. The exit code is 1 if anything is off.
 
 --repair mends the tables from the raw zone, and the raw zone from the stream, and
-audits again. Running it twice changes nothing.`,
+audits again. Running it twice changes nothing. Rows of which it does not know where
+they come from are named and left; rows that nothing replaces are only deleted with
+--yes. What it takes away or overwrites lies in the raw zone first, under repaired/,
+and ` + "`snowstream audit restore`" + ` brings it back.`,
 		Example: `  snowstream audit
   snowstream audit --json | jq '.findings[] | {kind, place, first_ordinal}'
-  snowstream audit --repair`,
+  snowstream audit --repair
+  snowstream audit restore`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
+	o.place.flags(cmd.PersistentFlags())
+	cmd.AddCommand(newAuditRestore(&o.place))
 	f := cmd.Flags()
-	o.place.flags(f)
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	f.BoolVar(&o.repair, "repair", false, "mend what is off, and audit again")
+	f.BoolVar(&o.yes, "yes", false, "with --repair, delete rows that should not be there and whose records have their rows elsewhere")
 	f.BoolVar(&o.stream, "stream", true, "read what the stream still has, too; --stream=false leaves it out")
 	f.BoolVar(&o.deep, "deep", false, "read every object of the raw zone, not only those that look changed")
 	f.DurationVar(&o.grace, "grace", 2*time.Minute, "a row that the micro-batch table lacks is pending while its object is younger")
@@ -52,6 +61,9 @@ audits again. Running it twice changes nothing.`,
 }
 
 func (o auditOptions) run(ctx context.Context, out io.Writer) error {
+	if o.yes && !o.repair {
+		return usageError{errors.New("--yes goes with --repair")}
+	}
 	s, db, config, err := auditing(ctx, o.place)
 	if err != nil {
 		return err
@@ -66,7 +78,18 @@ func (o auditOptions) run(ctx context.Context, out io.Writer) error {
 		}
 	}
 	if o.repair {
-		return o.mend(ctx, out, audit.New(config), toolsOf(s, db, o.wait))
+		tools := toolsOf(s, db, o.wait)
+		tools.Delete = o.yes
+		if o.stream {
+			collector, err := s.Collector(config.Schema, false, nil)
+			if err != nil {
+				return err
+			}
+			tools.Append = func(ctx context.Context, shard, first, last string) (int64, error) {
+				return collector.Recover(ctx, shard, first, last, "audit --repair")
+			}
+		}
+		return o.mend(ctx, out, audit.New(config), tools)
 	}
 	proof, err := audit.New(config).Audit(ctx)
 	if err != nil {
@@ -130,5 +153,6 @@ func toolsOf(s stack.Settings, db *snowflake.DB, wait time.Duration) audit.Tools
 		Upsert: handOver{s}.upsert,
 		Pipe:   pipeOf(s, db),
 		Wait:   wait,
+		By:     "snowstream " + version.Of().String(),
 	}
 }

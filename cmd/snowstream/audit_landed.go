@@ -1,17 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/microbatch"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/listener"
+	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/processing/quarantine"
 	"github.com/snowstream/snowstream/processing/replay"
@@ -19,12 +22,42 @@ import (
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
-// landed reads how far each shard has come: those that the stream has, and those that it had and whose ledgers are
-// there still.
+// landed reads how far each shard has come: those that the stream has, those that it had and whose ledgers or quarantine are
+// there still, and those that the audit has found elsewhere.
 type landed struct{ stack.Settings }
 
-func (l landed) read(ctx context.Context) (map[string]audit.Landed, error) {
+func (l landed) read(ctx context.Context, these []string) (map[string]audit.Landed, error) {
 	lake := l.Lake()
+	ids, err := l.shards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range these {
+		ids[id] = true
+	}
+	out := map[string]audit.Landed{}
+	for id := range ids {
+		if out[id], err = l.ledger(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.rejected(ctx, out); err != nil {
+		return nil, err
+	}
+	losses, err := replay.Losses(ctx, lake, l.Stream)
+	for _, loss := range losses {
+		shard, known := out[loss.Shard]
+		if !known {
+			shard.Ledger = rawzone.Start(rawzone.Chain{Stream: l.Stream, Shard: loss.Shard})
+		}
+		shard.Lost = append(shard.Lost, audit.Lost{First: loss.First, Last: loss.Last, Count: loss.Count})
+		out[loss.Shard] = shard
+	}
+	return out, err
+}
+
+// shards are the ids that the stream, a ledger or quarantine knows.
+func (l landed) shards(ctx context.Context) (map[string]bool, error) {
 	shards, err := l.Reader().Shards(ctx)
 	if err != nil {
 		return nil, err
@@ -33,40 +66,56 @@ func (l landed) read(ctx context.Context) (map[string]audit.Landed, error) {
 	for _, shard := range shards {
 		ids[shard.ID] = true
 	}
-	err = lake.List(ctx, rawzone.Ledgers+rawzone.Escape(l.Stream)+"/", func(key string) error {
-		ids[strings.TrimSuffix(path.Base(key), ".json")] = true
+	err = l.Lake().List(ctx, rawzone.Ledgers+rawzone.Escape(l.Stream)+"/", func(key string) error {
+		ids[rawzone.Unescape(strings.TrimSuffix(path.Base(key), ".json"))] = true
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]audit.Landed{}
-	for id := range ids {
-		head, err := lake.Ledger(ctx, l.Stream, id)
-		if err != nil {
-			return nil, err
-		}
-		out[id] = audit.Landed{Ledger: head.Ledger, Since: head.Since}
+	return ids, l.Lake().List(ctx, rawzone.Quarantine+rawzone.Escape(l.Stream)+"/", func(key string) error {
+		ids[rawzone.Unescape(path.Base(path.Dir(key)))] = true
+		return nil
+	})
+}
+
+// ledger is how far one shard has come. Where its ledger cannot be read the objects say so, as if it were lost.
+func (l landed) ledger(ctx context.Context, id string) (audit.Landed, error) {
+	lake := l.Lake()
+	head, broken := lake.Ledger(ctx, l.Stream, id)
+	if broken == nil {
+		return audit.Landed{Ledger: head.Ledger, Since: head.Since}, nil
 	}
-	err = quarantine.List(ctx, lake, l.Stream, func(e quarantine.Entry) error {
-		shard := out[e.Shard]
+	chain := rawzone.Chain{Stream: l.Stream, Shard: id}
+	out := audit.Landed{Ledger: rawzone.Start(chain), Broken: []audit.Broken{{Key: chain.LedgerKey(), Err: broken}}}
+	o, _, err := lake.Newest(ctx, datalake.Head{Ledger: out.Ledger}, "")
+	if err != nil {
+		return out, broken // it may be the bucket that is out of reach
+	}
+	if o.Key != "" {
+		out.Ledger, out.Since = out.Ledger.After(o, time.Now()), o.FirstOrdinal
+	}
+	return out, nil
+}
+
+// rejected adds what lies in quarantine, in the order of ordinals.
+func (l landed) rejected(ctx context.Context, into map[string]audit.Landed) error {
+	err := quarantine.ListReadable(ctx, l.Lake(), l.Stream, func(e quarantine.Entry) error {
+		shard := into[e.Shard]
 		shard.Rejected = append(shard.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed})
-		out[e.Shard] = shard
+		into[e.Shard] = shard
+		return nil
+	}, func(key string, err error) error {
+		id := rawzone.Unescape(path.Base(path.Dir(key)))
+		shard := into[id]
+		shard.Broken = append(shard.Broken, audit.Broken{Key: key, Err: err})
+		into[id] = shard
 		return nil
 	})
-	if err != nil {
-		return nil, err
+	for _, shard := range into {
+		slices.SortFunc(shard.Rejected, func(a, b audit.Rejected) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
 	}
-	losses, err := replay.Losses(ctx, lake, l.Stream)
-	for _, loss := range losses {
-		shard := out[loss.Shard]
-		shard.Lost = append(shard.Lost, audit.Lost{First: loss.First, Last: loss.Last, Count: loss.Count})
-		out[loss.Shard] = shard
-	}
-	for _, shard := range out {
-		slices.SortFunc(shard.Rejected, func(a, b audit.Rejected) int { return int(max(-1, min(1, a.Ordinal-b.Ordinal))) })
-	}
-	return out, err
+	return err
 }
 
 // retained reads what the stream still has; of a shard that it has no more, nothing.
@@ -81,6 +130,8 @@ func (r retained) Read(ctx context.Context, shard, after string, yield func([]re
 	return r.Reader.Read(ctx, shard, after, yield)
 }
 
+var _ audit.Reader = retained{}
+
 // handOver gives objects to SnowflakeUpsert, as the orchestrator does.
 type handOver struct{ stack.Settings }
 
@@ -92,4 +143,40 @@ func (h handOver) upsert(ctx context.Context, object string, rows int) error {
 	return err
 }
 
-func pipeOf(s stack.Settings, db *snowflake.DB) audit.Pipe { return microbatch.New(db, s.Names()) }
+// pipe is Snowpipe, as the audit asks about it.
+type pipe struct{ *microbatch.Pipe }
+
+func pipeOf(s stack.Settings, db *snowflake.DB) audit.Pipe {
+	return pipe{microbatch.New(db, s.Names())}
+}
+
+// State says what the pipe may still do by itself.
+func (p pipe) State(ctx context.Context) (audit.PipeState, error) {
+	status, err := p.Status(ctx)
+	if err != nil {
+		return audit.PipeState{}, err
+	}
+	created, err := p.Created(ctx)
+	return audit.PipeState{State: status.State, Pending: status.Pending + status.Outstanding, Created: created}, err
+}
+
+// refreshAll is from how many objects on one REFRESH takes the place of one for each.
+const refreshAll = 200
+
+// Refresh queues objects that the pipe has never heard of. A pipe that is older than a REFRESH looks back remembers all that
+// it would find; of a younger one only these objects may be asked for.
+func (p pipe) Refresh(ctx context.Context, keys []string) error {
+	created, err := p.Created(ctx)
+	if err != nil {
+		return err
+	}
+	if len(keys) > refreshAll && time.Since(created) > 7*24*time.Hour {
+		return p.Pipe.Refresh(ctx)
+	}
+	for _, key := range keys {
+		if err := p.RefreshObject(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

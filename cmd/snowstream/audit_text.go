@@ -52,6 +52,7 @@ func writeTally(b *strings.Builder, name string, t audit.Tally) {
 func writeFinding(b *strings.Builder, f audit.Finding) {
 	fmt.Fprintf(b, "  %-8s %-11s %s  ", f.Kind, strings.ReplaceAll(string(f.Place), "_", " "), f.Shard)
 	switch {
+	case f.First == 0 && f.Last == 0 && f.Kind == audit.Unreadable:
 	case f.First == 0 && f.Last == 0:
 		fmt.Fprintf(b, "no ordinal")
 	case f.First == f.Last:
@@ -83,8 +84,17 @@ func writeRepair(w io.Writer, before audit.Proof, r audit.Repaired, after audit.
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nrepaired\n  objects: %d restored, %d handed over, %d loaded by the pipe\n  rows:    %d inserted, %d replaced, %d deleted\n",
-		r.Objects, r.HandedOver, r.Loaded, r.Inserted, r.Replaced, r.Deleted)
+	fmt.Fprintf(&b, "\nrepaired\n  objects: %d restored, %d of quarantine restored, %d handed over, %d loaded by the pipe\n  rows:    %d inserted, %d replaced, %d deleted\n",
+		r.Objects, r.Quarantined, r.HandedOver, r.Loaded, r.Inserted, r.Replaced, r.Deleted)
+	if r.Appended > 0 {
+		fmt.Fprintf(&b, "  records: %d landed from the stream\n", r.Appended)
+	}
+	for _, key := range r.Kept {
+		fmt.Fprintf(&b, "  kept:    %s (`snowstream audit restore` brings it back)\n", key)
+	}
+	if r.Deletable > 0 {
+		fmt.Fprintf(&b, "  not done: %d rows would be deleted with --yes\n", r.Deletable)
+	}
 	for _, reason := range r.Left {
 		fmt.Fprintf(&b, "  left: %s\n", reason)
 	}

@@ -197,7 +197,10 @@ func (b *bucket) get(q request) *http.Response {
 const pageSize = 7
 
 func (b *bucket) list(q request) *http.Response {
-	type entry struct{ Key string }
+	type entry struct {
+		Key          string
+		LastModified time.Time
+	}
 	var page struct {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		IsTruncated           bool
@@ -212,7 +215,7 @@ func (b *bucket) list(q request) *http.Response {
 			page.IsTruncated, page.NextContinuationToken = true, page.Contents[pageSize-1].Key
 			break
 		}
-		page.Contents = append(page.Contents, entry{key})
+		page.Contents = append(page.Contents, entry{key, b.objects[key].modified.UTC().Truncate(time.Second)})
 	}
 	text, err := xml.Marshal(page)
 	if err != nil {

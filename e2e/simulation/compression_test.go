@@ -41,6 +41,14 @@ func (w *world) compression() rawzone.Compression {
 // readRows reads an object of rows as Snowflake does with COMPRESSION = AUTO: its name says how it is packed. It shares no
 // code with the writer.
 func readRows(key string, body []byte) ([]row, error) {
+	text, err := unpacked(key, body)
+	if err != nil {
+		return nil, err
+	}
+	return readCSV(text)
+}
+
+func unpacked(key string, body []byte) ([]byte, error) {
 	var in io.Reader = bytes.NewReader(body)
 	switch _, extension, _ := strings.Cut(key, ".csv"); extension {
 	case "":
@@ -60,11 +68,7 @@ func readRows(key string, body []byte) ([]row, error) {
 	default:
 		return nil, fmt.Errorf("the extension %s means nothing", extension)
 	}
-	text, err := io.ReadAll(in)
-	if err != nil {
-		return nil, err
-	}
-	return readCSV(text)
+	return io.ReadAll(in)
 }
 
 // TestSettingChanges: a writer dies after each call of a batch, and the next ones were started with another compression. They

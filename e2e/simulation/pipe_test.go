@@ -1,9 +1,11 @@
 package simulation
 
 import (
+	"context"
 	"errors"
 	"time"
 
+	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -13,12 +15,78 @@ type pipe struct {
 	w      *world
 	loaded map[string]bool
 	table  *table
+	// history is COPY_HISTORY: when objects were loaded, by whichever pipe. created is when this one was made.
+	history map[string]time.Time
+	created time.Time
+	// paused keeps the notices in held; pending counts those that are on their way.
+	paused bool
+	// deaf means that nobody tells it of new objects.
+	deaf    bool
+	held    []string
+	pending int64
+}
+
+func newPipe(w *world) *pipe {
+	return &pipe{w: w, loaded: map[string]bool{}, table: newTable(), history: map[string]time.Time{}, created: time.Now()}
+}
+
+var _ audit.Pipe = (*pipe)(nil)
+
+// State implements audit.Pipe.
+func (p *pipe) State(context.Context) (audit.PipeState, error) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	state := audit.PipeState{State: "RUNNING", Pending: p.pending + int64(len(p.held)), Created: p.created}
+	if p.paused {
+		state.State = "PAUSED"
+	}
+	return state, nil
+}
+
+// Known implements audit.Pipe: the history goes 13 days back.
+func (p *pipe) Known(_ context.Context, keys []string) (map[string]time.Time, error) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	out := map[string]time.Time{}
+	for _, key := range keys {
+		if at, there := p.history[key]; there && time.Since(at) < 13*24*time.Hour {
+			out[key] = at
+		}
+	}
+	return out, nil
+}
+
+// Refresh implements audit.Pipe: objects of the last seven days.
+func (p *pipe) Refresh(_ context.Context, keys []string) error {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	for _, key := range keys {
+		if o, there := p.w.bucket.objects[key]; there && time.Since(o.modified) < 7*24*time.Hour {
+			p.load(key)
+		}
+	}
+	return nil
+}
+
+// resume loads what was noticed meanwhile.
+func (p *pipe) resume() {
+	p.paused = false
+	held := p.held
+	p.held = nil
+	for _, key := range held {
+		p.load(key)
+	}
+}
+
+// replace is CREATE OR REPLACE PIPE: the new one knows nothing.
+func (p *pipe) replace() {
+	p.loaded, p.created, p.held = map[string]bool{}, time.Now(), nil
 }
 
 // notice is S3's word that an object was written.
 func (p *pipe) notice(key string) {
 	w := p.w
-	if w.hit(noticeLost) {
+	if p.deaf || w.hit(noticeLost) {
 		return
 	}
 	times := 1
@@ -30,7 +98,8 @@ func (p *pipe) notice(key string) {
 		if w.hit(noticeLate) {
 			wait = w.between(time.Minute, time.Hour)
 		}
-		w.later(wait, func() { p.load(key) })
+		p.pending++
+		w.later(wait, func() { p.pending--; p.load(key) })
 	}
 }
 
@@ -42,10 +111,14 @@ func (p *pipe) refresh() {
 }
 
 func (p *pipe) load(key string) {
+	if p.paused {
+		p.held = append(p.held, key)
+		return
+	}
 	if p.loaded[key] {
 		return
 	}
-	p.loaded[key] = true
+	p.loaded[key], p.history[key] = true, time.Now()
 	rows, err := readRows(key, p.w.bucket.objects[key].body)
 	if err != nil {
 		p.w.find(broken, "Snowpipe skips %s: %v", key, err) // ON_ERROR = SKIP_FILE

@@ -36,6 +36,8 @@ type shard struct {
 	parents  []*shard
 	children []*shard
 	drained  bool
+	// gone says that the stream does not list it any more.
+	gone bool
 	// givenUp are the batches that the mapping has given up. Records in front of horizon can be read no more.
 	givenUp [][]kinesisRecord
 	horizon int

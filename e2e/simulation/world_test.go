@@ -70,7 +70,7 @@ func newWorld(seed uint64) *world {
 	w.chooseFaults()
 	w.bucket = newBucket(w)
 	w.streaming = newTable()
-	w.pipe = &pipe{w: w, loaded: map[string]bool{}, table: newTable()}
+	w.pipe = newPipe(w)
 	w.stream = newStream(w)
 	w.functions = newFunctions(w, narrow())
 	return w

@@ -124,6 +124,18 @@ func (b *bucket) Metadata(_ context.Context, key string) (map[string]string, err
 	return b.metadata[key], nil
 }
 
+func (b *bucket) Create(context.Context, string, []byte, map[string]string) (bool, error) {
+	return false, errors.New("nothing writes here")
+}
+
+func (b *bucket) Quarantine(context.Context, string, string, []byte) error {
+	return errors.New("nothing writes here")
+}
+
+func (b *bucket) Copy(context.Context, string, string, map[string]string) error {
+	return errors.New("nothing writes here")
+}
+
 func (b *bucket) Restore(context.Context, string, []byte, map[string]string) error {
 	return errors.New("nothing restores here")
 }
@@ -231,7 +243,7 @@ func FuzzParseRows(f *testing.F) {
 func TestFingerprint(t *testing.T) {
 	want := `MD5(COALESCE(t."SENSORID"::VARCHAR, '-') || ',' || COALESCE(t."CURRENTTEMPERATURE"::VARCHAR, '-') || ',' || COALESCE(MD5(t."STATUS"), '-') || ',' || ` +
 		`COALESCE(t."_SUBSEQUENCE"::VARCHAR, '-') || ',' || COALESCE(t."_ORDINAL"::VARCHAR, '-') || ',' || ` +
-		`COALESCE(DATE_PART(epoch_second, t."_ARRIVED_AT") || '.' || DATE_PART(nanosecond, t."_ARRIVED_AT"), '-') || ',' || COALESCE(MD5(t."_GENERATION"), '-') || ',' || t."_SEQUENCE")`
+		`COALESCE(TO_VARCHAR(t."_ARRIVED_AT", 'YYYY-MM-DD HH24:MI:SS.FF9'), '-') || ',' || COALESCE(MD5(t."_GENERATION"), '-') || ',' || t."_SEQUENCE")`
 	if got := fingerprint(record.Sensor(), "t"); got != want {
 		t.Errorf("%s", got)
 	}

@@ -157,7 +157,10 @@ func (a *Auditor) behind(ctx context.Context, s *shard, objects []object) (all [
 		}
 		described, err := a.described(ctx, objects[i-1].key)
 		if err != nil {
-			return nil, err
+			if err := a.tolerate(ctx, s, objects[i-1].key, err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		all = append(all, Finding{
 			Kind: Missing, Place: Stream, Shard: s.id, FirstSequence: described.Last.Sequence, LastSequence: o.first.Sequence, Note: expiredNote,

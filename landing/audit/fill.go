@@ -43,10 +43,11 @@ func (m *mender) fill(ctx context.Context, place Place, objects []object, done f
 		for next := range queue {
 			o := <-next
 			m.cost.Reads++
-			if o.err != nil && !unreadable(o.err) {
-				return o.err
-			} else if o.err != nil {
-				m.done.Left = append(m.done.Left, fmt.Sprintf("%v: `snowstream audit --repair` restores it, if the stream still has its records", o.err))
+			if o.err != nil {
+				if err := m.tolerate(ctx, nil, o.key, o.err); err != nil {
+					return err
+				}
+				m.done.Left = append(m.done.Left, fmt.Sprintf("object %s: %s; `snowstream audit --repair` restores what is damaged, if the stream still has its records", o.key, m.broken[o.key].Note))
 			}
 			for _, r := range o.rows {
 				size += r.size
@@ -67,6 +68,7 @@ func (m *mender) fill(ctx context.Context, place Place, objects []object, done f
 
 // opening is an object that was read, or why it was not.
 type opening struct {
+	key  string
 	rows []rawRow
 	err  error
 }
@@ -75,13 +77,13 @@ type opening struct {
 func (a *Auditor) open(ctx context.Context, key string) opening {
 	csv, err := a.c.Lake.Read(ctx, key)
 	if err != nil {
-		return opening{err: err}
+		return opening{key: key, err: err}
 	}
 	rows, err := parseRows(csv, a.c.Schema.TableColumns(), nil)
 	if err != nil {
-		return opening{err: &contentError{fmt.Errorf("object %s: %w", key, err)}}
+		return opening{key: key, err: &contentError{fmt.Errorf("object %s: %w", key, err)}}
 	}
-	return opening{rows: rows}
+	return opening{key: key, rows: rows}
 }
 
 // insert merges rows into a table, in one transaction.

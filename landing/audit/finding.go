@@ -18,9 +18,11 @@ const (
 	Doubled Kind = "doubled"
 	// Altered: the record is there with other values, or under another identity.
 	Altered Kind = "altered"
-	// Foreign: a row that no accepted record accounts for: of a shard without a ledger, behind the ledger without an
-	// object, or of a record that lies in quarantine.
+	// Foreign: a row that no accepted record accounts for: of a shard that nothing knows, behind the ledger without an
+	// object, in front of the shard's first ordinal, or of a record that lies in quarantine.
 	Foreign Kind = "foreign"
+	// Unreadable: an object that is there and cannot be read, so that what it holds was compared with nothing.
+	Unreadable Kind = "unreadable"
 	// Pending: not in a table, but its object is so young that the pipe may still load it, or that its hand-over to the
 	// streaming table may be under way. This is
 	// not a fault.
@@ -35,6 +37,7 @@ const (
 	Streaming  Place = "streaming"
 	Microbatch Place = "microbatch"
 	RawZone    Place = "raw_zone"
+	Quarantine Place = "quarantine"
 	// Stream: what the stream had, and nobody has any more.
 	Stream Place = "stream"
 )
@@ -65,6 +68,11 @@ type row struct {
 	sequence    string
 	subsequence int64
 	print       string
+}
+
+// compare orders rows by ordinal, identity and values.
+func (r row) compare(o row) int {
+	return cmp.Or(cmp.Compare(r.ordinal, o.ordinal), cmp.Compare(r.sequence, o.sequence), cmp.Compare(r.subsequence, o.subsequence), cmp.Compare(r.print, o.print))
 }
 
 func (r row) position(shard string) record.Position {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/snowstream/snowstream/landing/schema"
@@ -9,34 +10,42 @@ import (
 
 // fingerprint is the SQL of a row's MD5 over all columns of the schema and its identity within the shard. Each column
 // becomes a text without commas, so that the borders between columns can be told: texts and variants, which may be
-// long, their own MD5, and NULL a hyphen, which no value is. Timestamps become numbers, because the text of a cast
-// depends on the session. Snowflake and the local warehouse read it alike, and no value leaves the database for it.
+// long, their own MD5, and NULL a hyphen, which no value is. Snowflake and the local warehouse read it alike, and no value
+// leaves the database for it.
 func fingerprint(s record.Schema, table string) string {
 	var parts []string
 	for _, c := range s.TableColumns() {
-		name := table + "." + schema.Quote(c.Name)
-		switch {
-		case c.Name == "_SHARD" || c.Name == "_SEQUENCE":
+		if c.Name == "_SHARD" || c.Name == "_SEQUENCE" {
 			continue
-		case c.Type == record.String:
-			parts = append(parts, "COALESCE(MD5("+name+"), '-')")
-		case c.Type == record.Variant:
-			parts = append(parts, "COALESCE(MD5(TO_JSON("+name+")), '-')")
-		case c.Type == record.Timestamp:
-			parts = append(parts, "COALESCE(DATE_PART(epoch_second, "+name+") || '.' || DATE_PART(nanosecond, "+name+"), '-')")
-		case c.Type == record.Date:
-			parts = append(parts, "COALESCE(TO_VARCHAR("+name+", 'YYYY-MM-DD'), '-')")
-		case c.Type == record.Time:
-			parts = append(parts, "COALESCE(TO_VARCHAR("+name+", 'HH24:MI:SS.FF6'), '-')")
-		case c.Type == record.Float:
-			// The text of a float may leave out its last digits, so what it leaves out follows: the difference is exact.
-			text := name + "::VARCHAR"
-			parts = append(parts, "COALESCE("+text+" || '/' || ("+name+" - "+text+"::FLOAT)::VARCHAR, '-')")
-		default:
-			parts = append(parts, "COALESCE("+name+"::VARCHAR, '-')")
 		}
+		value := table + "." + schema.Quote(c.Name)
+		text := schema.Text(c, value)
+		switch c.Type {
+		case record.String, record.Variant:
+			text = "MD5(" + text + ")"
+		case record.Float:
+			// The text of a float may leave out its last digits, so what it leaves out follows: the difference is exact.
+			text += " || '/' || (" + value + " - " + text + "::FLOAT)::VARCHAR"
+		}
+		parts = append(parts, "COALESCE("+text+", '-')")
 	}
-	return "MD5(" + strings.Join(parts, " || ',' || ") + " || ',' || " + table + `."_SEQUENCE")`
+	return fold(append(parts, table+`."_SEQUENCE"`))
+}
+
+// width is how many texts are joined in one expression. A longer one costs the warehouse's planner more than its length
+// tells, so the parts of wide schemas are folded, each to its own MD5.
+const width = 32
+
+// fold is the SQL of one MD5 over texts.
+func fold(texts []string) string {
+	if len(texts) > width {
+		var folded []string
+		for part := range slices.Chunk(texts, width) {
+			folded = append(folded, fold(part))
+		}
+		return fold(folded)
+	}
+	return "MD5(" + strings.Join(texts, " || ',' || ") + ")"
 }
 
 // identity is the SQL of the MD5 over a row's place alone; see identityOf.

@@ -20,13 +20,13 @@ func (a *Auditor) foreign(ctx context.Context, counted [2]map[group]aggregate) (
 			case s == nil:
 				found := Finding{
 					Kind: Foreign, Place: place, Shard: g.shard, First: sum.lowest, Last: sum.highest, Count: sum.rows,
-					Note: "the stream has no such shard",
+					Note: unknownShard,
 				}
 				rows, err := a.rows(ctx, place, g.shard, sum.lowest, sum.highest)
 				if err != nil {
 					return nil, err
 				}
-				if n := int64(len(rows)); n == sum.rows {
+				if n := int64(len(rows)); n == sum.rows && n > 0 {
 					found.FirstSequence, found.LastSequence = rows[0].sequence, rows[n-1].sequence
 				}
 				all = append(all, found)
@@ -42,15 +42,24 @@ func (a *Auditor) foreign(ctx context.Context, counted [2]map[group]aggregate) (
 	return all, nil
 }
 
+const (
+	unknownShard = "no stream, ledger or object has such a shard: where the rows come from is not known"
+	noOrdinals   = "the shard has no such ordinals"
+)
+
 // beyond finds the rows of a shard that lie outside of what its objects number.
 func (a *Auditor) beyond(ctx context.Context, place Place, s *shard, sum aggregate) ([]Finding, error) {
 	end := s.Ledger.Ordinal
 	if n := len(s.objects); n > 0 && s.objects[n-1].ordinal > end {
-		o, err := a.described(ctx, s.objects[n-1].key)
-		if err != nil {
-			return nil, err
+		switch o, err := a.described(ctx, s.objects[n-1].key); {
+		case err == nil:
+			end = o.LastOrdinal
+		default: // which rows it has nobody can say, so none behind its start is called foreign
+			if err := a.tolerate(ctx, s, s.objects[n-1].key, err); err != nil {
+				return nil, err
+			}
+			end = math.MaxInt64 - 1
 		}
-		end = o.LastOrdinal
 	}
 	var rows []row
 	for _, run := range [][2]int64{{math.MinInt64, s.first() - 1}, {end + 1, math.MaxInt64}} {
@@ -69,7 +78,7 @@ func (a *Auditor) beyond(ctx context.Context, place Place, s *shard, sum aggrega
 	}
 	found := join(s.id, marks, func(int64) bool { return false })
 	for i := range found {
-		found[i].Note = "the shard has no such ordinals"
+		found[i].Note = noOrdinals
 	}
 	return found, nil
 }

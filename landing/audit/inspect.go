@@ -49,13 +49,16 @@ func (i *inspection) add(ctx context.Context, at int, suspect bool) error {
 		last = min(last, s.objects[at+1].ordinal-1)
 	}
 	described, err := i.described(ctx, key)
+	if err != nil && isService(err) {
+		return i.tolerate(ctx, s, key, err)
+	}
 	if err != nil {
 		i.damaged(key, s.objects[at].ordinal, last, "its metadata is not what was written")
 		return ctx.Err()
 	}
 	rows, err := i.read(ctx, key, nil)
 	if err != nil && !unreadable(err) {
-		return err
+		return i.tolerate(ctx, s, key, err)
 	}
 	if err != nil || len(rows) != described.Rows {
 		i.damaged(key, described.FirstOrdinal, described.LastOrdinal, changed)

@@ -2,14 +2,14 @@ package audit
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 )
 
 // load brings the objects that the micro-batch table lacks rows of. The pipe may only be passed by where it will not
-// load the object any more, or its rows would be doubled: it has dealt with it already, or it is older than a REFRESH
-// looks back. All others are left to the pipe.
+// load the object any more, or its rows would be doubled. All others are left to it.
 func (m *mender) load(ctx context.Context) error {
 	var objects []object
 	for _, key := range slices.Sorted(maps.Keys(m.toLoad)) {
@@ -23,29 +23,67 @@ func (m *mender) load(ctx context.Context) error {
 	if m.done.Inserted += inserted; err != nil || len(waiting) == 0 {
 		return err
 	}
-	if err := m.tools.Pipe.Refresh(ctx); err != nil {
+	if err := m.tools.Pipe.Refresh(ctx, waiting); err != nil {
 		return err
 	}
 	return m.await(ctx, waiting)
 }
 
-// refreshDays is how far ALTER PIPE ... REFRESH looks back.
-const refreshDays = 7
+// refreshReach is how far ALTER PIPE ... REFRESH looks back, less a minute for clocks.
+const refreshReach = 7*24*time.Hour - time.Minute
 
-// split tells the objects that are the pipe's to load from those that it will not load any more.
+// split tells the objects that are the pipe's to load from those that it will not load any more. It goes by what the pipe
+// itself says, never by the age of an object alone: a pipe that stands still keeps its notices for 14 days, and loads what
+// they name when it goes on.
+//
+//   - An object that this pipe has dealt with is in its memory for 14 days, and its rows may be merged.
+//   - Of a pipe that stands still nothing else can be known. Its objects are left until it goes on.
+//   - Of one that runs, objects that a REFRESH reaches are the pipe's. Older ones, and those that only an earlier pipe has
+//     dealt with, come by a notice that is still waiting or not at all.
+//
+// The state is asked before the history: what is dealt with in between stands in the history.
 func (m *mender) split(ctx context.Context, objects []object) (waiting []string, insert []object, err error) {
 	if len(objects) == 0 {
 		return nil, nil, nil
 	}
+	state, err := m.tools.Pipe.State(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	known, err := m.tools.Pipe.Known(ctx, keysOf(objects))
+	if err != nil {
+		return nil, nil, err
+	}
+	var still, pending []string
 	for _, o := range objects {
-		if !known[o.key] && time.Since(o.modified) < refreshDays*24*time.Hour {
+		dealt, there := known[o.key]
+		switch {
+		case there && !dealt.Before(state.Created):
+			insert = append(insert, o)
+		case !state.running():
+			still = append(still, o.key)
+		case !there && time.Since(o.modified) < refreshReach:
 			waiting = append(waiting, o.key)
-		} else {
+		case state.Pending > 0:
+			pending = append(pending, o.key)
+		default:
 			insert = append(insert, o)
 		}
 	}
-	return waiting, insert, err
+	m.leaveObjects(still, fmt.Sprintf("the pipe is %s and may still hold a notice of it, which it loads when it goes on: resume the pipe, and repeat this", state.State))
+	m.leaveObjects(pending, fmt.Sprintf("the pipe has %d notices that it has not dealt with, perhaps one of it: repeat this when it has none", state.Pending))
+	return waiting, insert, nil
+}
+
+// leaveObjects says why objects were not brought into the micro-batch table.
+func (m *mender) leaveObjects(keys []string, reason string) {
+	const most = 10
+	for _, key := range keys[:min(len(keys), most)] {
+		m.done.Left = append(m.done.Left, "object "+key+": "+reason)
+	}
+	if more := len(keys) - most; more > 0 {
+		m.done.Left = append(m.done.Left, fmt.Sprintf("and %d more objects: %s", more, reason))
+	}
 }
 
 func keysOf(objects []object) []string {
@@ -66,7 +104,7 @@ func (m *mender) await(ctx context.Context, keys []string) error {
 			return err
 		}
 		before := len(keys)
-		keys = slices.DeleteFunc(keys, func(key string) bool { return known[key] })
+		keys = slices.DeleteFunc(keys, func(key string) bool { _, there := known[key]; return there })
 		if len(keys) < before {
 			m.done.Loaded += int64(before - len(keys))
 			until = time.Now().Add(m.tools.Wait)
@@ -83,8 +121,6 @@ func (m *mender) await(ctx context.Context, keys []string) error {
 		case <-time.After(look):
 		}
 	}
-	for _, key := range keys[:min(len(keys), 10)] {
-		m.done.Left = append(m.done.Left, "object "+key+" was not loaded by the pipe in time: look at the pipe's state with `snowstream status`, and repeat the repair")
-	}
+	m.leaveObjects(keys, "the pipe did not load it in time: look at the pipe with `snowstream status`, and repeat this")
 	return nil
 }

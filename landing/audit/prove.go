@@ -18,14 +18,21 @@ type Lake interface {
 	Metadata(ctx context.Context, key string) (map[string]string, error)
 	// Read returns an object's rows, unpacked; those that cannot be are rawzone.ErrDamaged.
 	Read(ctx context.Context, key string) ([]byte, error)
-	// Restore replaces an object. Only Repair calls it.
+	// Create writes an object unless one of that name is there, and returns when it is durable.
+	Create(ctx context.Context, key string, text []byte, metadata map[string]string) (created bool, err error)
+	// Restore replaces an object of rows, Quarantine one of rejected records, Copy makes a new object of one that is
+	// there, with more metadata. Only Repair and Undo call them.
 	Restore(ctx context.Context, key string, csv []byte, metadata map[string]string) error
+	Quarantine(ctx context.Context, key, object string, ndjson []byte) error
+	Copy(ctx context.Context, from, to string, note map[string]string) error
 }
 
 // Reader reads the stream; see listener.
 type Reader interface {
 	// Read yields a shard's records behind a sequence number, or all that it still has, in order and to its present end.
 	Read(ctx context.Context, shard, after string, yield func([]record.Record) error) error
+	// Range yields those from one sequence number to another, both included, as far as they are there.
+	Range(ctx context.Context, shard, first, last string, yield func([]record.Record) error) error
 }
 
 // Config is what an audit works with. It does not matter where any of it runs.
@@ -40,8 +47,9 @@ type Config struct {
 	Reader Reader
 	// Retention says when the stream's records expire; zero leaves out what expired before it was read.
 	Retention Retention
-	// Landed says what every shard that ever had records should hold. It is asked before the tables are.
-	Landed func(context.Context) (map[string]Landed, error)
+	// Landed says what every shard that ever had records should hold, these among them. It is asked before the tables are,
+	// and once more with the shards that only the raw zone knows.
+	Landed func(ctx context.Context, these []string) (map[string]Landed, error)
 	// Grace is how old an object must be for a row that the micro-batch table lacks to count as missing.
 	Grace time.Duration
 	// Deep compares every object of the raw zone with the tables, not only those that look changed.
@@ -122,6 +130,11 @@ type Auditor struct {
 	found []Finding
 	// leaves counts the runs whose rows were fetched.
 	leaves int
+	// strange are the shards that only the raw zone knows.
+	strange map[string]bool
+	// broken are the objects that cannot be read, by key; trouble counts those of which the object is not to blame.
+	broken  map[string]Finding
+	trouble int
 }
 
 // New returns an auditor.
@@ -147,42 +160,60 @@ func (a *Auditor) Audit(ctx context.Context) (Proof, error) {
 
 // audit returns all findings.
 func (a *Auditor) audit(ctx context.Context) ([]Finding, error) {
-	landed, err := a.begin(ctx)
+	a.cost, a.strange = Cost{}, nil
+	counted, err := a.look(ctx)
+	if err == nil && len(a.strange) > 0 {
+		counted, err = a.look(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	var counted [2]map[group]aggregate
-	for i, place := range tables() {
-		if counted[i], err = a.whole(ctx, place, a.shards); err != nil {
-			return nil, err
-		}
-	}
-	if err := a.list(ctx); err != nil { // after the tables: each row that they have is in an object by now
-		return nil, err
-	}
+	landed := slices.Sorted(maps.Keys(a.shards))
 	all, err := a.foreign(ctx, counted)
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range slices.Sorted(maps.Keys(landed)) {
+	for _, id := range landed {
 		found, err := a.shard(ctx, a.shards[id], counted)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
+	for _, key := range slices.Sorted(maps.Keys(a.broken)) {
+		all = append(all, a.broken[key])
+	}
 	a.add(all)
 	return all, nil
 }
 
+// look counts the tables and lists the raw zone. Shards of which only that knows are remembered in strange: their ledgers
+// are lost, and the stream has forgotten them.
+func (a *Auditor) look(ctx context.Context) (counted [2]map[group]aggregate, err error) {
+	if err := a.begin(ctx); err != nil {
+		return counted, err
+	}
+	for i, place := range tables() {
+		if counted[i], err = a.whole(ctx, place, a.shards); err != nil {
+			return counted, err
+		}
+	}
+	return counted, a.list(ctx) // after the tables: each row that they have is in an object by now
+}
+
 // begin reads how far the shards have landed.
-func (a *Auditor) begin(ctx context.Context) (map[string]Landed, error) {
-	a.cost, a.leaves, a.shards = Cost{}, 0, map[string]*shard{}
-	landed, err := a.c.Landed(ctx)
+func (a *Auditor) begin(ctx context.Context) error {
+	a.leaves, a.trouble, a.shards, a.broken = 0, 0, map[string]*shard{}, map[string]Finding{}
+	landed, err := a.c.Landed(ctx, slices.Sorted(maps.Keys(a.strange)))
 	for id, l := range landed {
 		a.shards[id] = newShard(id, l)
+		for _, b := range l.Broken {
+			if err := a.tolerate(ctx, a.shards[id], b.Key, b.Err); err != nil {
+				return err
+			}
+		}
 	}
-	return landed, err
+	return err
 }
 
 // shard does all checks of one shard.
@@ -202,7 +233,7 @@ func (a *Auditor) shard(ctx context.Context, s *shard, counted [2]map[group]aggr
 			all = append(all, slices.DeleteFunc(found, func(f Finding) bool { return explained(all, f) })...)
 		}
 	}
-	for _, check := range []func(context.Context, *shard) ([]Finding, error){a.lost, a.objects, a.stream, a.expired} {
+	for _, check := range []func(context.Context, *shard) ([]Finding, error){a.lost, a.unquarantined, a.objects, a.stream, a.expired} {
 		found, err := check(ctx, s)
 		if err != nil {
 			return nil, err
@@ -272,6 +303,9 @@ func (a *Auditor) proof(ctx context.Context, all []Finding) (Proof, error) {
 func (a *Auditor) name(ctx context.Context, f *Finding) error {
 	s := a.shards[f.Shard]
 	if f.First < 1 || f.FirstSequence != "" && f.LastSequence != "" {
+		return nil
+	}
+	if s == nil {
 		return nil
 	}
 	rows, err := a.raw(ctx, s, []int64{f.First, f.Last})

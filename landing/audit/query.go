@@ -120,19 +120,28 @@ const maxBind = 4 << 20
 func (a *Auditor) prints(ctx context.Context, rows []rawRow) (map[int64]row, error) {
 	out := make(map[int64]row, len(rows))
 	for batch := range inBinds(rows) {
-		err := a.query(ctx, func(scan func(...any) error) error {
-			var r row
-			err := scan(&r.ordinal, &r.sequence, &r.subsequence, &r.print)
+		some, err := a.printed(ctx, schema.Rows(a.c.Schema), batch)
+		for _, r := range some {
 			out[r.ordinal] = r
-			return err
-		}, fmt.Sprintf(`SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", %s FROM (
-%s
-) AS t`, fingerprint(a.c.Schema, "t"), schema.Rows(a.c.Schema)), bindOf(batch))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("compute the fingerprints of %d rows of the raw zone: %w", len(batch), err)
 		}
 	}
 	return out, nil
+}
+
+// printed asks for the fingerprints of bound rows, as a query of landing/schema takes them.
+func (a *Auditor) printed(ctx context.Context, source string, rows []rawRow) (out []row, err error) {
+	err = a.query(ctx, func(scan func(...any) error) error {
+		var r row
+		err := scan(&r.ordinal, &r.sequence, &r.subsequence, &r.print)
+		out = append(out, r)
+		return err
+	}, fmt.Sprintf(`SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", %s FROM (
+%s
+) AS t`, fingerprint(a.c.Schema, "t"), source), bindOf(rows))
+	return out, err
 }
 
 // inBinds cuts rows into pieces that fit into one bind.

@@ -35,11 +35,14 @@ func (a *Auditor) list(ctx context.Context) error {
 	for id, s := range a.shards {
 		byFolder[rawzone.Escape(id)] = s
 	}
-	a.replays = map[string][]object{}
+	a.replays, a.strange = map[string][]object{}, map[string]bool{}
 	folder := rawzone.Replayed + rawzone.Escape(a.c.Stream) + "/"
 	err := a.c.Lake.Entries(ctx, folder, func(key string, modified time.Time) error {
 		a.cost.Objects++
 		a.replays[path.Dir(key)+"/"] = append(a.replays[path.Dir(key)+"/"], object{key: key, modified: modified})
+		if id := path.Base(path.Dir(path.Dir(key))); byFolder[id] == nil {
+			a.strange[rawzone.Unescape(id)] = true
+		}
 		return nil
 	})
 	if err != nil {
@@ -54,6 +57,9 @@ func (a *Auditor) list(ctx context.Context) error {
 		}
 		s := byFolder[path.Base(dir)]
 		if s == nil {
+			if c, ours := rawzone.ChainOf(key, a.c.Stream); ours && !strings.HasPrefix(key, rawzone.Replayed) {
+				a.strange[c.Shard] = true
+			}
 			return nil
 		}
 		if n, ok := a.chain(s).Name(key); ok {
@@ -76,14 +82,18 @@ func (a *Auditor) list(ctx context.Context) error {
 
 // recovered adds an object whose name does not tell its ordinals.
 func (a *Auditor) recovered(ctx context.Context, s *shard, key string, modified time.Time) error {
-	o, err := a.described(ctx, key)
-	if s == nil || errors.Is(err, rawzone.ErrVoid) {
+	if s == nil {
 		return nil
 	}
-	if err == nil {
+	o, err := a.described(ctx, key)
+	switch {
+	case errors.Is(err, rawzone.ErrVoid):
+	case err != nil:
+		return a.tolerate(ctx, s, key, err)
+	default:
 		s.objects = append(s.objects, object{key: key, ordinal: o.FirstOrdinal, first: o.First, modified: modified, recovered: true})
 	}
-	return err
+	return nil
 }
 
 // arrange puts a shard's objects in order and leaves the void ones out. Behind each of those is another one for the same
@@ -101,8 +111,11 @@ func (a *Auditor) arrange(ctx context.Context, s *shard) error {
 		switch {
 		case errors.Is(err, rawzone.ErrVoid):
 			s.turns[o.ordinal] = o.turn + 1
-		case err != nil && ctx.Err() != nil:
-			return err
+		case err != nil:
+			if err := a.tolerate(ctx, s, o.key, err); err != nil {
+				return err
+			}
+			kept = append(kept, o)
 		case again:
 			s.clashes = append(s.clashes, Finding{
 				Kind: Doubled, Place: RawZone, Shard: s.id, First: d.FirstOrdinal, Last: d.LastOrdinal, Count: int64(d.Rows), Object: o.key,
@@ -240,7 +253,9 @@ func (a *Auditor) raw(ctx context.Context, s *shard, ordinals []int64) (map[int6
 	for key, of := range wanted {
 		rows, err := a.read(ctx, key, of)
 		if err != nil && !unreadable(err) {
-			return nil, err
+			if err := a.tolerate(ctx, s, key, err); err != nil {
+				return nil, err
+			}
 		}
 		for _, r := range rows {
 			out[r.ordinal] = r

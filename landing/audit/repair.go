@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,11 +19,26 @@ type Statements interface {
 
 // Pipe is Snowpipe; see landing/microbatch.
 type Pipe interface {
-	// Refresh queues the files that were never loaded.
-	Refresh(ctx context.Context) error
-	// Known tells with which objects the pipe has dealt, so that it will not load them again.
-	Known(ctx context.Context, keys []string) (map[string]bool, error)
+	// State says what the pipe may still do by itself.
+	State(ctx context.Context) (PipeState, error)
+	// Refresh queues these objects, as far as the pipe has never dealt with them. It touches no others.
+	Refresh(ctx context.Context, keys []string) error
+	// Known tells with which objects a pipe of the table has dealt, and when.
+	Known(ctx context.Context, keys []string) (map[string]time.Time, error)
 }
+
+// PipeState is what a pipe may still do by itself.
+type PipeState struct {
+	// State is RUNNING, or why the pipe loads nothing. One that stands still keeps its notices for 14 days.
+	State string
+	// Pending counts files and notices that it has not dealt with.
+	Pending int64
+	// Created is when it was made: it knows nothing of what an earlier pipe has loaded.
+	Created time.Time
+}
+
+// running says that the pipe works off its notices.
+func (p PipeState) running() bool { return p.State == "RUNNING" }
 
 // Tools are what a repair works with.
 type Tools struct {
@@ -35,6 +49,13 @@ type Tools struct {
 	Pipe   Pipe
 	// Wait bounds how long the pipe is waited for.
 	Wait time.Duration
+	// Append lands those of a shard's records, from one sequence number to another, that have no place, at the shard's end,
+	// and says how many these were; see processing/replay. Without it they are named and left.
+	Append func(ctx context.Context, shard, first, last string) (int64, error)
+	// Delete lets rows be deleted that nothing replaces. Without it they are named and left.
+	Delete bool
+	// By names the program and its version, in what is kept of deleted and overwritten rows.
+	By string
 }
 
 // Repaired is what a repair has done.
@@ -44,26 +65,36 @@ type Repaired struct {
 	// HandedOver objects went to the streaming table once more; Loaded ones were brought in by the pipe.
 	HandedOver int64 `json:"objects_handed_over"`
 	Loaded     int64 `json:"objects_loaded"`
-	// Replaced rows were deleted and, where the raw zone has them, inserted again; Inserted were missing.
+	// Quarantined objects were written again from the stream, Appended records landed from it.
+	Quarantined int64 `json:"quarantine_objects_restored"`
+	Appended    int64 `json:"records_appended"`
+	// Replaced rows had the raw zone's put in their place; Inserted were missing.
 	Replaced int64 `json:"rows_replaced"`
 	Inserted int64 `json:"rows_inserted"`
-	// Deleted rows were foreign.
-	Deleted int64 `json:"rows_deleted"`
+	// Deleted rows were foreign. Deletable ones would have been deleted, with leave to do so.
+	Deleted   int64 `json:"rows_deleted"`
+	Deletable int64 `json:"rows_deletable"`
+	// Kept are the objects that hold what was deleted and overwritten; see Auditor.Undo.
+	Kept []string `json:"kept"`
 	// Left says what could not be repaired, and why.
 	Left []string `json:"left"`
 }
 
 // changes tells whether anything was done.
 func (r Repaired) changes() int64 {
-	return r.Objects + r.HandedOver + r.Loaded + r.Replaced + r.Inserted + r.Deleted
+	return r.Objects + r.Quarantined + r.Appended + r.HandedOver + r.Loaded + r.Replaced + r.Inserted + r.Deleted
 }
 
 // maxPasses bounds how often a repair looks again: what lay under another fault shows only once that is mended.
 const maxPasses = 4
 
-// Repair audits, mends what is wrong from the raw zone, and audits again, until nothing changes any more. It returns
-// the proofs before and after. What it does may be repeated and cut off anywhere: rows are merged on their identity or
-// replaced inside a transaction, and objects are written as they were.
+// Repair audits, mends what is wrong from the raw zone and the stream, and audits again, until nothing changes any more.
+// It returns the proofs before and after. What it does may be repeated and cut off anywhere: rows are merged on their
+// identity or replaced inside a transaction, and objects are written as they were.
+//
+// It takes away a row only if the raw zone holds its record: another row of the same record, or a row where the record does
+// not belong. A row of unknown origin may be the only one of its kind; it is named and left. What is taken away or
+// overwritten lies in the raw zone first, from where Undo brings it back.
 func (a *Auditor) Repair(ctx context.Context, t Tools) (before, after Proof, done Repaired, err error) {
 	if before, err = a.Audit(ctx); err != nil {
 		return before, after, done, err
@@ -75,7 +106,7 @@ func (a *Auditor) Repair(ctx context.Context, t Tools) (before, after Proof, don
 		}
 		m := &mender{Auditor: a, tools: t, done: &done, handed: map[string]bool{}, toLoad: map[string]time.Time{}}
 		changes := done.changes()
-		done.Left = nil
+		done.Left, done.Deletable = nil, 0
 		if err := m.mend(ctx); err != nil {
 			return before, after, done, err
 		}
@@ -100,25 +131,31 @@ type mender struct {
 	handed map[string]bool
 	// toLoad are those that the micro-batch table lacks rows of, with the time of their last write.
 	toLoad map[string]time.Time
+	// failed counts hand-overs that came to nothing.
+	failed int
 }
 
 // mend takes the raw zone first, because the tables are mended from it; where objects were restored, the tables have
 // to wait for the next pass.
 func (m *mender) mend(ctx context.Context) error {
+	before := m.done.changes()
 	restored := map[string]bool{}
 	for _, f := range m.found {
-		if f.Place != RawZone {
+		if f.Place != RawZone && f.Place != Quarantine {
 			continue
 		}
-		switch reason, err := m.restore(ctx, f, restored); {
-		case err != nil:
+		switch reason, err := m.zone(ctx, f, restored); {
+		case err != nil && ctx.Err() != nil:
 			return err
+		case err != nil:
+			reason = err.Error()
+			fallthrough
 		case reason != "":
 			m.blocked = append(m.blocked, f)
 			m.leave(f, reason)
 		}
 	}
-	if len(restored) > 0 {
+	if m.done.changes() > before {
 		return nil
 	}
 	for _, f := range m.found {
@@ -126,7 +163,7 @@ func (m *mender) mend(ctx context.Context) error {
 			m.leave(f, "no place has them: put them into the stream again, if their producer still can")
 			continue
 		}
-		if f.Place == RawZone || f.Kind == Pending || m.isBlocked(f) {
+		if f.Place == RawZone || f.Place == Quarantine || f.Kind == Pending || m.isBlocked(f) {
 			continue
 		}
 		if err := m.amend(ctx, f); err != nil {
@@ -134,6 +171,32 @@ func (m *mender) mend(ctx context.Context) error {
 		}
 	}
 	return m.load(ctx)
+}
+
+// zone mends one finding in the raw zone, and returns the reason where that cannot be done.
+func (m *mender) zone(ctx context.Context, f Finding, restored map[string]bool) (reason string, err error) {
+	switch {
+	case f.Kind == Unreadable:
+		return "object " + f.Object + " cannot be read: " + f.Note, nil
+	case f.Place == Quarantine:
+		return m.requarantine(ctx, f)
+	case f.Note == skipped:
+		return m.appendSkipped(ctx, f)
+	}
+	return m.restore(ctx, f, restored)
+}
+
+// appendSkipped lands records that the stream has and nobody else.
+func (m *mender) appendSkipped(ctx context.Context, f Finding) (reason string, err error) {
+	if m.tools.Append == nil {
+		return "it is not in the raw zone: only the stream has it", nil
+	}
+	n, err := m.tools.Append(ctx, f.Shard, f.FirstSequence, f.LastSequence)
+	m.done.Appended += n
+	if err == nil && n == 0 {
+		reason = "the stream no longer has them, or they have a place by now"
+	}
+	return reason, err
 }
 
 func (m *mender) leave(f Finding, reason string) {
@@ -155,8 +218,11 @@ func (m *mender) isBlocked(f Finding) bool {
 func (m *mender) amend(ctx context.Context, f Finding) error {
 	s := m.shards[f.Shard]
 	switch {
-	case f.Kind == Foreign && (s == nil || f.First < s.first() || f.First > s.Ledger.Ordinal):
-		return m.remove(ctx, f)
+	case s == nil || f.Note == unknownShard:
+		m.leave(f, "where the rows come from is not known; they may be the only ones of their kind")
+		return nil
+	case f.Kind == Foreign && (f.First < s.first() || f.First > s.Ledger.Ordinal):
+		return m.replace(ctx, s, f, f.First, f.Last)
 	case f.Kind == Missing:
 		return m.eachObject(ctx, s, f, func(o object, rows int) error { return m.bring(ctx, f.Place, o, rows) })
 	case f.Note == repeatedNote:
@@ -164,70 +230,11 @@ func (m *mender) amend(ctx context.Context, f Finding) error {
 		return nil
 	}
 	for from := f.First; from <= f.Last; from += leaf {
-		var ordinals []int64
-		for n := from; n <= min(f.Last, from+leaf-1); n++ {
-			if s.isAbsent(n) == (f.Kind == Foreign) {
-				ordinals = append(ordinals, n)
-			}
-		}
-		if err := m.replace(ctx, s, f, ordinals); err != nil {
+		if err := m.replace(ctx, s, f, from, min(f.Last, from+leaf-1)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// remove deletes rows that nothing accounts for.
-func (m *mender) remove(ctx context.Context, f Finding) error {
-	return m.tools.Transaction(ctx, func(tx Statements) error {
-		result, err := tx.Exec(ctx, `DELETE FROM `+m.table(f.Place)+` WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ?`, f.Shard, f.First, f.Last)
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		m.done.Deleted += n
-		return err
-	})
-}
-
-// replace deletes all rows of the ordinals and inserts those of the raw zone, in one transaction. Ordinals of which the
-// raw zone has no row are left alone, unless they must not have one.
-func (m *mender) replace(ctx context.Context, s *shard, f Finding, ordinals []int64) error {
-	var rows []rawRow
-	if f.Kind != Foreign {
-		raw, err := m.raw(ctx, s, ordinals)
-		if err != nil {
-			return err
-		}
-		if len(raw) < len(ordinals) {
-			m.leave(f, fmt.Sprintf("the raw zone has %d of these %d rows", len(raw), len(ordinals)))
-		}
-		ordinals = slices.DeleteFunc(ordinals, func(n int64) bool { _, ok := raw[n]; return !ok })
-		for _, n := range ordinals {
-			rows = append(rows, raw[n])
-		}
-	}
-	if len(ordinals) == 0 {
-		return nil
-	}
-	bind, err := json.Marshal(ordinals)
-	if err != nil {
-		return err
-	}
-	return m.tools.Transaction(ctx, func(tx Statements) error {
-		result, err := tx.Exec(ctx, `DELETE FROM `+m.table(f.Place)+` WHERE "_SHARD" = ? AND "_ORDINAL" IN (
-  SELECT f.value::NUMBER(38,0) FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, s.id, string(bind))
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return err
-		}
-		m.done.Replaced += n
-		_, err = m.merge(ctx, tx, f.Place, rows)
-		return err
-	})
 }
 
 // merge inserts rows that a table does not have.
@@ -276,7 +283,11 @@ func (m *mender) eachObject(ctx context.Context, s *shard, f Finding, yield func
 		m.cost.Reads++
 		metadata, err := m.c.Lake.Metadata(ctx, o.key)
 		if err != nil {
-			return err
+			if err := m.tolerate(ctx, s, o.key, err); err != nil {
+				return err
+			}
+			m.leave(f, "object "+o.key+" cannot be read: "+m.broken[o.key].Note)
+			continue
 		}
 		rows, err := strconv.Atoi(metadata["rows"])
 		if err != nil {
@@ -304,6 +315,14 @@ func (m *mender) bring(ctx context.Context, place Place, o object, rows int) err
 		return nil
 	}
 	m.handed[o.key] = true
-	m.done.HandedOver++
-	return m.tools.Upsert(ctx, o.key, rows)
+	err := m.tools.Upsert(ctx, o.key, rows)
+	if err == nil {
+		m.done.HandedOver++
+		return nil
+	}
+	if m.failed++; ctx.Err() != nil || m.failed > maxTrouble {
+		return err
+	}
+	m.done.Left = append(m.done.Left, fmt.Sprintf("object %s could not be handed over: %v", o.key, err))
+	return nil
 }

@@ -51,11 +51,17 @@ type Filled struct {
 //
 // progress gets how many of a table's objects are done.
 func (a *Auditor) Replay(ctx context.Context, sel Selection, t Tools, dry bool, progress func(table Place, done, of int)) (Replayed, error) {
-	if _, err := a.begin(ctx); err != nil {
-		return Replayed{}, err
-	}
-	if err := a.list(ctx); err != nil { // after the ledgers: each object that they cover is there
-		return Replayed{}, err
+	a.cost, a.strange = Cost{}, nil
+	for range 2 { // once more if the raw zone has shards that nothing else knows
+		if err := a.begin(ctx); err != nil {
+			return Replayed{}, err
+		}
+		if err := a.list(ctx); err != nil { // after the ledgers: each object that they cover is there
+			return Replayed{}, err
+		}
+		if len(a.strange) == 0 {
+			break
+		}
 	}
 	runs, err := a.selected(sel)
 	if err != nil {
@@ -145,7 +151,7 @@ func (m *mender) refill(ctx context.Context, place Place, runs []run, dry bool, 
 		return f, nil
 	}
 	if len(waiting) > 0 { // first, so that the pipe works while rows are merged
-		if err := m.tools.Pipe.Refresh(ctx); err != nil {
+		if err := m.tools.Pipe.Refresh(ctx, waiting); err != nil {
 			return f, err
 		}
 	}

@@ -24,7 +24,7 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 	if f.First < 1 {
 		return "it is not in the raw zone: only the stream has it", nil
 	}
-	if m.c.Reader == nil {
+	if s == nil || m.c.Reader == nil {
 		return "the object can only be restored from the stream, which was left out", nil
 	}
 	if f.Object != "" { // some rows of an object that is there: the whole object counts
@@ -55,7 +55,17 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 	if reason, err := m.differs(ctx, s, f, o, batch, records); err != nil || reason != "" {
 		return reason, err
 	}
-	if err := m.c.Lake.Restore(ctx, o.Key, batch.CSV, o.Metadata()); err != nil {
+	if f.Object != "" { // what lies there is nobody's any more; it is kept, all the same
+		if err := m.keepObject(ctx, o.Key, string(f.Kind)+" in the raw zone"); err != nil {
+			return "", err
+		}
+		err = m.c.Lake.Restore(ctx, o.Key, batch.CSV, o.Metadata())
+	} else if created, failed := m.c.Lake.Create(ctx, o.Key, batch.CSV, o.Metadata()); failed == nil && !created {
+		return "an object of its name has come meanwhile", nil
+	} else {
+		err = failed
+	}
+	if err != nil {
 		return "", err
 	}
 	restored[o.Key] = true
@@ -75,7 +85,7 @@ func (m *mender) named(ctx context.Context, s *shard, f Finding, o rawzone.Objec
 	}
 	known, err := m.tools.Pipe.Known(ctx, keys)
 	for i, c := range rawzone.Compressions() {
-		if known[keys[i]] {
+		if _, there := known[keys[i]]; there {
 			return o.Compressed(c), err
 		}
 	}
@@ -159,8 +169,15 @@ func (m *mender) differs(ctx context.Context, s *shard, f Finding, o rawzone.Obj
 	if f.Object != "" && f.Object != o.Key {
 		return "the stream's records would make another object of it", nil
 	}
-	at := 0
-	for _, r := range s.Rejected {
+	at, all := 0, s.Rejected
+	if f.Object == "" && len(batch.Rejected) > 0 { // no object names its quarantine object now, so that nobody counts it
+		lying, err := m.orphans(ctx, o)
+		if err != nil {
+			return "", err
+		}
+		all = append(all[:len(all):len(all)], lying...)
+	}
+	for _, r := range all {
 		if r.Ordinal < f.First || r.Ordinal > f.Last {
 			continue
 		}
@@ -173,6 +190,23 @@ func (m *mender) differs(ctx context.Context, s *shard, f Finding, o rawzone.Obj
 		return "with today's schema other records of it would be quarantined", nil
 	}
 	return m.confirmed(ctx, s, f, records)
+}
+
+// orphans are the records in the quarantine object of an object that is gone.
+func (m *mender) orphans(ctx context.Context, o rawzone.Object) (out []Rejected, err error) {
+	m.cost.Reads++
+	text, err := m.c.Lake.Read(ctx, o.Quarantine)
+	if err != nil {
+		if reason, own := why(err); own {
+			return nil, fmt.Errorf("its quarantine object %s: %s", o.Quarantine, reason)
+		}
+		return nil, err
+	}
+	rejected, err := rawzone.DecodeQuarantine(text)
+	for _, r := range rejected {
+		out = append(out, Rejected{Position: r.Position, Ordinal: r.Ordinal, Key: o.Quarantine})
+	}
+	return out, err
 }
 
 // confirmed asks the tables whether the records have these ordinals: only they know what the lost object numbered.

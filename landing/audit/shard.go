@@ -19,6 +19,14 @@ type Landed struct {
 	Rejected []Rejected
 	// Lost are records that are known to be gone.
 	Lost []Lost
+	// Broken are the ledger and the quarantine objects of the shard that cannot be read, with the reason.
+	Broken []Broken
+}
+
+// Broken is an object that cannot be read.
+type Broken struct {
+	Key string
+	Err error
 }
 
 // Rejected is a record that went to quarantine.
@@ -41,6 +49,8 @@ type shard struct {
 	objects []object
 	// turns are the turns of the names that are not void, by ordinal, where void ones are in front of them.
 	turns map[int64]int
+	// hidden are the ranges of objects whose rejected records nobody can read.
+	hidden [][2]record.Position
 	// clashes are objects that number what another one numbers.
 	clashes []Finding
 	tally   *Tally
@@ -113,6 +123,11 @@ type aggregate struct {
 	rows, ordinals, identities, lowest, highest int64
 	// sum is that of the ordinals, print that of the rows' fingerprints.
 	sum, print string
+}
+
+// isHidden reports whether a record may lie in a quarantine object that cannot be read.
+func (s *shard) isHidden(p record.Position) bool {
+	return slices.ContainsFunc(s.hidden, func(r [2]record.Position) bool { return r[0].Compare(p) <= 0 && p.Compare(r[1]) <= 0 })
 }
 
 // first is the shard's first ordinal.

@@ -28,17 +28,7 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 		return nil, err
 	}
 	before := a.cost.Records
-	w := &walk{auditor: a, shard: s, rejected: map[record.Position]int64{}}
-	for _, r := range s.Rejected {
-		w.rejected[r.Position] = r.Ordinal
-	}
-	for _, o := range s.objects {
-		if o.recovered {
-			w.recovered = append(w.recovered, o)
-		} else {
-			w.live = append(w.live, o)
-		}
-	}
+	w := a.walk(s)
 	err = a.c.Reader.Read(ctx, s.id, "", func(records []record.Record) error {
 		if a.cost.Records == before {
 			w.found = a.trimmed(s, records[0])
@@ -75,8 +65,41 @@ type walk struct {
 	found []Finding
 	// live and recovered are the shard's objects; positions ascend in live only.
 	live, recovered []object
-	// read are the objects whose rows were added for the present step.
-	read map[string]bool
+	// read are the objects whose rows were added for the present step; unknown says that one of them could not be read, so
+	// that a record which was not found may lie in it.
+	read    map[string]bool
+	unknown bool
+}
+
+func (a *Auditor) walk(s *shard) *walk {
+	w := &walk{auditor: a, shard: s, rejected: map[record.Position]int64{}}
+	for _, r := range s.Rejected {
+		w.rejected[r.Position] = r.Ordinal
+	}
+	for _, o := range s.objects {
+		if o.recovered {
+			w.recovered = append(w.recovered, o)
+		} else {
+			w.live = append(w.live, o)
+		}
+	}
+	return w
+}
+
+// held maps positions to the ordinals under which quarantine or an object of rows has them.
+func (a *Auditor) held(ctx context.Context, s *shard, positions []record.Position) (map[record.Position]int64, error) {
+	w := a.walk(s)
+	w.read = map[string]bool{}
+	known := maps.Clone(w.rejected)
+	for _, p := range positions {
+		if _, ok := known[p]; ok {
+			continue
+		}
+		if err := w.landed(ctx, p, known); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
 }
 
 // step checks the next records.
@@ -164,17 +187,22 @@ func (w *walk) search(ctx context.Context, records []record.Record) error {
 	if err != nil {
 		return err
 	}
-	for i, r := range records {
+	continues := false
+	for _, r := range records {
 		ordinal, ok := known[r.Position]
 		if w.next = 0; ok {
-			w.next = ordinal + 1
+			w.next, continues = ordinal+1, false
 			continue
 		}
-		if _, before := known[records[max(i-1, 0)].Position]; i > 0 && !before {
+		if w.unknown || w.shard.isHidden(r.Position) {
+			continue
+		}
+		if continues { // the record in front of it is missing as well
 			f := &w.found[len(w.found)-1]
 			f.LastSequence, f.Count = r.Sequence, f.Count+1
 			continue
 		}
+		continues = true
 		w.found = append(w.found, Finding{
 			Kind: Missing, Place: RawZone, Shard: w.shard.id, Count: 1, FirstSequence: r.Sequence, LastSequence: r.Sequence, Note: skipped,
 		})
@@ -207,7 +235,7 @@ AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSO
 			return nil, fmt.Errorf("look for records of the stream in %s: %w", a.table(place), err)
 		}
 	}
-	w.read = map[string]bool{}
+	w.read, w.unknown = map[string]bool{}, false
 	for _, r := range records {
 		if _, ok := out[r.Position]; ok {
 			continue
@@ -247,8 +275,11 @@ func (w *walk) take(ctx context.Context, key string, known map[record.Position]i
 	}
 	w.read[key] = true
 	rows, err := w.auditor.read(ctx, key, nil)
-	if err != nil && !unreadable(err) {
-		return err
+	if err != nil {
+		w.unknown = true
+		if !unreadable(err) {
+			return w.auditor.tolerate(ctx, w.shard, key, err)
+		}
 	}
 	for _, r := range rows {
 		known[r.Position] = r.ordinal

@@ -15,11 +15,11 @@ import (
 // historyNames is how many objects one query asks for.
 const historyNames = 1000
 
-// Known tells of which objects the table has heard in the last 13 days, loaded or refused: those the pipe will never
-// load again by itself, and their rows may be brought in another way. Snowflake keeps this history for 14 days, as long
-// as a pipe remembers names.
-func (p *Pipe) Known(ctx context.Context, keys []string) (map[string]bool, error) {
-	known := make(map[string]bool, len(keys))
+// Known tells of which objects the table has heard in the last 13 days, loaded or refused, and when last: the pipe that did
+// it will never load them again by itself, and their rows may be brought in another way. Snowflake keeps this history for
+// 14 days, as long as a pipe remembers names.
+func (p *Pipe) Known(ctx context.Context, keys []string) (map[string]time.Time, error) {
+	known := make(map[string]time.Time, len(keys))
 	for names := range slices.Chunk(keys, historyNames) {
 		var files []string
 		for _, key := range names {
@@ -31,12 +31,13 @@ func (p *Pipe) Known(ctx context.Context, keys []string) (map[string]bool, error
 		}
 		err = p.session.Query(ctx, func(scan func(...any) error) error {
 			var file string
-			err := scan(&file)
-			known[rawzone.Rows+file] = true
+			var at time.Time
+			err := scan(&file, &at)
+			known[rawzone.Rows+file] = at
 			return err
-		}, `SELECT DISTINCT h."FILE_NAME" FROM TABLE(`+schema.Quote(p.names.Database)+".INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => "+
+		}, `SELECT h."FILE_NAME", MAX(h."LAST_LOAD_TIME") FROM TABLE(`+schema.Quote(p.names.Database)+".INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => "+
 			schema.Literal(p.names.In(p.names.Microbatch))+`, START_TIME => DATEADD(day, -13, CURRENT_TIMESTAMP()))) AS h
-WHERE h."FILE_NAME" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, string(bind))
+WHERE h."FILE_NAME" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f) GROUP BY 1`, string(bind))
 		if err != nil {
 			return nil, fmt.Errorf("look for %d objects in the load history of %s: %w", len(names), p.names.Microbatch, err)
 		}

@@ -194,14 +194,54 @@ WHEN NOT MATCHED THEN INSERT (%s)
 // All values travel as text in one bind: a number of 38 digits stays exact, and the statement's text is the same for
 // each batch. The QUALIFY drops a row that comes twice, which MERGE would refuse.
 func Rows(s record.Schema) string {
+	return Cells(s) + `
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_GENERATION", "_SHARD", "_ORDINAL" ORDER BY 1) = 1`
+}
+
+// Cells is Rows with rows that come twice.
+func Cells(s record.Schema) string {
 	var source []string
 	for i, c := range s.TableColumns() {
 		source = append(source, fmt.Sprintf("    %s AS %s", cast(c, fmt.Sprintf("f.value[%d]::STRING", i)), Quote(c.Name)))
 	}
 	return fmt.Sprintf(`  SELECT
 %s
-  FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_GENERATION", "_SHARD", "_ORDINAL" ORDER BY 1) = 1`, strings.Join(source, ",\n"))
+  FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f`, strings.Join(source, ",\n"))
+}
+
+// ColumnList names the tables' columns, in the order of Rows.
+func ColumnList(s record.Schema) string {
+	var names []string
+	for _, c := range s.TableColumns() {
+		names = append(names, Quote(c.Name))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Texts are the columns of a table as texts, which Rows takes back without a difference. A timestamp is written by a format
+// of its own, because that of a cast depends on the session.
+func Texts(s record.Schema, table string) (out []string) {
+	for _, c := range s.TableColumns() {
+		out = append(out, Text(c, table+"."+Quote(c.Name)))
+	}
+	return out
+}
+
+// Text is one value of a column as text. That of a float may leave out its last digits.
+func Text(c record.Column, value string) string {
+	switch c.Type {
+	case record.String:
+		return value
+	case record.Variant:
+		return "TO_JSON(" + value + ")"
+	case record.Timestamp:
+		return "TO_VARCHAR(" + value + ", 'YYYY-MM-DD HH24:MI:SS.FF9')"
+	case record.Date:
+		return "TO_VARCHAR(" + value + ", 'YYYY-MM-DD')"
+	case record.Time:
+		return "TO_VARCHAR(" + value + ", 'HH24:MI:SS.FF6')"
+	}
+	return value + "::VARCHAR"
 }
 
 func cast(c record.Column, text string) string {

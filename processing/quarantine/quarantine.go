@@ -32,7 +32,13 @@ type Entry struct {
 
 // List calls yield with each record of a stream that is or was in quarantine, in order of shard and ordinal.
 func List(ctx context.Context, lake *datalake.Lake, stream string, yield func(Entry) error) error {
-	return each(ctx, lake, stream, func(o object) error {
+	return ListReadable(ctx, lake, stream, yield, func(_ string, err error) error { return err })
+}
+
+// ListReadable is List for those who go on where a quarantine object cannot be read: broken is called with its key and the
+// reason, and what it returns ends the list.
+func ListReadable(ctx context.Context, lake *datalake.Lake, stream string, yield func(Entry) error, broken func(key string, err error) error) error {
+	return each(ctx, lake, stream, broken, func(o object) error {
 		for _, r := range o.records {
 			if err := yield(Entry{Rejected: r, Key: o.key, Replayed: o.replayed[r.Ordinal]}); err != nil {
 				return err
@@ -76,25 +82,33 @@ type made struct {
 }
 
 // each calls yield with each quarantine object that counts.
-func each(ctx context.Context, lake *datalake.Lake, stream string, yield func(object) error) error {
+func each(ctx context.Context, lake *datalake.Lake, stream string, broken func(string, error) error, yield func(object) error) error {
 	return lake.List(ctx, rawzone.Quarantine+rawzone.Escape(stream)+"/", func(key string) error {
-		counts, err := lake.Counts(ctx, key)
-		if err != nil || !counts {
-			return err
-		}
-		text, err := lake.Read(ctx, key)
-		if err != nil {
-			return err
-		}
-		o := object{key: key}
-		if o.records, err = rawzone.DecodeQuarantine(text); err != nil {
-			return fmt.Errorf("object %s: %w", key, err)
-		}
-		if err := o.look(ctx, lake); err != nil {
+		o, counts, err := open(ctx, lake, key)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return broken(key, err)
+		case err != nil || !counts:
 			return err
 		}
 		return yield(o)
 	})
+}
+
+// open reads a quarantine object, if it counts.
+func open(ctx context.Context, lake *datalake.Lake, key string) (o object, counts bool, err error) {
+	if counts, err = lake.Counts(ctx, key); err != nil || !counts {
+		return o, counts, err
+	}
+	text, err := lake.Read(ctx, key)
+	if err != nil {
+		return o, true, err
+	}
+	o.key = key
+	if o.records, err = rawzone.DecodeQuarantine(text); err != nil {
+		return o, true, fmt.Errorf("object %s: %w", key, err)
+	}
+	return o, true, o.look(ctx, lake)
 }
 
 // look reads which of the object's records have been replayed.
@@ -174,7 +188,7 @@ type Summary struct {
 
 // Replay makes rows of all records in a stream's quarantine that fit the schema.
 func (r *Replayer) Replay(ctx context.Context, stream string) (s Summary, err error) {
-	err = each(ctx, r.lake, stream, func(o object) error {
+	err = each(ctx, r.lake, stream, func(_ string, err error) error { return err }, func(o object) error {
 		before := int64(len(o.replayed))
 		if err := r.object(ctx, &o); err != nil {
 			return err

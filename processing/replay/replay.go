@@ -105,7 +105,7 @@ func (c *Collector) Collect(ctx context.Context) (s Summary, err error) {
 		s.OK = s.OK && len(s.Lost) == 0
 		return s, err
 	}
-	l := &landed{lake: c.c.Lake, stream: c.c.Stream}
+	l := c.landed()
 	var shards []string
 	for _, w := range waiting {
 		shards = append(shards, w.Batch.Shard)
@@ -122,6 +122,8 @@ func (c *Collector) Collect(ctx context.Context) (s Summary, err error) {
 	s.OK = s.OK && len(s.Lost) == 0
 	return s, err
 }
+
+func (c *Collector) landed() *landed { return &landed{lake: c.c.Lake, stream: c.c.Stream} }
 
 // pending is a document without a note.
 type pending struct {

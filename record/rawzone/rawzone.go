@@ -9,6 +9,7 @@
 //	quarantine/<chain>/<ordinal>-<sequence>-….ndjson                     records that cannot become rows
 //	kinesiscsv/replayed/<chain>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
 //	aws/lambda/<mapping>/<shard>/…                                       batches that Lambda gave up, and what became of them
+//	repaired/<stream>/<time>-<name>…                                     what a repair has deleted or overwritten; see Kept
 //
 // A <chain> is <stream>/<generation>/<shard>; before there were generations it was <stream>/<shard>. See Chain and Registry.
 //
@@ -128,6 +129,14 @@ func folderName(label, value string) string {
 		value = Escape(value)
 	}
 	return Escape(label) + "-" + value
+}
+
+// Unescape is the inverse of Escape. Text that Escape has not written comes back as it is.
+func Unescape(text string) string {
+	if out, ok := unescape(text); ok {
+		return out
+	}
+	return text
 }
 
 // Escape writes any bytes with letters, digits, '-', '_' and '.' alone; other bytes, and dots in front, become ~

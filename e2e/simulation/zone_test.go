@@ -1,0 +1,240 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/snowstream/snowstream/landing/audit"
+	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/handoff"
+	"github.com/snowstream/snowstream/processing/orchestrator"
+	"github.com/snowstream/snowstream/processing/quarantine"
+	"github.com/snowstream/snowstream/processing/replay"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// zone is the bucket as the audit reads it: at once, because many reads of it run beside each other, and their order must
+// not decide anything.
+type zone struct {
+	w    *world
+	lake *datalake.Lake
+	// cold are objects that cannot be read, with the name of the error.
+	cold map[string]string
+}
+
+var _ audit.Lake = zone{}
+
+func (z zone) Entries(_ context.Context, prefix string, yield func(string, time.Time) error) error {
+	z.w.mu.Lock()
+	keys := z.w.bucket.keys(prefix)
+	objects := maps.Clone(z.w.bucket.objects)
+	z.w.mu.Unlock()
+	for _, key := range keys {
+		if err := yield(key, objects[key].modified.Truncate(time.Second)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (z zone) object(key, missing string) (object, error) {
+	z.w.mu.Lock()
+	defer z.w.mu.Unlock()
+	o, there := z.w.bucket.objects[key]
+	if !there {
+		return o, &smithy.GenericAPIError{Code: missing}
+	}
+	return o, nil
+}
+
+func (z zone) Metadata(_ context.Context, key string) (map[string]string, error) {
+	o, err := z.object(key, "NotFound")
+	return o.metadata, err
+}
+
+func (z zone) Read(_ context.Context, key string) ([]byte, error) {
+	if code := z.cold[key]; code != "" {
+		return nil, &smithy.GenericAPIError{Code: code}
+	}
+	o, err := z.object(key, "NoSuchKey")
+	if err != nil {
+		return nil, err
+	}
+	text, err := unpacked(key, o.body)
+	if err != nil {
+		err = rawzone.ErrDamaged
+	}
+	return text, err
+}
+
+func (z zone) Create(ctx context.Context, key string, text []byte, metadata map[string]string) (bool, error) {
+	return z.lake.Create(ctx, key, text, metadata)
+}
+
+func (z zone) Restore(ctx context.Context, key string, csv []byte, metadata map[string]string) error {
+	return z.lake.Restore(ctx, key, csv, metadata)
+}
+
+func (z zone) Quarantine(ctx context.Context, key, object string, ndjson []byte) error {
+	return z.lake.Quarantine(ctx, key, object, ndjson)
+}
+
+func (z zone) Copy(_ context.Context, from, to string, note map[string]string) error {
+	o, err := z.object(from, "NotFound")
+	if err != nil {
+		return err
+	}
+	q := request{method: http.MethodPut, key: to, body: o.body, header: http.Header{}}
+	for _, m := range []map[string]string{o.metadata, note} {
+		for name, value := range m {
+			q.header.Set("X-Amz-Meta-"+name, value)
+		}
+	}
+	z.w.mu.Lock()
+	defer z.w.mu.Unlock()
+	z.w.bucket.apply(q)
+	return nil
+}
+
+// Read and Range read the stream, as far as it is there.
+type source struct{ w *world }
+
+func (s source) Read(_ context.Context, shard, after string, yield func([]record.Record) error) error {
+	return s.read(shard, func(sequence string) bool { return after == "" || record.CompareSequence(sequence, after) > 0 }, yield)
+}
+
+func (s source) Range(_ context.Context, shard, first, last string, yield func([]record.Record) error) error {
+	return s.read(shard, func(sequence string) bool {
+		return record.CompareSequence(sequence, first) >= 0 && record.CompareSequence(sequence, last) <= 0
+	}, yield)
+}
+
+func (s source) read(shard string, wanted func(sequence string) bool, yield func([]record.Record) error) error {
+	s.w.mu.Lock()
+	var out []record.Record
+	for _, one := range s.w.stream.shards {
+		if one.id != shard || one.gone {
+			continue
+		}
+		for _, r := range one.records[one.horizon:] {
+			if !wanted(r.sequence) {
+				continue
+			}
+			out = append(out, record.Record{
+				Position: record.Position{Shard: shard, Sequence: r.sequence}, PartitionKey: r.key, ArrivedAt: r.arrival, Data: r.data,
+			})
+		}
+	}
+	s.w.mu.Unlock()
+	for part := range slices.Chunk(out, 50) {
+		if err := yield(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repairer is somebody who audits and repairs, in a process of their own.
+type repairer struct {
+	w *world
+	p *process
+	z zone
+	// delete is --yes.
+	delete bool
+}
+
+func (w *world) repairer(p *process) *repairer {
+	return &repairer{w: w, p: p, z: zone{w, p.lake(), map[string]string{}}}
+}
+
+func (r *repairer) auditor() *audit.Auditor {
+	return audit.New(audit.Config{
+		Session: queries{r.w}, Names: schema.Defaults(), Schema: r.w.functions.schema, Lake: r.z, Stream: streamName, Reader: source{r.w},
+		Landed: r.landed, Deep: true, Limit: 1000,
+	})
+}
+
+// landed is what `snowstream audit` finds out about the shards.
+func (r *repairer) landed(ctx context.Context, these []string) (map[string]audit.Landed, error) {
+	lake, ids, out := r.p.lake(), map[string]bool{}, map[string]audit.Landed{}
+	r.w.mu.Lock()
+	for _, s := range r.w.stream.shards {
+		ids[s.id] = !s.gone
+	}
+	for _, prefix := range []string{rawzone.Ledgers, rawzone.Quarantine} {
+		for _, key := range r.w.bucket.keys(prefix) {
+			id := path.Base(key)
+			if prefix == rawzone.Quarantine {
+				id = path.Base(path.Dir(key))
+			}
+			ids[id[:len("shardId-000000000000")]] = true
+		}
+	}
+	r.w.mu.Unlock()
+	for _, id := range these {
+		ids[id] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		if !ids[id] {
+			continue
+		}
+		head, err := lake.Ledger(ctx, streamName, id)
+		if err != nil {
+			l := rawzone.Start(legacy(id))
+			o, _, failed := lake.Newest(ctx, datalake.Head{Ledger: l}, "")
+			if failed != nil {
+				return nil, failed
+			}
+			out[id] = audit.Landed{Ledger: l.After(o, time.Now()), Broken: []audit.Broken{{Key: legacy(id).LedgerKey(), Err: err}}}
+			continue
+		}
+		out[id] = audit.Landed{Ledger: head.Ledger, Since: head.Since}
+	}
+	return out, quarantine.List(ctx, lake, streamName, func(e quarantine.Entry) error {
+		one := out[e.Shard]
+		one.Rejected = append(one.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed})
+		slices.SortFunc(one.Rejected, func(a, b audit.Rejected) int { return int(a.Ordinal - b.Ordinal) })
+		out[e.Shard] = one
+		return nil
+	})
+}
+
+func (r *repairer) tools() (audit.Tools, error) {
+	o, err := orchestrator.New(r.w.functions.schema, r.p.lake(), r.p.arrow(), rawzone.None, quiet())
+	if err != nil {
+		return audit.Tools{}, err
+	}
+	c := replay.New(replay.Config{Stream: streamName, Reader: source{r.w}, Lander: o, Lake: r.p.lake()})
+	return audit.Tools{
+		Transaction: queries{r.w}.transaction,
+		Upsert: func(ctx context.Context, object string, rows int) error {
+			answer, err := r.p.arrow().Upsert(ctx, handoff.Message{Object: object, Rows: rows})
+			if err == nil && answer.Rows != rows {
+				err = errors.New("not all rows")
+			}
+			return err
+		},
+		Pipe: r.w.pipe, Wait: 10 * time.Minute, Delete: r.delete, By: "simulation",
+		Append: func(ctx context.Context, shard, first, last string) (int64, error) {
+			return c.Recover(ctx, shard, first, last, "repair")
+		},
+	}, nil
+}
+
+// repair is `snowstream audit --repair`.
+func (r *repairer) repair() (before, after audit.Proof, done audit.Repaired, err error) {
+	t, err := r.tools()
+	if err != nil {
+		return before, after, done, err
+	}
+	return r.auditor().Repair(r.p.ctx, t)
+}

@@ -66,13 +66,20 @@ func (d *Decoder) AppendRow(dst []byte, r *Record, generation string, ordinal in
 	if r.Refused != OK {
 		return dst, &Reason{Code: r.Refused}
 	}
-	out, ok := d.appendKnown(dst, r.Data)
+	payload := r.Data
+	if d.enveloped {
+		var code Code
+		if payload, code = d.schema.open(payload); code != OK {
+			return dst, &Reason{Code: code}
+		}
+	}
+	out, ok := d.appendKnown(dst, payload)
 	if !ok {
-		row, reason := d.Decode(r.Data)
+		row, reason := d.decode(payload)
 		if reason != nil {
 			return dst, reason
 		}
-		d.remember(r.Data)
+		d.remember(payload)
 		out = dst
 		for _, v := range row {
 			out = append(appendField(out, v), ',')

@@ -9,11 +9,12 @@ type Value struct {
 
 // Decoder turns payloads into rows of one schema. It is made once and used for many records, by one goroutine.
 type Decoder struct {
-	schema Schema
-	root   *node
-	scan   scanner
-	row    []Value
-	found  []bool
+	schema    Schema
+	enveloped bool
+	root      *node
+	scan      scanner
+	row       []Value
+	found     []bool
 	// timed are the forms of the columns that are times, nil for all others.
 	timed []*timed
 	// text receives converted values, rest the unknown fields as a JSON object; values of the row point into them.
@@ -42,7 +43,7 @@ type node struct {
 // NewDecoder returns a decoder for a schema that has passed Check.
 func NewDecoder(schema Schema) *Decoder {
 	d := &Decoder{
-		schema: schema,
+		schema: schema, enveloped: schema.enveloped(),
 		root:   &node{fields: map[string]*node{}},
 		row:    make([]Value, len(schema.DataColumns())),
 		found:  make([]bool, len(schema.Columns)),
@@ -72,6 +73,18 @@ func NewDecoder(schema Schema) *Decoder {
 // reason why it has none. The row and what it points to are valid until the next call. docs/values.md has the rules;
 // they are the same for both tables, because both are filled from this row.
 func (d *Decoder) Decode(payload []byte) ([]Value, *Reason) {
+	if d.enveloped {
+		opened, code := d.schema.open(payload)
+		if code != OK {
+			return nil, &Reason{Code: code}
+		}
+		payload = opened
+	}
+	return d.decode(payload)
+}
+
+// decode is Decode of what an envelope held.
+func (d *Decoder) decode(payload []byte) ([]Value, *Reason) {
 	d.scan.data, d.scan.at, d.scan.text = payload, 0, d.scan.text[:0]
 	d.text, d.rest, d.at = d.text[:0], d.rest[:0], nil
 	d.learn.holes, d.learn.keptTo = d.learn.holes[:0], 0

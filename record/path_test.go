@@ -31,7 +31,7 @@ func BenchmarkPath(b *testing.B) {
 	for _, n := range []int{100, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			event, reader, decoder := sensorEvent(n), new(record.EventReader), record.NewDecoder(record.Sensor())
-			u, err := unpack.New(false)
+			u, err := unpack.New(record.Sensor())
 			if err != nil {
 				b.Fatal(err)
 			}

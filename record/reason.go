@@ -21,8 +21,13 @@ const (
 	AmbiguousTime  Code = "ambiguous_time"  // a local time that the column's zone shows twice, or leaves out
 	UnknownField   Code = "unknown_field"   // a field that the schema does not name, where it asks to refuse those
 	BadAggregate   Code = "bad_aggregate"   // an aggregated record with a wrong checksum or structure; it is kept whole
-	BadCompression Code = "bad_compression" // gzip or zstd that does not unpack; it is kept whole
 	Restored       Code = "restored"        // it lay in quarantine, whose object was lost, and fits the schema by now
+	BadCompression Code = "bad_compression" // gzip, zlib or zstd that does not unpack, or too many layers; it is kept whole
+	BadEncoding    Code = "bad_encoding"    // no base64, where it is declared; it is kept whole
+	SchemaRegistry Code = "schema_registry" // the header of AWS Glue Schema Registry: Avro, Protobuf or JSON that needs its schema
+	WrongEnvelope  Code = "wrong_envelope"  // JSON, but not what the schema's envelope looks like
+	ControlRecord  Code = "control_record"  // what an envelope's system sends for itself, without data; set aside
+	Tombstone      Code = "tombstone"       // an empty record that says that a key was deleted; set aside
 	TooLarge       Code = "too_large"       // more than 16 MiB, the most that a Snowflake text can hold, once unpacked
 )
 
@@ -37,3 +42,6 @@ type Reason struct {
 	// Offset is the byte of the payload at which reading ended.
 	Offset int `json:"offset"`
 }
+
+// Aside reports whether a record with the code is set aside as the schema declares, instead of being refused.
+func (c Code) Aside() bool { return c == ControlRecord || c == Tombstone }

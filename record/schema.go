@@ -95,8 +95,16 @@ type Schema struct {
 	Unknown Policy
 	// Rest is the VARIANT column that Keep fills; it stands behind Columns.
 	Rest string
-	// Lines takes a payload as several JSON documents, one a line, each a record with its own sub-sequence number.
-	Lines bool
+	// Payload says how a payload holds records.
+	Payload Payload
+	// Explode leads to an array in a record: each element becomes a row, with the element in the array's place.
+	Explode []string
+	// Base64 says that a payload is base64 text, around or inside of compression.
+	Base64 bool
+	// Envelope is the form in which another system wraps its records.
+	Envelope Envelope
+	// Control says where records go that an envelope's system sends for itself.
+	Control Control
 	// Folder names the raw zone's folders: Folder.Label-<value of the top-level field Folder.Field>, such as sensor-6.
 	Folder Folder
 }
@@ -172,6 +180,37 @@ func (s Schema) Check() error {
 		if err := s.checkColumn(i, c); err != nil {
 			return err
 		}
+	}
+	return s.CheckWrapping()
+}
+
+// HasControl reports whether payloads may be control records.
+func (s Schema) HasControl() bool { return s.Envelope.hasControl() || s.Payload == CloudWatchLogs }
+
+// CheckWrapping reports what contradicts itself in Payload, Explode, Envelope and Control.
+func (s Schema) CheckWrapping() error {
+	switch {
+	case len(s.Explode) >= maxDepth:
+		return fmt.Errorf("explode leads through 1 to %d names", maxDepth-1)
+	case len(s.Explode) > 0 && !slices.Equal(s.Exploded(), s.Explode):
+		return fmt.Errorf("explode: the elements of %s become rows already, and only one array can", strings.Join(s.Exploded(), "."))
+	case s.Payload == CloudWatchLogs && s.Envelope != NoEnvelope && s.Envelope != CloudWatch:
+		return fmt.Errorf("the payload is that of CloudWatch Logs, and the envelope that of %s", s.Envelope)
+	case s.Control != Aside && !s.HasControl():
+		return errors.New("control: there are no control records without an envelope whose system sends some (dms, debezium, cloudwatch-logs, iot)")
+	}
+	return nil
+}
+
+// Exploded is the path to the array whose elements become rows: the schema's, or the envelope's own; nil if there is none.
+func (s Schema) Exploded() []string {
+	switch {
+	case s.Envelope == CloudWatch, s.Payload == CloudWatchLogs:
+		return CloudWatchLogsEvents()
+	case s.Envelope == Firehose:
+		return []string{"records"}
+	case len(s.Explode) > 0:
+		return s.Explode
 	}
 	return nil
 }

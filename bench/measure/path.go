@@ -118,7 +118,7 @@ type ours struct {
 }
 
 func newOurs() (*ours, error) {
-	u, err := unpack.New(false)
+	u, err := unpack.New(record.Sensor())
 	if err != nil {
 		return nil, err
 	}

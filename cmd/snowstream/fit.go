@@ -14,7 +14,7 @@ const tried = 20
 // misfit says why none of a template's records would become a row under a schema; empty if some would. A template is
 // meant to make rows, so all of its records in quarantine are most likely a mix-up of files.
 func misfit(t *template.Template, schema record.Schema, seed uint64) string {
-	unpacker, err := unpack.New(schema.Lines)
+	unpacker, err := unpack.New(schema)
 	if err != nil {
 		return ""
 	}

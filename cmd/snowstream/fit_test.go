@@ -10,7 +10,7 @@ import (
 
 func TestMisfit(t *testing.T) {
 	lines := record.Sensor()
-	lines.Lines = true
+	lines.Payload = record.Lines
 	sensor := `{"sensorId": {{random.number(50)}}, "currentTemperature": {{random.number(150)}}, "status": "OK"}`
 	for _, tt := range []struct {
 		template string

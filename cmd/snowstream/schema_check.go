@@ -129,11 +129,7 @@ func writeChecked(w io.Writer, file string, s record.Schema) error {
 
 // remarks is what a schema says besides its columns.
 func remarks(s record.Schema) string {
-	payload := "A payload is one JSON document."
-	if s.Lines {
-		payload = "A payload is JSON documents, one a line."
-	}
-	return payload + " " + map[record.Policy]string{
+	return schemafile.WrappingText(s) + " " + map[record.Policy]string{
 		record.Ignore: "Fields that are not listed are left out.",
 		record.Keep:   "Fields that are not listed go into " + printable(s.Rest) + ".",
 		record.Refuse: "A record with a field that is not listed goes to quarantine.",

@@ -131,7 +131,7 @@ func (m *mender) before(ctx context.Context, s *shard, f Finding) (l rawzone.Led
 
 // again reads records from the stream and unpacks them, until there are so many of them.
 func (m *mender) again(ctx context.Context, s *shard, after string, want int64) (out []record.Record, err error) {
-	u, err := unpack.New(m.c.Schema.Lines)
+	u, err := unpack.New(m.c.Schema)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 	if a.c.Reader == nil {
 		return nil, nil
 	}
-	u, err := unpack.New(a.c.Schema.Lines)
+	u, err := unpack.New(a.c.Schema)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ type left struct {
 // New returns an orchestrator for a schema that has passed Check. pack is the compression of the objects that it names
 // from now on; those that are open already keep their names, and so theirs.
 func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, pack rawzone.Compression, log *slog.Logger) (*Orchestrator, error) {
-	u, err := unpack.New(schema.Lines)
+	u, err := unpack.New(schema)
 	if err != nil {
 		return nil, err
 	}

@@ -171,7 +171,7 @@ type Replayer struct {
 
 // NewReplayer returns a replayer for a schema that has passed Check, which must be the tables'.
 func NewReplayer(schema record.Schema, lake *datalake.Lake, upsert Upserter) (*Replayer, error) {
-	u, err := unpack.New(schema.Lines)
+	u, err := unpack.New(schema)
 	if err != nil {
 		return nil, err
 	}

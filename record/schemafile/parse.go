@@ -11,16 +11,14 @@ import (
 // schema reads the whole document.
 func (p *parser) schema(n *yaml.Node) record.Schema {
 	var s record.Schema
-	keys := p.mapping(n, "a schema", "columns", "unknown", "payload", "folder")
+	keys := p.mapping(n, "a schema", "columns", "unknown", "payload", "encoding", "explode", "envelope", "control", "folder")
 	if keys == nil {
 		return s
 	}
 	if unknown := keys["unknown"]; unknown != nil {
 		s.Unknown, s.Rest = p.unknown(unknown)
 	}
-	if payload := keys["payload"]; payload != nil {
-		s.Lines = p.choice(payload, "payload", "document", "lines") == "lines"
-	}
+	p.wrapping(keys, &s)
 	if folder := keys["folder"]; folder != nil {
 		s.Folder = p.folder(folder)
 	}

@@ -11,7 +11,11 @@
 //	    nonfinite: keep        # NaN and infinities of a float: quarantine | null | keep; default: quarantine
 //	    required: true         # default: false
 //	unknown: ignore            # ignore | variant | {variant: COLUMN} | quarantine; default: ignore
-//	payload: document          # document | lines; default: document
+//	payload: document          # document | lines | concatenated | array | cloudwatch-logs | auto; default: document
+//	encoding: base64           # none | base64; default: none
+//	explode: $.items           # the array whose elements become rows; default: none
+//	envelope: dms              # none | dms | debezium | dynamodb | eventbridge | cloudwatch-logs | firehose | iot; default: none
+//	control: aside             # aside | rows; default: aside
 //	folder: {label: sensor, field: sensorId}  # default: none
 //
 // A file is one YAML document of at most MaxSize bytes, or the same as JSON. What YAML has for documents that build on

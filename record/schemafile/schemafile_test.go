@@ -42,7 +42,7 @@ var full = record.Schema{
 		{Path: []string{"tags"}, Name: "TAGS", Type: record.Variant},
 		{Path: []string{""}, Name: "_", Type: record.Variant},
 	},
-	Unknown: record.Keep, Rest: "EXTRA", Lines: true, Folder: record.Folder{Label: "device", Field: "device id"},
+	Unknown: record.Keep, Rest: "EXTRA", Payload: record.Lines, Folder: record.Folder{Label: "device", Field: "device id"},
 }
 
 func TestParse(t *testing.T) {
@@ -115,8 +115,8 @@ func TestProblems(t *testing.T) {
 		{"empty", "", "1:1: the file is empty: a schema begins with `columns:`"},
 		{"only comments", "# hello\n", "1:1: the file is empty: a schema begins with `columns:`"},
 		{"null", "~", "1:1: the file is empty: a schema begins with `columns:`"},
-		{"scalar", "hello", `1:1: a schema is a mapping with the keys columns, unknown, payload, folder, not "hello"`},
-		{"list", "- a", `1:1: a schema is a mapping with the keys columns, unknown, payload, folder, not a list`},
+		{"scalar", "hello", `1:1: a schema is a mapping with the keys columns, unknown, payload, encoding, explode, envelope, control, folder, not "hello"`},
+		{"list", "- a", `1:1: a schema is a mapping with the keys columns, unknown, payload, encoding, explode, envelope, control, folder, not a list`},
 		{"not UTF-8", "columns:\n  - field: a\xff", "2:13: this byte is not text: a schema file is UTF-8 without control characters"},
 		{"NUL", "columns:\x00", "1:9: this byte is not text: a schema file is UTF-8 without control characters"},
 		{"no columns", "unknown: ignore", "1:1: the schema has no columns: name at least one field under `columns:`"},
@@ -125,8 +125,8 @@ func TestProblems(t *testing.T) {
 		{"nothing", "columns:", "1:9: columns is a list with a `- field: ...` for each column, not nothing"},
 		{"column that is no mapping", "columns:\n- a", `2:3: a column is a mapping with the keys field, column, type, required, forms, zone, accept, nonfinite, not "a"`},
 		{"unknown key", "colums: []\n" + column("string"), `1:1: a schema has no key "colums": did you mean columns?`},
-		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, payload or folder`},
-		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, payload or folder`},
+		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, payload, encoding, explode, envelope, control or folder`},
+		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, payload, encoding, explode, envelope, control or folder`},
 		{"duplicate key", column("string") + "payload: lines\npayload: lines", `5:1: payload is here twice, first in line 4`},
 		{"no type", "columns:\n  - field: a", "2:5: the column has no type: integer, number(p,s), string, boolean, timestamp, variant, date, time or float"},
 		{"no field", "columns:\n  - type: string", "2:5: the column has no field: say which JSON field goes into it"},
@@ -149,6 +149,12 @@ func TestProblems(t *testing.T) {
 		{"null field", "columns:\n- {field: null, type: string}", `2:11: field is a name, not nothing: a name that looks like something else needs quotes`},
 		{"null in path", "columns:\n- {field: [a, ~], type: string}", `2:15: an item of field is a name, not nothing: a name that looks like something else needs quotes`},
 		{"same column", "columns:\n- {field: a-b, type: string}\n- {field: a_b, type: string}", "3:11: column A_B is here twice, first in line 2: give one of them another name with `column:`"},
+		{"explode", column("string") + "explode: $.items[*]", "4:10: explode is the path to one array, such as $.logEvents, not \"$.items[*]\": names with such characters are a list of names"},
+		{"two arrays", column("string") + "envelope: firehose\nexplode: $.items", "5:10: explode: the elements of records become rows already, and only one array can"},
+		{"no such envelope", column("string") + "envelope: dynamo", "4:11: envelope is none, dms, debezium, dynamodb, eventbridge, cloudwatch-logs, firehose or iot, not \"dynamo\": did you mean dynamodb?"},
+		{"control of nothing", column("string") + "control: rows", "4:10: control: there are no control records without an envelope whose system sends some (dms, debezium, cloudwatch-logs, iot)"},
+		{"two envelopes", column("string") + "payload: cloudwatch-logs\nenvelope: dms", "5:11: the payload is that of CloudWatch Logs, and the envelope that of dms"},
+		{"encoding", column("string") + "encoding: hex", "4:11: encoding is none or base64, not \"hex\": it may be none or base64"},
 		{"forms", "columns:\n- {field: a, type: timestamp, forms: [iso8601, rfc3339]}", "2:38: column for \"a\": forms \"iso8601\" and \"rfc3339\" both take \"1111+11+11a11:11:11.1a\": leave one of them out"},
 		{"days and months", "columns:\n- {field: a, type: timestamp, zone: UTC, forms: [DD/MM/YYYY, MM/DD/YYYY]}", "2:49: column for \"a\": forms \"DD/MM/YYYY\" and \"MM/DD/YYYY\" both take \"11/11/1111\": leave one of them out"},
 		{"form in two places", "columns:\n- {field: a, type: timestamp(seconds), forms: [seconds]}", "2:47: the type names a form in its brackets already: list all of them here"},
@@ -170,7 +176,7 @@ func TestProblems(t *testing.T) {
 		{"too deep", "columns:\n- {field: a" + strings.Repeat(".a", 63) + ", column: A, type: string}", `2:11: the field is 64 levels deep: at most 63 are read`},
 		{"policy", column("string") + "unknown: refuse", `4:10: unknown is ignore, variant or quarantine, not "refuse": it may be ignore, variant or quarantine`},
 		{"policy mapping", column("string") + "unknown: {varient: X}", "4:10: unknown as a mapping is {variant: COLUMN}\n4:11: unknown has no key \"varient\": did you mean variant?"},
-		{"payload", column("string") + "payload: ndjson", `4:10: payload is document or lines, not "ndjson": it may be document or lines`},
+		{"payload", column("string") + "payload: ndjson", `4:10: payload is document, lines, concatenated, array, cloudwatch-logs or auto, not "ndjson": it may be document, lines, concatenated, array, cloudwatch-logs or auto`},
 		{"folder", column("string") + "folder: {label: ''}", "4:9: folder has no field: it needs both, as in {label: sensor, field: sensorId}\n4:17: label is empty"},
 		{"anchor", "columns: &a\n  - {field: a, type: string}", "1:10: anchors (&a) are not part of this format"},
 		{"alias", "columns:\n  - &x {field: a, type: string}\n  - *x", "2:5: anchors (&x) are not part of this format\n3:5: aliases (*x) are not part of this format: write the value again"},
@@ -273,8 +279,17 @@ func genName(t *rapid.T, label string) string {
 func genSchema(t *rapid.T) record.Schema {
 	s := record.Schema{
 		Unknown: record.Policy(rapid.IntRange(0, 2).Draw(t, "unknown")),
-		Lines:   rapid.Bool().Draw(t, "lines"),
+		Payload: rapid.SampledFrom(record.Payloads()).Draw(t, "payload"),
+		Base64:  rapid.Bool().Draw(t, "base64"),
 		Folder:  record.Folder{Label: genName(t, "label"), Field: genName(t, "folder field")},
+	}
+	if rapid.Bool().Draw(t, "explodes") {
+		s.Explode = rapid.SampledFrom([][]string{{"items"}, {"detail", "items"}, {"a.b"}, {"$", "*"}, {""}}).Draw(t, "explode")
+	}
+	s.Envelope = rapid.SampledFrom(record.Envelopes()).Draw(t, "envelope")
+	s.Control = rapid.SampledFrom([]record.Control{record.Aside, record.Rows}).Draw(t, "control")
+	if s.CheckWrapping() != nil {
+		s.Explode, s.Envelope, s.Control = nil, record.NoEnvelope, record.Aside
 	}
 	if s.Folder.Label == "" || s.Folder.Field == "" {
 		s.Folder = record.Folder{}

@@ -37,9 +37,7 @@ func FormatWith(s record.Schema, notes Notes) []byte {
 	default:
 		fmt.Fprintf(&w, "unknown: %s\n", s.Unknown)
 	}
-	if s.Lines {
-		w.WriteString("payload: lines\n")
-	}
+	w.wrapping(s)
 	if s.Folder != (record.Folder{}) {
 		fmt.Fprintf(&w, "folder: {label: %s, field: %s}\n", quote(s.Folder.Label), quote(s.Folder.Field))
 	}

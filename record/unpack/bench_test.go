@@ -11,7 +11,7 @@ import (
 // BenchmarkUnpack is a batch of 100 Kinesis records of each kind.
 func BenchmarkUnpack(b *testing.B) {
 	const payload = `{"sensorId": 6,"currentTemperature": 64,"status": "OK"}`
-	u, err := New(false)
+	u, err := New(record.Sensor())
 	if err != nil {
 		b.Fatal(err)
 	}

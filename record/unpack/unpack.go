@@ -1,5 +1,6 @@
-// Package unpack takes one Kinesis record apart into the records that its producer meant: KPL aggregation, then gzip or
-// zstd, then, if the schema says so, lines.
+// Package unpack takes one Kinesis record apart into the records that its producer meant: KPL aggregation, then layers of
+// compression and base64, then what the schema says a payload is, such as lines or an array, then the array that it wants a
+// row an element of.
 //
 // What is inside gets sub-sequence numbers 0, 1, 2, … in order, so each record has an identity of its own. What cannot
 // be taken apart stays one record with the reason, and its bytes as Kinesis held them: half of an aggregate is never
@@ -7,10 +8,8 @@
 package unpack
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
+	"iter"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -19,28 +18,24 @@ import (
 	"github.com/snowstream/snowstream/record/aggregate"
 )
 
-// The magic numbers with which compressed payloads start. No JSON document can.
-const (
-	gzipMagic = "\x1f\x8b"
-	zstdMagic = "\x28\xb5\x2f\xfd"
-)
-
 // Unpacker takes records apart. It is made once and used for many records, by one goroutine.
 type Unpacker struct {
-	lines bool
-	gzip  gzip.Reader
-	zstd  *zstd.Decoder
+	schema record.Schema
+	// explode is the path to the array that becomes rows, nil if there is none.
+	explode []string
+	gzip    gzip.Reader
+	zstd    *zstd.Decoder
 	// out is what the last Unpack returned, unless that were its own records.
 	out []record.Record
 }
 
-// New returns an unpacker. With lines, a payload is several JSON documents, one a line.
-func New(lines bool) (*Unpacker, error) {
+// New returns an unpacker of the payloads that a schema, which has passed Check, describes.
+func New(schema record.Schema) (*Unpacker, error) {
 	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*record.MaxPayload))
 	if err != nil {
 		return nil, fmt.Errorf("make a zstd decoder: %w", err)
 	}
-	return &Unpacker{lines: lines, zstd: z}, nil
+	return &Unpacker{schema: schema, explode: schema.Exploded(), zstd: z}, nil
 }
 
 // Unpack returns the records inside records, which are not changed. It stops behind the record with which the unpacked
@@ -59,9 +54,9 @@ func (u *Unpacker) Unpack(records []record.Record, limit int) []record.Record {
 	return records
 }
 
-// packed reports whether a payload may be more than a record.
+// packed reports whether a payload may be more than a record, or another one than it looks.
 func (u *Unpacker) packed(data []byte) bool {
-	return u.lines || len(data) > 0 && (data[0] == gzipMagic[0] || data[0] == zstdMagic[0]) || aggregate.Is(data)
+	return u.schema.Payload != record.Document || u.explode != nil || u.schema.Base64 || isCompressed(data) || isRegistered(data) || aggregate.Is(data)
 }
 
 // from is Unpack once the records in front of the i-th, size bytes of payload, have turned out to be plain.
@@ -100,53 +95,95 @@ func (u *Unpacker) Append(dst []record.Record, r record.Record) []record.Record 
 
 // payload appends what one payload holds, numbered from the record's own sub-sequence number on.
 func (u *Unpacker) payload(dst []record.Record, r record.Record) []record.Record {
-	data, code := u.decompress(r.Data)
+	data, rest, code := u.layers(r.Data)
 	if code != record.OK {
 		r.Refused = code
 		return append(dst, r)
 	}
-	r.Data = data
-	if !u.lines {
+	if isRegistered(data) {
+		r.Refused = record.SchemaRegistry
 		return append(dst, r)
 	}
 	from := len(dst)
-	for line := range bytes.Lines(data) {
-		if line = bytes.TrimRight(line, " \t\r\n"); len(line) == 0 {
-			continue
-		}
+	add := func(data []byte, refused record.Code) {
 		one := r
-		one.Data = line
+		one.Data, one.Refused = data, refused
 		one.Subsequence = r.Subsequence + int64(len(dst)-from)
 		dst = append(dst, one)
 	}
+	for document := range u.split(data) {
+		u.rows(document, add)
+	}
 	if len(dst) == from {
-		return append(dst, r) // nothing but blank lines: one record, which is then refused as empty
+		add(data, record.OK) // nothing but blanks: one record, which is then refused as empty
+	}
+	if len(rest) > 0 {
+		r.Data, r.Subsequence = rest, r.Subsequence+int64(len(dst)-from)
+		return u.payload(dst, r) // shorter than what it was behind
 	}
 	return dst
 }
 
-func (u *Unpacker) decompress(data []byte) ([]byte, record.Code) {
-	var in io.Reader
-	switch {
-	case bytes.HasPrefix(data, []byte(gzipMagic)):
-		if u.gzip.Reset(bytes.NewReader(data)) != nil {
-			return nil, record.BadCompression
-		}
-		in = &u.gzip
-	case bytes.HasPrefix(data, []byte(zstdMagic)):
-		if u.zstd.Reset(bytes.NewReader(data)) != nil {
-			return nil, record.BadCompression
-		}
-		in = u.zstd
-	default:
-		return data, record.OK
+// rows adds the records that a document becomes.
+func (u *Unpacker) rows(document []byte, add func(data []byte, refused record.Code)) {
+	path := u.explode
+	if path == nil && u.schema.Payload == record.Auto && record.IsCloudWatchLogs(document) {
+		path = record.CloudWatchLogsEvents()
 	}
-	out, err := io.ReadAll(io.LimitReader(in, record.MaxPayload+1))
-	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), len(out) > record.MaxPayload:
-		return nil, record.TooLarge
-	case err != nil:
-		return nil, record.BadCompression
+	if path == nil {
+		add(document, record.OK)
+		return
 	}
-	return out, record.OK
+	rows, refused := explode(document, path)
+	if refused != record.OK {
+		add(document, refused)
+		return
+	}
+	for row := range rows {
+		add(row, record.OK)
+	}
+}
+
+// split takes a payload apart into documents.
+func (u *Unpacker) split(data []byte) iter.Seq[[]byte] {
+	whole := func(yield func([]byte) bool) { yield(data) }
+	switch u.schema.Payload {
+	case record.Lines:
+		return lines(data)
+	case record.Concatenated:
+		return documents(data)
+	case record.Array:
+		if list, ok := elements(data); ok {
+			return list
+		}
+	case record.Auto:
+		return automatic(data)
+	}
+	return whole
+}
+
+// automatic decides by how a payload begins: an array is its elements, an object one of several, a line each if the first
+// line is whole.
+func automatic(data []byte) iter.Seq[[]byte] {
+	if list, ok := elements(data); ok {
+		return list
+	}
+	if !isLines(data) {
+		return documents(data)
+	}
+	return func(yield func([]byte) bool) {
+		for line := range lines(data) {
+			for document := range documents(line) {
+				if !yield(document) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// isRegistered reports whether data begins with the header that AWS Glue Schema Registry's serializers write: version 3, a
+// byte for the compression, and the 16 bytes of a schema version's UUID.
+func isRegistered(data []byte) bool {
+	return len(data) >= 18 && data[0] == 3 && (data[1] == 0 || data[1] == 5)
 }

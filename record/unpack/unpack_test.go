@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/snowstream/snowstream/record"
@@ -16,6 +17,18 @@ import (
 func gzipped(t testing.TB, data string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(data)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func zlibbed(t testing.TB, data string) string {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
 	if _, err := w.Write([]byte(data)); err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +52,15 @@ func aggregated(t testing.TB, data ...string) string {
 		e.Add(aggregate.UserRecord{PartitionKey: fmt.Sprintf("key%d", i), Data: []byte(d)})
 	}
 	return string(e.Append(nil))
+}
+
+// schemaOf takes payloads as one document, or as lines.
+func schemaOf(lines bool) record.Schema {
+	s := record.Sensor()
+	if lines {
+		s.Payload = record.Lines
+	}
+	return s
 }
 
 // show writes what is inside a record: key, sub-sequence number, data or the reason.
@@ -66,7 +88,21 @@ func TestAppend(t *testing.T) {
 		{"gzip", gzipped(t, "{}\n{}\n"), "k/0:{}\n{}\n", "k/0:{} k/1:{}"},
 		{"two gzip members", gzipped(t, "{") + gzipped(t, "}"), "k/0:{}", "k/0:{}"},
 		{"gzip cut", gzipped(t, "{}")[:15], "k/0:!bad_compression", "k/0:!bad_compression"},
-		{"gzip and more", gzipped(t, "{}") + "x", "k/0:!bad_compression", "k/0:!bad_compression"},
+		{"gzip and more", gzipped(t, "{}") + "x", "k/0:{} k/1:x", "k/0:{} k/1:x"},
+		{"gzip and padding", gzipped(t, "{}") + "\x00\x00\r\n", "k/0:{}", "k/0:{}"},
+		{"gzip, a line end and gzip", gzipped(t, "{") + "\n" + gzipped(t, "}"), "k/0:{}", "k/0:{}"},
+		{"gzip and zstd", gzipped(t, "{}") + zstded(t, "[]"), "k/0:{} k/1:[]", "k/0:{} k/1:[]"},
+		{"gzip and half of a member", gzipped(t, "{}") + gzipped(t, "[]")[:12], "k/0:!bad_compression", "k/0:!bad_compression"},
+		{"gzip of gzip", gzipped(t, zstded(t, gzipped(t, "{}"))), "k/0:{}", "k/0:{}"},
+		{"too many layers", gzipped(t, gzipped(t, gzipped(t, gzipped(t, gzipped(t, gzipped(t, "{}")))))), "k/0:!bad_compression", "k/0:!bad_compression"},
+		{"inner gzip and more", gzipped(t, gzipped(t, "{}")+"x"), "k/0:!bad_compression", "k/0:!bad_compression"},
+		{"zlib", zlibbed(t, "{}\n{}"), "k/0:{}\n{}", "k/0:{} k/1:{}"},
+		{"zlib cut", zlibbed(t, "{}")[:8], "k/0:!bad_compression", "k/0:!bad_compression"},
+		{"zlib and more", zlibbed(t, "{}") + "{}", "k/0:{} k/1:{}", "k/0:{} k/1:{}"},
+		{"zlib bomb", zlibbed(t, bomb), "k/0:!too_large", "k/0:!too_large"},
+		{"x and no zlib", "xx", "k/0:xx", "k/0:xx"},
+		{"Glue Schema Registry", "\x03\x00" + strings.Repeat("u", 16) + "data", "k/0:!schema_registry", "k/0:!schema_registry"},
+		{"aggregate of gzip and more", aggregated(t, gzipped(t, "a")+"b", "c"), "key0/0:a key0/1:b key1/2:c", "key0/0:a key0/1:b key1/2:c"},
 		{"gzip magic only", "\x1f\x8b", "k/0:!bad_compression", "k/0:!bad_compression"},
 		{"gzip bomb", gzipped(t, bomb), "k/0:!too_large", "k/0:!too_large"},
 		{"zstd", zstded(t, "{}"), "k/0:{}", "k/0:{}"},
@@ -78,7 +114,7 @@ func TestAppend(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for lines, want := range map[bool]string{false: tt.document, true: tt.lines} {
-			u, err := New(lines)
+			u, err := New(schemaOf(lines))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +129,7 @@ func TestAppend(t *testing.T) {
 
 // TestRefusedKeepsItsBytes: what cannot be unpacked goes to quarantine as Kinesis held it.
 func TestRefusedKeepsItsBytes(t *testing.T) {
-	u, err := New(false)
+	u, err := New(record.Sensor())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +145,7 @@ func FuzzAppend(f *testing.F) {
 		f.Add([]byte(seed), false)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, lines bool) {
-		u, err := New(lines)
+		u, err := New(schemaOf(lines))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +163,7 @@ func FuzzAppend(f *testing.F) {
 
 // TestUnpack: what is plain stays where it is, and an object ends behind the record that fills it.
 func TestUnpack(t *testing.T) {
-	u, err := New(false)
+	u, err := New(record.Sensor())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ type quarantined struct {
 	Ordinal     int64         `json:"ordinal"`
 	Sequence    string        `json:"sequence"`
 	Subsequence int64         `json:"subsequence"`
+	Key         string        `json:"partition_key"`
 	ArrivedAt   string        `json:"arrived_at"`
 	Bytes       int           `json:"bytes"`
 	Reason      record.Reason `json:"reason"`
@@ -40,10 +41,12 @@ type quarantined struct {
 }
 
 func newQuarantineList(p *place) *cobra.Command {
-	var asJSON bool
+	var asJSON, aside bool
 	cmd := &cobra.Command{
-		Use:     "ls",
-		Short:   "List the records, without their payloads",
+		Use:   "ls",
+		Short: "List the records, without their payloads",
+		Long: `Lists what is in quarantine. Control records and tombstones, which a schema's envelope
+sets aside, are counted only, unless --aside is given.`,
 		Example: `  snowstream quarantine ls --json | jq -r .reason.code | sort | uniq -c`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,11 +54,15 @@ func newQuarantineList(p *place) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out, listed := cmd.OutOrStdout(), 0
+			out, listed, setAside := cmd.OutOrStdout(), 0, 0
 			err = quarantine.List(cmd.Context(), s.Lake(), s.Stream, func(e quarantine.Entry) error {
+				if e.Reason.Code.Aside() && !aside {
+					setAside++
+					return nil
+				}
 				at := e.ArrivedAt.UTC().Format("2006-01-02T15:04:05.000Z")
 				if asJSON {
-					return json.NewEncoder(out).Encode(quarantined{e.Shard, e.Ordinal, e.Sequence, e.Subsequence, at, len(e.Data), e.Reason, e.Replayed})
+					return json.NewEncoder(out).Encode(quarantined{e.Shard, e.Ordinal, e.Sequence, e.Subsequence, e.PartitionKey, at, len(e.Data), e.Reason, e.Replayed})
 				}
 				state := ""
 				if e.Replayed {
@@ -70,10 +77,14 @@ func newQuarantineList(p *place) *cobra.Command {
 			if err == nil && listed == 0 && !asJSON {
 				_, err = fmt.Fprintln(out, "none")
 			}
+			if err == nil && setAside > 0 && !asJSON {
+				_, err = fmt.Fprintf(out, "%d control records and tombstones are set aside: --aside lists them\n", setAside)
+			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	cmd.Flags().BoolVar(&aside, "aside", false, "list control records and tombstones, too")
 	return cmd
 }
 

@@ -193,7 +193,7 @@ func TestRefusals(t *testing.T) {
 			_, err := c.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: s, PartitionKey: aws.String(strings.Repeat("é", 257)), Data: []byte("x")})
 			return err
 		}},
-		"hash key of 2^128": {"ValidationException", func() error {
+		"hash key of 2^128": {"InvalidArgumentException", func() error {
 			_, err := c.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: s, PartitionKey: aws.String("k"), Data: []byte("x"), ExplicitHashKey: aws.String("340282366920938463463374607431768211456")})
 			return err
 		}},
@@ -246,7 +246,7 @@ func TestRefusals(t *testing.T) {
 			_, err := c.ListShards(ctx, &kinesis.ListShardsInput{StreamName: s, ShardFilter: &types.ShardFilter{Type: "SOME"}})
 			return err
 		}},
-		"retention too short": {"ValidationException", func() error {
+		"retention too short": {"InvalidArgumentException", func() error {
 			_, err := c.DecreaseStreamRetentionPeriod(ctx, &kinesis.DecreaseStreamRetentionPeriodInput{StreamName: s, RetentionPeriodHours: aws.Int32(23)})
 			return err
 		}},
@@ -283,8 +283,36 @@ func TestRefusals(t *testing.T) {
 			})
 			return err
 		}},
-		"encryption": {"UnknownOperationException", func() error {
-			_, err := c.StartStreamEncryption(ctx, &kinesis.StartStreamEncryptionInput{StreamName: s, EncryptionType: "KMS", KeyId: s})
+		"encryption without a key": {"ValidationException", func() error {
+			_, err := c.StartStreamEncryption(ctx, &kinesis.StartStreamEncryptionInput{StreamName: s, EncryptionType: "NONE", KeyId: s})
+			return err
+		}},
+		"split at the second key": {"InvalidArgumentException", func() error {
+			_, err := c.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: s, ShardToSplit: aws.String(firstShard), NewStartingHashKey: aws.String("1")})
+			return err
+		}},
+		"retention too long": {"InvalidArgumentException", func() error {
+			_, err := c.IncreaseStreamRetentionPeriod(ctx, &kinesis.IncreaseStreamRetentionPeriodInput{StreamName: s, RetentionPeriodHours: aws.Int32(8761)})
+			return err
+		}},
+		"a number to begin at LATEST": {"InvalidArgumentException", func() error {
+			_, err := c.GetShardIterator(ctx, &kinesis.GetShardIteratorInput{StreamName: s, ShardId: aws.String(firstShard), ShardIteratorType: types.ShardIteratorTypeLatest, StartingSequenceNumber: aws.String("0")})
+			return err
+		}},
+		"to order after a foreign number": {"InvalidArgumentException", func() error {
+			_, err := c.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: s, PartitionKey: aws.String("k"), Data: []byte("x"), SequenceNumberForOrdering: aws.String("49590338271490256608559692538361571095921575989136588898")})
+			return err
+		}},
+		"reserved tag": {"InvalidArgumentException", func() error {
+			_, err := c.AddTagsToStream(ctx, &kinesis.AddTagsToStreamInput{StreamName: s, Tags: map[string]string{"aws:x": "y"}})
+			return err
+		}},
+		"tag of odd characters": {"InvalidArgumentException", func() error {
+			_, err := c.RegisterStreamConsumer(ctx, &kinesis.RegisterStreamConsumerInput{StreamARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s"), ConsumerName: s, Tags: map[string]string{"a*b": "y"}})
+			return err
+		}},
+		"no policy": {"ResourceNotFoundException", func() error {
+			_, err := c.GetResourcePolicy(ctx, &kinesis.GetResourcePolicyInput{ResourceARN: aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s")})
 			return err
 		}},
 		"dry run": {"InvalidArgumentException", func() error {

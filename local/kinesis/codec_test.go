@@ -118,7 +118,7 @@ func TestInCBOR(t *testing.T) {
 	defer speakCBOR.Store(false)
 	for name, test := range map[string]func(*testing.T){
 		"round trip": TestRoundTrip, "streams": TestStreams, "refusals": TestRefusals, "iterators": TestIterators,
-		"settings": TestSettings, "paging": TestPaging, "routing": TestRouting, "split": TestSplitAndMerge,
+		"settings": TestSettings, "tutorial": TestTutorial, "kept": TestKeptSettings, "paging": TestPaging, "routing": TestRouting, "split": TestSplitAndMerge,
 		"count": TestUpdateShardCount, "filters": TestShardFilters, "damage": TestDamagedRecord,
 	} {
 		t.Run(name, test)

@@ -11,6 +11,7 @@ import (
 type consumerRecord struct {
 	Name    string
 	Created int64
+	Tags    map[string]string `json:",omitempty"`
 }
 
 // consumerOutput is a consumer as the service shows it; StreamARN only where it is described alone.
@@ -32,7 +33,10 @@ func (st *stream) consumerOutput(c consumerRecord) consumerOutput {
 	}
 }
 
-type registerConsumerInput struct{ StreamARN, ConsumerName string }
+type registerConsumerInput struct {
+	StreamARN, ConsumerName string
+	Tags                    map[string]string
+}
 
 type registerConsumerOutput struct{ Consumer consumerOutput }
 
@@ -43,6 +47,9 @@ func (s *Server) registerConsumer(in *registerConsumerInput) (out registerConsum
 	bad.add(validStreamName(in.ConsumerName), nil, "consumerName",
 		"Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+ and have length between 1 and 128")
 	if err := bad.err(); err != nil {
+		return out, err
+	}
+	if err := checkTags(in.Tags); err != nil {
 		return out, err
 	}
 	st, err := s.stream(target{StreamARN: in.StreamARN})
@@ -57,7 +64,7 @@ func (s *Server) registerConsumer(in *registerConsumerInput) (out registerConsum
 	case len(st.Consumers) >= maxConsumers:
 		return out, limitExceeded("Stream %s has the most consumers there can be: %d.", st.Name, maxConsumers)
 	}
-	c := consumerRecord{in.ConsumerName, time.Now().UnixMilli()}
+	c := consumerRecord{in.ConsumerName, time.Now().UnixMilli(), in.Tags}
 	next := st.streamRecord
 	next.Consumers = append(slices.Clone(st.Consumers), c)
 	out.Consumer = st.consumerOutput(c)
@@ -128,16 +135,30 @@ func (s *Server) deregisterConsumer(in *consumerTarget) error {
 }
 
 type listConsumersInput struct {
-	StreamARN  string
-	MaxResults *int64 // taken for what it allows: all consumers fit one page
-	NextToken  string
+	StreamARN               string
+	MaxResults              *int64
+	NextToken               string
+	StreamCreationTimestamp *epochTime
 }
 
-type listConsumersOutput struct{ Consumers []consumerOutput }
+type listConsumersOutput struct {
+	Consumers []consumerOutput
+	NextToken string `json:",omitempty"`
+}
 
 func (s *Server) listConsumers(in *listConsumersInput) (out listConsumersOutput, err error) {
+	var bad violations
+	bad.between(in.MaxResults, "maxResults", 1, maxPage)
+	if err := bad.err(); err != nil {
+		return out, err
+	}
+	after := ""
 	if in.NextToken != "" {
-		return out, invalidArgument("NextToken is invalid: all consumers fit one page.")
+		t, err := s.pageToken(in.NextToken, tokenConsumers)
+		if err != nil {
+			return out, err
+		}
+		after = t.Stream
 	}
 	st, err := s.stream(target{StreamARN: in.StreamARN})
 	if err != nil {
@@ -146,7 +167,16 @@ func (s *Server) listConsumers(in *listConsumersInput) (out listConsumersOutput,
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	out.Consumers = []consumerOutput{}
-	for _, c := range st.Consumers {
+	for _, c := range slices.SortedFunc(slices.Values(st.Consumers), func(a, b consumerRecord) int { return strings.Compare(a.Name, b.Name) }) {
+		if c.Name <= after {
+			continue
+		}
+		if len(out.Consumers) == limitOr(in.MaxResults, defaultStreamPage) {
+			out.NextToken, err = s.seal(token{
+				Kind: tokenConsumers, Issued: time.Now().UnixMilli(), Stream: out.Consumers[len(out.Consumers)-1].ConsumerName,
+			})
+			return out, err
+		}
 		out.Consumers = append(out.Consumers, st.consumerOutput(c))
 	}
 	return out, nil

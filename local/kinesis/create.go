@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,7 +19,9 @@ type createStreamInput struct {
 	ShardCount         *int64
 	StreamModeDetails  *streamModeDetails
 	MaxRecordSizeInKiB *int64
-	Tags               map[string]string
+	// WarmThroughputMiBps is kept and shown; the limits per shard stay as they are.
+	WarmThroughputMiBps *int64
+	Tags                map[string]string
 }
 
 // check validates the request and returns the stream to make, without name folder and shards.
@@ -28,9 +32,13 @@ func (in *createStreamInput) check() (r streamRecord, shards int, err error) {
 		"Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+ and have length between 1 and 128")
 	bad.between(in.ShardCount, "shardCount", 1, maxShards)
 	bad.between(in.MaxRecordSizeInKiB, "maxRecordSizeInKiB", defaultRecordKiB, maxRecordKiB)
+	bad.between(in.WarmThroughputMiBps, "warmThroughputMiBps", 0, maxWarmMiBps)
 	mode := provisioned
-	if in.StreamModeDetails != nil {
+	switch {
+	case in.StreamModeDetails != nil:
 		mode = in.StreamModeDetails.StreamMode
+	case in.ShardCount == nil:
+		mode = onDemand
 	}
 	bad.add(mode == provisioned || mode == onDemand, nil, "streamModeDetails.streamMode",
 		"Member must satisfy enum value set: [PROVISIONED, ON_DEMAND]")
@@ -50,6 +58,9 @@ func (in *createStreamInput) check() (r streamRecord, shards int, err error) {
 		return r, 0, err
 	}
 	r = streamRecord{Name: in.StreamName, Mode: mode, RetentionHours: defaultRetention, MaxRecordKiB: defaultRecordKiB, Tags: in.Tags}
+	if in.WarmThroughputMiBps != nil {
+		r.WarmMiBps = int(*in.WarmThroughputMiBps)
+	}
 	if in.MaxRecordSizeInKiB != nil {
 		r.MaxRecordKiB = int(*in.MaxRecordSizeInKiB)
 	}
@@ -161,5 +172,21 @@ func checkTags(tags map[string]string) error {
 		bad.add(n >= 1 && n <= 128, nil, "tags", "Map keys must have length between 1 and 128")
 		bad.add(utf8.RuneCountInString(value) <= 256, nil, "tags", "Map values must have length less than or equal to 256")
 	}
-	return bad.err()
+	if err := bad.err(); err != nil {
+		return err
+	}
+	for key, value := range tags {
+		switch {
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return invalidArgument("Tag keys that begin with aws: are reserved.")
+		case strings.ContainsFunc(key, noTag) || strings.ContainsFunc(value, noTag):
+			return invalidArgument("Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . : / = + - %% @.")
+		}
+	}
+	return nil
+}
+
+// noTag tells a character that no tag may hold.
+func noTag(c rune) bool {
+	return !unicode.IsLetter(c) && !unicode.IsNumber(c) && !unicode.IsSpace(c) && !unicode.IsMark(c) && !strings.ContainsRune("_.:/=+-%@", c)
 }

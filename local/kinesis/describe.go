@@ -83,7 +83,11 @@ type streamSettings struct {
 	StreamCreationTimestamp             epochTime
 	EnhancedMonitoring                  []enhancedMetrics
 	EncryptionType                      string
+	KeyId                               string          `json:",omitempty"`
+	WarmThroughput                      *warmThroughput `json:",omitempty"`
 }
+
+type warmThroughput struct{ TargetMiBps, CurrentMiBps int }
 
 type streamDescription struct {
 	streamSettings
@@ -95,14 +99,22 @@ type describeStreamOutput struct{ StreamDescription streamDescription }
 
 // settings are the stream's; the caller holds mu.
 func (st *stream) settings() streamSettings {
-	return streamSettings{
+	out := streamSettings{
 		StreamName: st.Name, StreamARN: st.arn(), StreamStatus: "ACTIVE",
 		StreamModeDetails:       streamModeDetails{st.Mode},
 		RetentionPeriodHours:    st.RetentionHours,
 		StreamCreationTimestamp: epochTime(st.Created),
-		EnhancedMonitoring:      []enhancedMetrics{{ShardLevelMetrics: []string{}}},
+		EnhancedMonitoring:      []enhancedMetrics{{ShardLevelMetrics: append([]string{}, st.Metrics...)}},
 		EncryptionType:          noEncryption,
+		KeyId:                   st.KeyID,
 	}
+	if st.KeyID != "" {
+		out.EncryptionType = "KMS"
+	}
+	if st.WarmMiBps > 0 {
+		out.WarmThroughput = &warmThroughput{st.WarmMiBps, st.WarmMiBps}
+	}
+	return out
 }
 
 func (s *Server) describeStream(in *describeStreamInput) (out describeStreamOutput, err error) {

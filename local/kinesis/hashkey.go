@@ -42,6 +42,11 @@ func parseHashKey(text []byte) (hashKey, bool) {
 	return k, true
 }
 
+// hashKeyDigits tells whether text looks like a hash key, whatever its size.
+func hashKeyDigits(text []byte) bool {
+	return len(text) <= 39 && decimalNumber(string(text))
+}
+
 func (k hashKey) less(other hashKey) bool {
 	return k.hi < other.hi || (k.hi == other.hi && k.lo < other.lo)
 }

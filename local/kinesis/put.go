@@ -3,6 +3,7 @@ package kinesis
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -124,6 +125,9 @@ func (s *Server) queue(c *call, st *stream) error {
 	if err := c.check(st.MaxRecordKiB << 10); err != nil {
 		return err
 	}
+	if c.orderAfter != "" && !st.ordered(c.orderAfter) {
+		return invalidArgument("ExclusiveMinimumSequenceNumber %s used in PutRecord on stream %s under account %s is invalid.", c.orderAfter, st.Name, s.cfg.AccountID)
+	}
 	c.place(st, time.Now())
 	for i := range c.batches {
 		b := &c.batches[i]
@@ -137,6 +141,15 @@ func (s *Server) queue(c *call, st *stream) error {
 	return nil
 }
 
+// ordered says whether text can be the number of a record of the stream; the caller holds mu.
+func (st *stream) ordered(text string) bool {
+	n, ours := parseSequence(text)
+	return ours && slices.ContainsFunc(st.shards, func(sh *shard) bool {
+		_, ok := sh.indexFor(n, false, sh.count())
+		return ok && n.low == lowBits{lo: uint64(sh.Number)}
+	})
+}
+
 // check validates all entries: one that is wrong refuses the whole call, as the service does.
 func (c *call) check(maxRecord int) error {
 	total := 0
@@ -145,6 +158,11 @@ func (c *call) check(maxRecord int) error {
 		total += len(e.key) + len(e.data)
 		if err := e.check(maxRecord); len(err) > 0 {
 			return c.locate(err, i).err()
+		}
+		if e.explicitHash != nil {
+			if _, ok := parseHashKey(e.explicitHash); !ok {
+				return invalidArgument("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was %s", e.explicitHash)
+			}
 		}
 		if e.dataBad {
 			return unreadable("Data of record %d is not base64.", i+1)
@@ -176,10 +194,8 @@ func (e *putEntry) check(maxRecord int) (bad violations) {
 	if size := len(e.data) + len(e.key); size > maxRecord {
 		bad.add(false, nil, "data", "Member must have length less than or equal to %d together with the partition key", maxRecord)
 	}
-	if e.explicitHash != nil {
-		if _, ok := parseHashKey(e.explicitHash); !ok {
-			bad.add(false, nil, "explicitHashKey", "Member must satisfy regular expression pattern: 0|([1-9]\\d{0,38}) and be below 2^128")
-		}
+	if e.explicitHash != nil && !hashKeyDigits(e.explicitHash) {
+		bad.add(false, nil, "explicitHashKey", "Member must satisfy regular expression pattern: 0|([1-9]\\d{0,38})")
 	}
 	return bad
 }

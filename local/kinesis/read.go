@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/snowstream/snowstream/local/kinesis/log"
@@ -38,6 +39,8 @@ func (in *getShardIteratorInput) check(now time.Time) error {
 	switch {
 	case in.DryRun:
 		return invalidArgument("DryRun is not supported by this server.")
+	case in.StartingSequenceNumber != "" && !strings.HasSuffix(in.ShardIteratorType, "_SEQUENCE_NUMBER"):
+		return invalidArgument("StartingSequenceNumber must not be given with ShardIteratorType %s.", in.ShardIteratorType)
 	case in.ShardIteratorType == "AT_TIMESTAMP" && in.Timestamp == nil:
 		return invalidArgument("Must either specify timestamp or shardIteratorType must not be AT_TIMESTAMP.")
 	case in.ShardIteratorType == "AT_TIMESTAMP" && int64(*in.Timestamp) > now.UnixMilli():
@@ -218,7 +221,8 @@ func (s *Server) checkRead(in *getRecordsInput, now time.Time) (token, error) {
 	if err := bad.err(); err != nil {
 		return token{}, err
 	}
-	t, ok := s.unseal(in.ShardIterator, tokenIterator)
+	// A shell leaves its quotes around what the command line prints; the service takes that.
+	t, ok := s.unseal(strings.Trim(in.ShardIterator, `"`), tokenIterator)
 	switch {
 	case in.DryRun:
 		return t, invalidArgument("DryRun is not supported by this server.")

@@ -143,17 +143,20 @@ func (s *Server) splitShard(in *splitShardInput) error {
 	var bad violations
 	bad.required(in.ShardToSplit, "shardToSplit")
 	at, ok := parseHashKey([]byte(in.NewStartingHashKey))
-	bad.add(ok, nil, "newStartingHashKey", "Member must satisfy regular expression pattern: 0|([1-9]\\d{0,38}) and be below 2^128")
+	bad.add(ok || hashKeyDigits([]byte(in.NewStartingHashKey)), nil, "newStartingHashKey", "Member must satisfy regular expression pattern: 0|([1-9]\\d{0,38})")
 	if err := bad.err(); err != nil {
 		return err
+	}
+	if !ok {
+		return invalidArgument("Invalid NewStartingHashKey. It must be in the range: [0, 2^128-1]. Specified value was %s", in.NewStartingHashKey)
 	}
 	return s.change(in.target, func(st *stream) error {
 		sh, err := st.openShard(in.ShardToSplit)
 		if err != nil {
 			return err
 		}
-		if !sh.Start.less(at) || !at.less(sh.End) {
-			return invalidArgument("NewStartingHashKey %s used in SplitShard() on shard %s in stream %s under account %s is not both greater than the shard's StartingHashKey %s and less than the shard's EndingHashKey %s.",
+		if !sh.Start.next().less(at) || !at.less(sh.End) {
+			return invalidArgument("NewStartingHashKey %s used in SplitShard() on shard %s in stream %s under account %s is not both greater than one plus the shard's StartingHashKey %s and less than the shard's EndingHashKey %s.",
 				at, sh.name, st.Name, s.cfg.AccountID, sh.Start, sh.End)
 		}
 		p := st.plan()
@@ -184,7 +187,7 @@ func (s *Server) mergeShards(in *mergeShardsInput) error {
 		if err != nil {
 			return err
 		}
-		if one.slot-two.slot != 1 && two.slot-one.slot != 1 {
+		if two.slot-one.slot != 1 {
 			return invalidArgument("Shards %s and %s in stream %s under account %s are not an adjacent pair of shards eligible for merging",
 				one.name, two.name, st.Name, s.cfg.AccountID)
 		}
@@ -201,7 +204,7 @@ func (st *stream) openShard(id string) (*shard, error) {
 		return nil, err
 	}
 	if !sh.shardRecord.open() {
-		return nil, inUse("Shard %s in stream %s under account %s has already been merged or split, and thus is not eligible for merging or splitting.",
+		return nil, invalidArgument("Shard %s in stream %s under account %s has already been merged or split, and thus is not eligible for merging or splitting.",
 			id, st.Name, st.server.cfg.AccountID)
 	}
 	return sh, nil

@@ -58,10 +58,12 @@ func TestSplitAndMerge(t *testing.T) {
 	old := put(t, c, "s", "a", "b", "c")
 	split(t, c, 0, "170141183460469231731687303715884105728")
 	put(t, c, "s", "a", "b", "c", "d", "e")
-	merge(t, c, 2, 1)
+	_, err := c.MergeShards(t.Context(), &kinesis.MergeShardsInput{StreamName: aws.String("s"), ShardToMerge: aws.String(shardID(2)), AdjacentShardToMerge: aws.String(shardID(1))})
+	wantCode(t, err, "InvalidArgumentException") // the lower one comes first
+	merge(t, c, 1, 2)
 	last := put(t, c, "s", "x")[0]
-	_, err := c.SplitShard(t.Context(), &kinesis.SplitShardInput{StreamName: aws.String("s"), ShardToSplit: aws.String(firstShard), NewStartingHashKey: aws.String("1")})
-	wantCode(t, err, "ResourceInUseException")
+	_, err = c.SplitShard(t.Context(), &kinesis.SplitShardInput{StreamName: aws.String("s"), ShardToSplit: aws.String(firstShard), NewStartingHashKey: aws.String("1")})
+	wantCode(t, err, "InvalidArgumentException")
 	if *last.ShardId != shardID(3) || *last.SequenceNumber <= *old[2].SequenceNumber {
 		t.Errorf("after the merge: %+v", last)
 	}
@@ -70,7 +72,7 @@ func TestSplitAndMerge(t *testing.T) {
 	c = client(s)
 	all := shards(t, c, "s", nil)
 	checkRing(t, shards(t, c, "s", latest()))
-	if d := all[3]; *d.ParentShardId != shardID(2) || *d.AdjacentParentShardId != shardID(1) || d.SequenceNumberRange.EndingSequenceNumber != nil {
+	if d := all[3]; *d.ParentShardId != shardID(1) || *d.AdjacentParentShardId != shardID(2) || d.SequenceNumberRange.EndingSequenceNumber != nil {
 		t.Errorf("merged shard %+v", d)
 	}
 	if p := all[0]; *p.SequenceNumberRange.EndingSequenceNumber <= *old[2].SequenceNumber || *p.SequenceNumberRange.EndingSequenceNumber >= *all[1].SequenceNumberRange.StartingSequenceNumber {
@@ -81,7 +83,7 @@ func TestSplitAndMerge(t *testing.T) {
 		t.Errorf("parent: %d records, children %+v", len(records), children)
 	}
 	_, grandchildren := drain(t, c, "s", shardID(1))
-	if len(grandchildren) != 1 || !slices.Equal(grandchildren[0].ParentShards, []string{shardID(2), shardID(1)}) {
+	if len(grandchildren) != 1 || !slices.Equal(grandchildren[0].ParentShards, []string{shardID(1), shardID(2)}) {
 		t.Errorf("child's children %+v", grandchildren)
 	}
 	// The end of a closed shard may be read from, and is the end.

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 )
@@ -37,11 +38,17 @@ func (s *Server) decreaseRetention(in *retentionInput) error {
 func (s *Server) setRetention(in *retentionInput, allow func(*stream, int) error) error {
 	var bad violations
 	bad.add(in.RetentionPeriodHours != nil, "null", "retentionPeriodHours", "Member must not be null")
-	bad.between(in.RetentionPeriodHours, "retentionPeriodHours", defaultRetention, maxRetention)
+	bad.between(in.RetentionPeriodHours, "retentionPeriodHours", 1, math.MaxInt32)
 	if err := bad.err(); err != nil {
 		return err
 	}
 	hours := int(*in.RetentionPeriodHours)
+	switch {
+	case hours < defaultRetention:
+		return invalidArgument("Minimum allowed retention period is %d hours. Requested retention period (%d hours) is too short.", defaultRetention, hours)
+	case hours > maxRetention:
+		return invalidArgument("Maximum allowed retention period is %d hours. Requested retention period (%d hours) is too long.", maxRetention, hours)
+	}
 	return s.change(in.target, func(st *stream) error {
 		if err := allow(st, hours); err != nil {
 			return err
@@ -99,6 +106,15 @@ type tagsInput struct {
 	TagKeys     []string
 }
 
+// resource splits the ARN of the resource API: the stream, and the consumer of it that is meant, if any.
+func (in *tagsInput) resource() (t target, consumer string) {
+	stream, _, isConsumer := strings.Cut(in.ResourceARN, "/consumer/")
+	if isConsumer {
+		return target{StreamARN: stream}, in.ResourceARN
+	}
+	return in.about(), ""
+}
+
 // about is the stream that either API means.
 func (in *tagsInput) about() target {
 	if in.ResourceARN != "" {
@@ -123,16 +139,45 @@ func (s *Server) removeTags(in *tagsInput) error {
 }
 
 func (s *Server) changeTags(in *tagsInput, edit func(map[string]string)) error {
-	return s.change(in.about(), func(st *stream) error {
+	about, consumer := in.resource()
+	return s.change(about, func(st *stream) error {
 		next := st.streamRecord
-		next.Tags = map[string]string{}
-		maps.Copy(next.Tags, st.Tags)
-		edit(next.Tags)
-		if err := checkTags(next.Tags); err != nil {
+		tags, err := st.tags(consumer)
+		if err != nil {
 			return err
+		}
+		if tags = maps.Clone(tags); tags == nil {
+			tags = map[string]string{}
+		}
+		edit(tags)
+		if err := checkTags(tags); err != nil {
+			return err
+		}
+		if consumer == "" {
+			next.Tags = tags
+			return st.save(next)
+		}
+		next.Consumers = slices.Clone(st.Consumers)
+		for i := range next.Consumers {
+			if st.consumerARN(next.Consumers[i]) == consumer {
+				next.Consumers[i].Tags = tags
+			}
 		}
 		return st.save(next)
 	})
+}
+
+// tags are the stream's own, or those of a consumer by its ARN; the caller holds mu.
+func (st *stream) tags(consumer string) (map[string]string, error) {
+	if consumer == "" {
+		return st.Tags, nil
+	}
+	for _, c := range st.Consumers {
+		if st.consumerARN(c) == consumer {
+			return c.Tags, nil
+		}
+	}
+	return nil, notFound("Consumer %s not found.", consumer)
 }
 
 type listTagsInput struct {
@@ -155,21 +200,26 @@ func (s *Server) listTags(in *listTagsInput) (out listTagsOutput, err error) {
 	if err := bad.err(); err != nil {
 		return out, err
 	}
-	st, err := s.stream((&tagsInput{target: in.target, ResourceARN: in.ResourceARN}).about())
+	about, consumer := (&tagsInput{target: in.target, ResourceARN: in.ResourceARN}).resource()
+	st, err := s.stream(about)
 	if err != nil {
 		return out, err
 	}
 	st.mu.RLock()
 	defer st.mu.RUnlock()
+	tags, err := st.tags(consumer)
+	if err != nil {
+		return out, err
+	}
 	out.Tags = []tagOutput{}
-	for _, key := range slices.SortedFunc(maps.Keys(st.Tags), strings.Compare) {
+	for _, key := range slices.SortedFunc(maps.Keys(tags), strings.Compare) {
 		switch {
 		case key <= in.ExclusiveStartTagKey:
 		case len(out.Tags) == limitOr(in.Limit, maxTags):
 			out.HasMoreTags = true
 			return out, nil
 		default:
-			out.Tags = append(out.Tags, tagOutput{key, st.Tags[key]})
+			out.Tags = append(out.Tags, tagOutput{key, tags[key]})
 		}
 	}
 	return out, nil

@@ -85,8 +85,8 @@ func (sh *shard) count() int64 {
 
 // parseShardID reads the id of a shard.
 func parseShardID(id string) (number int, ok bool) {
-	digits, found := strings.CutPrefix(id, "shardId-")
-	if !found || len(digits) != 12 {
+	digits := strings.TrimPrefix(id, "shardId-") // the service takes "0" and "shardId-0", too
+	if len(digits) > 12 || strings.HasPrefix(digits, "+") {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(digits, 10, 31)

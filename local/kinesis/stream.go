@@ -27,6 +27,7 @@ const (
 	maxShards        = 10_000
 	maxTags          = 50
 	maxConsumers     = 20
+	maxWarmMiBps     = 10_240
 )
 
 // streamRecord is the content of stream.json: everything about a stream but its records.
@@ -37,7 +38,13 @@ type streamRecord struct {
 	RetentionHours int
 	MaxRecordKiB   int
 	Tags           map[string]string
-	Shards         []shardRecord // by number, without gaps
+	// What is kept and shown, and has no effect here.
+	WarmMiBps int      `json:",omitempty"`
+	KeyID     string   `json:",omitempty"` // of the encryption; empty is none
+	Metrics   []string `json:",omitempty"` // of each shard
+	// Policies by the ARN of the resource: the stream, or one of its consumers.
+	Policies map[string]string `json:",omitempty"`
+	Shards   []shardRecord     // by number, without gaps
 	// Consumers in the order of their registration.
 	Consumers []consumerRecord `json:",omitempty"`
 }

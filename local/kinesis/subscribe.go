@@ -56,7 +56,7 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request, c *call) erro
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 	sub.end = cancel
-	defer s.enlist(subscriber{in.ConsumerARN, in.ShardId}, sub)()
+	defer s.enlist(subscriber{in.ConsumerARN, sub.shard.name}, sub)()
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(subscriptionLife + transferTime))
 	w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")

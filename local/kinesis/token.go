@@ -19,9 +19,10 @@ const (
 
 // Kinds of token, so that one is not taken for the other.
 const (
-	tokenIterator = 'i'
-	tokenShards   = 's'
-	tokenStreams  = 'n'
+	tokenIterator  = 'i'
+	tokenShards    = 's'
+	tokenStreams   = 'n'
+	tokenConsumers = 'c'
 )
 
 // token is what an iterator or a paging token says. Clients see it signed and encoded.

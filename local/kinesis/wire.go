@@ -62,6 +62,10 @@ func (s *Server) operation(name string) operation {
 		return answering(s, s.describeStreamSummary)
 	case "ListStreams":
 		return answering(s, s.listStreams)
+	case "GetResourcePolicy":
+		return answering(s, s.getPolicy)
+	case "DescribeAccountSettings":
+		return answering(s, s.accountSettings)
 	case "DescribeLimits":
 		return answering(s, s.describeLimits)
 	case "ListTagsForStream", "ListTagsForResource":
@@ -95,6 +99,20 @@ func (s *Server) update(name string) operation {
 		return doing(s, s.decreaseRetention)
 	case "UpdateMaxRecordSize":
 		return doing(s, s.updateMaxRecordSize)
+	case "StartStreamEncryption":
+		return doing(s, s.startEncryption)
+	case "StopStreamEncryption":
+		return doing(s, s.stopEncryption)
+	case "EnableEnhancedMonitoring":
+		return answering(s, s.enableMonitoring)
+	case "DisableEnhancedMonitoring":
+		return answering(s, s.disableMonitoring)
+	case "UpdateStreamWarmThroughput":
+		return answering(s, s.updateWarmThroughput)
+	case "PutResourcePolicy":
+		return doing(s, s.putPolicy)
+	case "DeleteResourcePolicy":
+		return doing(s, s.deletePolicy)
 	case "UpdateStreamMode":
 		return doing(s, s.updateStreamMode)
 	case "AddTagsToStream", "TagResource":

@@ -27,9 +27,9 @@ type requestContext struct {
 }
 
 type responseContext struct {
-	StatusCode      int    `json:"statusCode"`
-	ExecutedVersion string `json:"executedVersion"`
-	FunctionError   string `json:"functionError"`
+	StatusCode      int     `json:"statusCode"`
+	ExecutedVersion string  `json:"executedVersion"`
+	FunctionError   *string `json:"functionError"`
 }
 
 // unhandled is the response of a function that was called and failed; one that was never called has none.
@@ -37,8 +37,12 @@ func unhandled(invocations int) *responseContext {
 	if invocations == 0 {
 		return nil
 	}
-	return &responseContext{200, latestVersion, "Unhandled"}
+	failed := "Unhandled"
+	return &responseContext{200, latestVersion, &failed}
 }
+
+// reported is the response of a function that succeeded and named records that it could not do.
+func reported() *responseContext { return &responseContext{200, latestVersion, nil} }
 
 // batchDocument is what a stream's failure destination gets: where the records are, and for a bucket the event itself.
 type batchDocument struct {

@@ -8,6 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// conditionTooOld is why records that the mapping's MaximumRecordAgeInSeconds has passed are given up.
+const conditionTooOld = "RecordAgeExceeded"
+
 // piece is a run of records on its way to the function: a batch, what is left of one, or a half of one.
 type piece struct {
 	items       []item
@@ -15,6 +18,7 @@ type piece struct {
 	invocations int
 	tries       int // failures and throttles in a row: the backoff
 	request     string
+	reported    bool // the last call ended well and named records that were not done
 }
 
 // handOver brings all items to their end, in order: done by the function, or given up to the failure destination. The
@@ -28,7 +32,7 @@ func (p *poller) handOver(ctx context.Context, items []item) error {
 		}
 		top := &stack[len(stack)-1]
 		if n := p.tooOld(top.items); n > 0 {
-			if err := p.giveUp(ctx, *top, n, "RecordAgeExceeded"); err != nil {
+			if err := p.giveUp(ctx, *top, n, conditionTooOld); err != nil {
 				return err
 			}
 			top.items = top.items[n:]
@@ -60,7 +64,7 @@ func (p *poller) try(ctx context.Context, top *piece) (rest []piece, err error) 
 		if err := p.advance(top.items[:done]); err != nil {
 			return nil, err
 		}
-		*top = piece{items: top.items[done:], invocations: top.invocations, request: top.request}
+		*top = piece{items: top.items[done:], invocations: top.invocations, request: top.request, reported: top.reported}
 	}
 	if len(top.items) == 0 {
 		p.m.report(resultOK)
@@ -108,6 +112,7 @@ func (p *poller) invoke(top *piece) (done int, err error) {
 		return 0, err
 	}
 	top.invocations++
+	top.reported = !res.failed
 	switch {
 	case res.failed:
 		return 0, nil
@@ -221,17 +226,24 @@ func (p *poller) setStuck(why string) {
 	}
 }
 
-// document describes items that were given up. AWS documents no condition for records that are too old: the name used
-// here is our own.
+// document describes items that were given up, as AWS was recorded to: records that are too old have no response, whatever
+// was tried before, and count one invocation at least.
 func (p *poller) document(top piece, items []item, condition string, now time.Time) batchDocument {
 	first, last := items[0], items[len(items)-1]
 	request := top.request
 	if request == "" {
 		request = uuid.NewString()
 	}
+	invocations, response := top.invocations, unhandled(top.invocations)
+	switch {
+	case condition == conditionTooOld:
+		invocations, response = max(1, invocations), nil
+	case top.reported:
+		response = reported()
+	}
 	return batchDocument{
-		RequestContext:  requestContext{request, p.fn.arn(), condition, top.invocations},
-		ResponseContext: unhandled(top.invocations),
+		RequestContext:  requestContext{request, p.fn.arn(), condition, invocations},
+		ResponseContext: response,
 		Version:         "1.0", Timestamp: now.Format(timestampLayout),
 		KinesisBatch: kinesisBatchInfo{
 			Shard: p.shard, Start: first.sequence, End: last.sequence,

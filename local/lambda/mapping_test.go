@@ -356,7 +356,7 @@ func TestBisectAndDestination(t *testing.T) {
 	info, request := document.KinesisBatch, document.RequestContext
 	bad := sequenceText(1000 + 6*7)
 	if info.Start != bad || info.End != bad || info.Size != 1 || info.Shard != shard0 || info.Stream != streamARN ||
-		request.Condition != "RetryAttemptsExhausted" || document.ResponseContext.FunctionError != "Unhandled" || document.Version != "1.0" {
+		request.Condition != "RetryAttemptsExhausted" || *document.ResponseContext.FunctionError != "Unhandled" || document.Version != "1.0" {
 		t.Errorf("%+v", document)
 	}
 	var event struct{ Records []struct{ EventID string } }
@@ -399,7 +399,7 @@ func TestRecordAge(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, body := b.only(t)
-	if text := string(body); !strings.Contains(text, `"condition":"RecordAgeExceeded","approximateInvokeCount":0`) || !strings.Contains(text, `"batchSize":3`) || strings.Contains(text, "responseContext") {
+	if text := string(body); !strings.Contains(text, `"condition":"RecordAgeExceeded","approximateInvokeCount":1`) || !strings.Contains(text, `"batchSize":3`) || strings.Contains(text, "responseContext") {
 		t.Errorf("%s", text)
 	}
 	if got := h.records(); !slices.Equal(got, numbers(3, 4)) {

@@ -158,6 +158,11 @@ func (ms *mappings) create(ctx context.Context, request mappingRequest) (*mappin
 	if err := errors.Join(request.apply(&set), request.applyStart(&set), ms.bind(ctx, request, &set)); err != nil {
 		return nil, err
 	}
+	if set.Tags = request.Tags; len(set.Tags) > 0 {
+		if err := checkTags(set.Tags); err != nil {
+			return nil, err
+		}
+	}
 	if err := ms.reader.exists(ctx, set); err != nil {
 		return nil, err
 	}
@@ -227,6 +232,9 @@ func (ms *mappings) update(ctx context.Context, id string, request mappingReques
 	}
 	if request.EventSourceArn != nil || request.StartingPosition != nil || request.StartingPositionTimestamp != nil {
 		return nil, invalidParameter("the event source and the starting position of a mapping cannot be changed: create another one")
+	}
+	if request.Tags != nil {
+		return nil, invalidParameter("Tags are set with CreateEventSourceMapping and TagResource only")
 	}
 	ms.mu.Lock()
 	defer ms.mu.Unlock()

@@ -70,7 +70,7 @@ func TestAsynchronousRetries(t *testing.T) {
 	}
 	r := document.RequestContext
 	if r.Condition != "RetriesExhausted" || r.ApproximateInvokeCount != 3 || "error_"+r.RequestID != notes[0] || document.RequestPayload.Text != "<kept>" ||
-		document.ResponsePayload.ErrorMessage != "as told" || document.ResponseContext.FunctionError != "Unhandled" || !strings.HasSuffix(r.FunctionARN, ":script:$LATEST") {
+		document.ResponsePayload.ErrorMessage != "as told" || *document.ResponseContext.FunctionError != "Unhandled" || !strings.HasSuffix(r.FunctionARN, ":script:$LATEST") {
 		t.Errorf("%s", body)
 	}
 	if s := h.Stats().Queue; s.Discarded != 1 || s.Delivered != 0 || len(h.queued()) != 0 {

@@ -20,23 +20,24 @@ const (
 
 // settings are one event source mapping as it lies on disk. They are never changed in place.
 type settings struct {
-	ID            string    `json:"id"`
-	Function      string    `json:"function"`
-	Stream        string    `json:"stream"`             // ARN
-	Consumer      string    `json:"consumer,omitempty"` // ARN of the stream's consumer that it subscribes as; "" polls
-	Enabled       bool      `json:"enabled"`
-	Created       time.Time `json:"created"`
-	Modified      time.Time `json:"modified"`
-	Position      string    `json:"position"`
-	PositionTime  time.Time `json:"positionTime,omitzero"`
-	BatchSize     int       `json:"batchSize"`
-	Window        int       `json:"window"`     // s
-	MaxRetries    int       `json:"maxRetries"` // -1 is without end
-	MaxAge        int       `json:"maxAge"`     // s; -1 is without end
-	Bisect        bool      `json:"bisect"`
-	ReportItems   bool      `json:"reportItems"`
-	OnFailure     string    `json:"onFailure,omitempty"` // ARN
-	FirstListDone bool      `json:"firstListDone"`       // shards seen from now on were born later: read from their start
+	ID            string            `json:"id"`
+	Function      string            `json:"function"`
+	Stream        string            `json:"stream"`             // ARN
+	Consumer      string            `json:"consumer,omitempty"` // ARN of the stream's consumer that it subscribes as; "" polls
+	Enabled       bool              `json:"enabled"`
+	Created       time.Time         `json:"created"`
+	Modified      time.Time         `json:"modified"`
+	Position      string            `json:"position"`
+	PositionTime  time.Time         `json:"positionTime,omitzero"`
+	BatchSize     int               `json:"batchSize"`
+	Window        int               `json:"window"`     // s
+	MaxRetries    int               `json:"maxRetries"` // -1 is without end
+	MaxAge        int               `json:"maxAge"`     // s; -1 is without end
+	Bisect        bool              `json:"bisect"`
+	ReportItems   bool              `json:"reportItems"`
+	OnFailure     string            `json:"onFailure,omitempty"` // ARN
+	Tags          map[string]string `json:"tags,omitempty"`
+	FirstListDone bool              `json:"firstListDone"` // shards seen from now on were born later: read from their start
 }
 
 // mappingRequest is the body of CreateEventSourceMapping and UpdateEventSourceMapping. A member that it does not have
@@ -55,6 +56,7 @@ type mappingRequest struct {
 	MaximumRecordAgeInSeconds      *int
 	BisectBatchOnFunctionError     *bool
 	FunctionResponseTypes          *[]string
+	Tags                           map[string]string
 	DestinationConfig              *struct {
 		OnFailure *struct{ Destination *string }
 		OnSuccess *struct{ Destination *string }
@@ -175,9 +177,9 @@ func (set settings) source() string { return cmp.Or(set.Consumer, set.Stream) }
 
 // answer is the mapping as the API shows it.
 func (set settings) answer(p place, state, lastResult string) map[string]any {
-	destination, types := map[string]any{}, []string{}
+	failure, types := map[string]any{}, []string{}
 	if set.OnFailure != "" {
-		destination["OnFailure"] = map[string]any{"Destination": set.OnFailure}
+		failure["Destination"] = set.OnFailure
 	}
 	if set.ReportItems {
 		types = append(types, reportItems)
@@ -190,7 +192,8 @@ func (set settings) answer(p place, state, lastResult string) map[string]any {
 		"StartingPosition": set.Position, "BatchSize": set.BatchSize, "MaximumBatchingWindowInSeconds": set.Window,
 		"ParallelizationFactor": 1, "TumblingWindowInSeconds": 0,
 		"MaximumRetryAttempts": set.MaxRetries, "MaximumRecordAgeInSeconds": set.MaxAge,
-		"BisectBatchOnFunctionError": set.Bisect, "FunctionResponseTypes": types, "DestinationConfig": destination,
+		"BisectBatchOnFunctionError": set.Bisect, "FunctionResponseTypes": types,
+		"DestinationConfig": map[string]any{"OnFailure": failure},
 	}
 	if set.Position == "AT_TIMESTAMP" {
 		body["StartingPositionTimestamp"] = float64(set.PositionTime.UnixMilli()) / 1000

@@ -12,6 +12,7 @@ import (
 const (
 	functionsPath = "/2015-03-31/functions"
 	mappingsPath  = "/2015-03-31/event-source-mappings"
+	tagsPath      = "/2017-03-31/tags"
 	maxListed     = 100
 )
 
@@ -35,6 +36,10 @@ func (s *Server) routes() {
 		handle("GET "+mappingsPath+slash, s.listMappings)
 	}
 	handle("GET "+mappingsPath+"/{id}", s.getMapping)
+	handle("GET "+tagsPath+"/{arn}", s.listTags)
+	handle("POST "+tagsPath+"/{arn}", s.tagResource)
+	handle("DELETE "+tagsPath+"/{arn}", s.untagResource)
+	handle("GET /2016-08-19/account-settings/{$}", s.accountSettings)
 	handle("PUT "+mappingsPath+"/{id}", s.updateMapping)
 	handle("DELETE "+mappingsPath+"/{id}", s.deleteMapping)
 	for pattern, name := range map[string]string{

@@ -60,6 +60,22 @@ const contrast = `(() => {
 // wide lists what reaches over the right edge.
 const wide = `[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '#' + e.id + '.' + e.className).slice(0, 8)`
 
+// broken lists the words of the drawing that do not stand on one line: a name may break where its parts end, and nowhere
+// else.
+const broken = `(() => {
+	const out = [], walk = document.createTreeWalker(document.querySelector('.drawing'), NodeFilter.SHOW_TEXT);
+	for (let n; (n = walk.nextNode());) {
+		if (!n.parentElement.checkVisibility() || n.parentElement.closest('.unseen')) continue;
+		for (const m of n.data.matchAll(/[^\s-]+/g)) {
+			const range = document.createRange();
+			range.setStart(n, m.index);
+			range.setEnd(n, m.index + m[0].length);
+			if (new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1) out.push(m[0]);
+		}
+	}
+	return out;
+})()`
+
 // TestPageIsAccessible checks names, structure and contrast by rule, in each state and both themes, and the width.
 func TestPageIsAccessible(t *testing.T) {
 	s := newStub(t, sample(4), history(60))
@@ -78,9 +94,12 @@ func TestPageIsAccessible(t *testing.T) {
 				t.Errorf("%s, %s:\n%s", state, theme, strings.Join(wrong, "\n"))
 			}
 		}
-		for _, width := range []int64{360, 620, 900, 1024, 1280, 1920} {
+		for _, width := range []int64{320, 360, 620, 900, 1024, 1141, 1280, 1920, 2560} {
 			b.Run(chromedp.EmulateViewport(width, 800))
 			b.Settle()
+			if broken := chromium.Value[[]string](b, broken); len(broken) > 0 {
+				t.Errorf("%s: at %d px words are broken inside: %q", state, width, broken)
+			}
 			if got := chromium.Value[int64](b, `document.documentElement.scrollWidth`); got > width {
 				t.Errorf("%s: at %d px the page is %d px wide: %q", state, width, got, chromium.Value[[]string](b, wide))
 			}
@@ -90,6 +109,14 @@ func TestPageIsAccessible(t *testing.T) {
 		}
 	}
 	check("healthy")
+	// Whatever font a machine has: DejaVu Sans is the widest that browsers commonly fall back to, and where it is not installed
+	// wider spacing stands for it.
+	for name, style := range map[string]string{"DejaVu Sans": `font-family: "DejaVu Sans", Verdana, sans-serif`, "a wide font": "letter-spacing: .04em"} {
+		chromium.Value[bool](b, fmt.Sprintf(`(() => { const s = new CSSStyleSheet(); s.replaceSync(%q); document.adoptedStyleSheets = [s]; return true; })()`,
+			"body, body * { "+style+" !important; }"))
+		check(name)
+	}
+	chromium.Value[bool](b, `(() => { document.adoptedStyleSheets = []; return true; })()`)
 	s.update(trouble)
 	b.Until(`document.getElementById('recovery').dataset.step === 'broken'`)
 	check("trouble")

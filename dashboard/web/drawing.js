@@ -44,5 +44,7 @@ const speed = (perSecond) => (perSecond > 0 ? Math.max(1, Math.min(5, Math.floor
 function breakable(element, name) {
   if (element.shown === name) return;
   element.shown = name;
-  element.replaceChildren(...String(name).split(/(?<=_)|(?<=[a-z]{5})(?=[A-Z])/).flatMap((part, i) => (i ? [document.createElement('wbr'), part] : [part])));
+  const words = String(name).split(/(?<=[_\/])|(?<=[a-z]{5})(?=[A-Z])/);
+  element.replaceChildren(...words.flatMap((part, i) => (i ? [document.createElement('wbr'), part] : [part])));
+  element.parentElement.style.setProperty('--word', Math.max(...words.flatMap((w) => w.split(' ')).map((w) => w.length)));
 }

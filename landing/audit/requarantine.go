@@ -135,7 +135,7 @@ func (m *mender) rejections(records []record.Record, o rawzone.Object, landed ma
 
 // between reads all records of an object from the stream, nil if it does not have them all.
 func (m *mender) between(ctx context.Context, s *shard, o rawzone.Object) (all []record.Record, err error) {
-	u, err := unpack.New(m.c.Schema.Lines)
+	u, err := unpack.New(m.c.Schema)
 	if err != nil {
 		return nil, err
 	}

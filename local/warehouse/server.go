@@ -170,7 +170,8 @@ func (s *Server) join(who *catalog.Account, results string) (err error) {
 		return err
 	}
 	s.sessions = session.NewRegistry(who, s.engine, s.cfg.tokenValidity, s.cfg.masterValidity)
-	s.runner = statement.New(statement.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Buckets: files, Pipes: s.pipes, ResultDir: results, Timed: s.cfg.Timed})
+	s.runner = statement.New(statement.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Buckets: files, Pipes: s.pipes, ResultDir: results, Timed: s.cfg.Timed,
+		Invalidate: s.invalidate})
 	s.front = wire.New(wire.Config{Account: who, Catalog: s.catalog, Sessions: s.sessions, Runner: s.runner, Log: s.log, ResultDir: results,
 		AnswerWait: s.cfg.answerWait, Start: s.goRun, Ctx: s.ctx})
 	s.streams, err = streaming.Open(s.ctx, streaming.Config{Account: streams{who, s.engine, s.catalog, s.front}, Tick: s.cfg.StreamTick, Log: s.log,

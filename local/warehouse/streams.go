@@ -3,11 +3,14 @@ package warehouse
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/snowstream/snowstream/local/warehouse/catalog"
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 	"github.com/snowstream/snowstream/local/warehouse/engine"
+	"github.com/snowstream/snowstream/local/warehouse/fault"
 	"github.com/snowstream/snowstream/local/warehouse/streaming"
 	"github.com/snowstream/snowstream/local/warehouse/wire"
 )
@@ -31,17 +34,60 @@ func (a streams) AccessTokenUser(token string) string {
 	return ""
 }
 
-// Pipe finds the default pipe of a table. Its ID is the table's.
+// Pipe finds a pipe over a streaming source, or the default pipe of a table, whose ID is the table's.
 func (a streams) Pipe(name dialect.Name) (*streaming.Pipe, error) {
+	out := &streaming.Pipe{Name: name}
+	target := name
+	made := a.catalog.Get("PIPE", name)
 	of, isDefault := strings.CutSuffix(name.Object, streaming.DefaultSuffix)
-	table := a.catalog.Get("TABLE", dialect.Name{Database: name.Database, Schema: name.Schema, Object: of})
-	if !isDefault || table == nil {
+	switch {
+	case made != nil && made.Body.Copy.Streaming:
+		target = made.Body.Copy.Target
+	case made == nil && isDefault:
+		target.Object = of
+	default:
 		return nil, streaming.ErrNoPipe
 	}
-	return &streaming.Pipe{
-		ID: table.ID, Name: name, Table: table.Name, TableID: table.ID, Columns: table.Body.Columns,
-		ErrorLogging: strings.EqualFold(table.Body.Options.Text("ERROR_LOGGING"), "TRUE"),
-	}, nil
+	table := a.catalog.Get("TABLE", target)
+	if table == nil {
+		return nil, streaming.ErrNoPipe
+	}
+	out.ID, out.Table, out.TableID, out.Columns = table.ID, table.Name, table.ID, table.Body.Columns
+	out.ErrorLogging = strings.EqualFold(table.Body.Options.Text("ERROR_LOGGING"), "TRUE")
+	if made != nil {
+		out.ID, out.Select, out.Paused = made.ID, made.Body.Copy.Select, made.Body.Paused
+		out.MatchCase = made.Body.Copy.MatchByColumnName == "CASE_SENSITIVE"
+		out.Columns = chosen(out.Columns, made.Body.Copy.Columns)
+	}
+	return out, nil
+}
+
+// chosen are the columns that a COPY names, or all.
+func chosen(columns []dialect.Column, names []string) []dialect.Column {
+	if len(names) == 0 {
+		return columns
+	}
+	var out []dialect.Column
+	for _, name := range names {
+		if i := slices.IndexFunc(columns, func(c dialect.Column) bool { return c.Name == name }); i >= 0 {
+			out = append(out, columns[i])
+		}
+	}
+	return out
+}
+
+// invalidate makes a channel refuse appends until it is opened again.
+func (s *Server) invalidate(ctx context.Context, pipe dialect.Name, channel string) error {
+	p, err := s.streams.Pipe(pipe)
+	if err != nil {
+		return fault.NotExist("PIPE", pipe.Plain())
+	}
+	if err := s.streams.Invalidate(ctx, p, channel); errors.Is(err, streaming.ErrNoChannel) {
+		return fault.NotExist("CHANNEL", channel)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 func (a streams) Transaction(ctx context.Context, work func(ctx context.Context, conn *sql.Conn) error) error {

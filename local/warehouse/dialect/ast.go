@@ -358,15 +358,16 @@ type Stage struct {
 	Path string // without a leading slash, as written
 }
 
-// Copy is COPY INTO table FROM a stage.
+// Copy is COPY INTO table FROM a stage, or in a pipe FROM a streaming source.
 type Copy struct {
-	Target  Name
-	Columns []string // nil when none are named
-	Stage   Stage
-	Select  *CopySelect // nil without a transformation
-	Files   []string    // FILES = (…)
-	Pattern string      // PATTERN, a regular expression over the path
-	Format  Options     // FILE_FORMAT; FORMAT_NAME inside is a resolved name in text (see FormatName)
+	Target    Name
+	Columns   []string // nil when none are named
+	Stage     Stage
+	Streaming bool        // FROM TABLE(DATA_SOURCE(TYPE => 'STREAMING')): there is no stage
+	Select    *CopySelect // nil without a transformation
+	Files     []string    // FILES = (…)
+	Pattern   string      // PATTERN, a regular expression over the path
+	Format    Options     // FILE_FORMAT; FORMAT_NAME inside is a resolved name in text (see FormatName)
 	// FormatName is the named format, completed; nil if none is named.
 	FormatName        *Name
 	MatchByColumnName string           // "", CASE_SENSITIVE, CASE_INSENSITIVE

@@ -75,7 +75,7 @@ func (p *parser) copyInto(t token) *Copy {
 		p.copySelect(c)
 		p.mustOperator(")")
 	} else {
-		c.Stage = p.stagePlace()
+		p.copySource(c)
 	}
 	for _, o := range p.options() {
 		p.copyOption(t, c, o)
@@ -102,10 +102,7 @@ func (p *parser) copySelect(c *Copy) {
 		}
 	}
 	p.mustWords("FROM")
-	if p.is("TABLE") {
-		p.fail(unsupported(p.peek(), "COPY from a table function"))
-	}
-	c.Stage = p.stagePlace()
+	p.copySource(c)
 	if p.isOperator("(") {
 		// @stage (FILE_FORMAT => 'x') belongs to queries of stages.
 		p.fail(unsupported(p.peek(), "options behind the stage in the SELECT of a COPY"))
@@ -115,6 +112,25 @@ func (p *parser) copySelect(c *Copy) {
 		c.Select.Where = p.expression().sql
 	}
 	c.Select.Items, c.Select.Count = strings.Join(items, ", "), len(items)
+}
+
+// copySource reads what a COPY loads from: a stage, or TABLE(DATA_SOURCE(TYPE => 'STREAMING')).
+func (p *parser) copySource(c *Copy) {
+	t := p.peek()
+	if !p.words("TABLE") {
+		c.Stage = p.stagePlace()
+		return
+	}
+	p.mustOperator("(")
+	if !p.words("DATA_SOURCE") {
+		p.fail(unsupported(p.peek(), "COPY from a table function"))
+	}
+	a := p.arranged(t, p.namedArguments(), "TYPE")
+	if !a[0].literal || !strings.EqualFold(a[0].text, "STREAMING") {
+		p.fail(unsupported(t, "DATA_SOURCE of another type than STREAMING"))
+	}
+	p.mustOperator(")")
+	c.Streaming = true
 }
 
 // copyOption puts one option in its place.

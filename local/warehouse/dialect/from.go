@@ -87,6 +87,8 @@ func (p *parser) table() string {
 		sql, name := p.tableFunction()
 		p.mustOperator(")")
 		return sql + p.tableAlias(name, nil)
+	case p.is("ERROR_TABLE") && p.ahead(1).text == "(":
+		return p.errorTable() + p.tableAlias("ERROR_TABLE", nil)
 	case lateral != "" && t.class == classWord && p.ahead(1).text == "(":
 		sql, name := p.tableFunction()
 		return sql + p.tableAlias(name, nil)

@@ -67,6 +67,8 @@ func (p *parser) showIn(s *Show) {
 		} else {
 			s.In = Name{Database: p.env.Database, Schema: p.env.Schema}
 		}
+	case p.words("PIPE"):
+		s.InKind, s.In = "PIPE", p.object()
 	case p.isAny("TABLE", "VIEW"):
 		p.at++
 		s.InKind, s.In = "TABLE", p.object()

@@ -25,6 +25,21 @@ func (p *parser) tableFunction() (sql, name string) {
 	return "", ""
 }
 
+// errorTable reads ERROR_TABLE(name): the rows that a table with ERROR_LOGGING did not take. A row that is no JSON is a text.
+func (p *parser) errorTable() string {
+	p.at++
+	p.mustOperator("(")
+	n := p.object()
+	p.mustOperator(")")
+	p.reads = append(p.reads, n)
+	return fmt.Sprintf(`(SELECT r.noted AS "TIMESTAMP", CAST(NULL AS VARCHAR) AS "QUERY_ID", CAST(r.code AS DECIMAL(38,0)) AS "ERROR_CODE",
+		json_object('channel_name', r.channel, 'column_name', r.column_name, 'error_message', r.message, 'offset_token_upper_bound', r.token,
+			'pipe_name', r.pipe, 'service', 'snowpipe_streaming') AS "ERROR_METADATA",
+		CASE WHEN json_valid(r.data) THEN CAST(r.data AS JSON) ELSE to_json(r.data) END AS "ERROR_DATA"
+		FROM "warehouse"."error_rows" r JOIN "warehouse"."objects" o ON o.id = r.table_id
+		WHERE o.kind = 'TABLE' AND o.db = %s AND o.sch = %s AND o.name = %s)`, Literal(n.Database), Literal(n.Schema), Literal(n.Object))
+}
+
 // functionName reads a dotted name in front of a bracket.
 func (p *parser) functionName() []string {
 	parts := []string{p.identifier()}

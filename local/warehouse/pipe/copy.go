@@ -19,6 +19,9 @@ type changer func(ctx context.Context, table dialect.Name, exclusive bool, w eng
 
 // CopyInto does COPY INTO: all files in one transaction, so that the statement happens or does not.
 func (p *Pipes) CopyInto(ctx context.Context, st *dialect.Copy, change changer) (*answer.Result, error) {
+	if st.Streaming {
+		return nil, fault.Unsupported("DATA_SOURCE outside of a pipe")
+	}
 	l, err := p.newLoader(st)
 	if err != nil {
 		return nil, err

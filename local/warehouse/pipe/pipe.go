@@ -75,7 +75,7 @@ func (p *Pipes) Loads() int64 { return p.loaded.Load() }
 
 // Wake lets every pipe that is not paused look at its queue.
 func (p *Pipes) Wake() {
-	open := p.Catalog.List("PIPE", func(o *catalog.Object) bool { return !o.Body.Paused })
+	open := p.Catalog.List("PIPE", func(o *catalog.Object) bool { return !o.Body.Paused && !o.Body.Copy.Streaming })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, o := range open {
@@ -335,6 +335,8 @@ func (p *Pipes) Alter(ctx context.Context, st *dialect.AlterPipe) (*answer.Resul
 		return done, nil
 	case pipe == nil:
 		return nil, fault.NotExist("PIPE", st.Name.Plain())
+	case st.Refresh != nil && pipe.Body.Copy.Streaming:
+		return nil, fault.Unsupported("REFRESH of a pipe over a streaming source")
 	case st.Refresh != nil:
 		return p.refresh(ctx, pipe, st.Refresh)
 	}
@@ -380,6 +382,9 @@ func (p *Pipes) Check(st *dialect.CreatePipe) (*catalog.Object, error) {
 	if _, err := pipePolicy(st.Copy); err != nil {
 		return nil, err
 	}
+	if st.Copy.Streaming {
+		return p.checkStreaming(st)
+	}
 	copying := *st.Copy
 	if copying.OnError == "" {
 		copying.OnError = "SKIP_FILE"
@@ -388,6 +393,39 @@ func (p *Pipes) Check(st *dialect.CreatePipe) (*catalog.Object, error) {
 		return nil, err
 	}
 	return &catalog.Object{Kind: "PIPE", Name: st.Name, Comment: st.Comment, Body: catalog.Body{AutoIngest: st.AutoIngest, Copy: &copying, Text: st.Definition, Options: st.Options}}, nil
+}
+
+// checkStreaming is the object of a pipe over a streaming source.
+func (p *Pipes) checkStreaming(st *dialect.CreatePipe) (*catalog.Object, error) {
+	c := st.Copy
+	table := p.Catalog.Get("TABLE", c.Target)
+	switch {
+	case table == nil:
+		return nil, fault.New(2003, "42S02", "SQL compilation error:\nTable '%s' does not exist or not authorized.", c.Target.Plain())
+	case c.OnError != "" && c.OnError != "CONTINUE":
+		return nil, fault.New(2, "0A000", "SQL compilation error:\nA pipe over a streaming source has ON_ERROR = CONTINUE.")
+	case st.AutoIngest, len(c.Format) > 0, c.Pattern != "", len(c.IncludeMetadata) > 0:
+		return nil, fault.Unsupported("AUTO_INGEST, FILE_FORMAT, PATTERN or INCLUDE_METADATA of a pipe over a streaming source")
+	case c.Select == nil && c.MatchByColumnName == "":
+		return nil, fault.New(1003, "42000", "SQL compilation error:\nA pipe over a streaming source needs a SELECT or MATCH_BY_COLUMN_NAME.")
+	case c.Select == nil && len(c.Columns) > 0:
+		return nil, fault.Unsupported("a list of columns together with MATCH_BY_COLUMN_NAME")
+	case c.Select != nil && (c.Select.Fields > 1 || len(c.Select.Metadata) > 0):
+		return nil, fault.New(904, "42000", "SQL compilation error:\nA row of a streaming source is $1.")
+	}
+	wanted := len(c.Columns)
+	for _, name := range c.Columns {
+		if columnNamed(table.Body.Columns, name) == nil {
+			return nil, fault.New(904, "42000", "SQL compilation error: error line 1\ninvalid identifier '%s'", name)
+		}
+	}
+	if wanted == 0 {
+		wanted = len(table.Body.Columns)
+	}
+	if c.Select != nil && c.Select.Count != wanted {
+		return nil, fault.New(2020, "21S01", "SQL compilation error:\nInsert value list does not match column list expecting %d but got %d.", wanted, c.Select.Count)
+	}
+	return &catalog.Object{Kind: "PIPE", Name: st.Name, Comment: st.Comment, Body: catalog.Body{Copy: c, Text: st.Definition, Options: st.Options}}, nil
 }
 
 // refresh queues files that are there already: of the last 7 days or since MODIFIED_AFTER, without those that the pipe

@@ -7,8 +7,21 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/local/warehouse/catalog"
+	"github.com/snowstream/snowstream/local/warehouse/dialect"
 	"github.com/snowstream/snowstream/local/warehouse/fault"
 )
+
+// runs says what keeps a pipe from loading.
+func (p *Pipes) runs(c *dialect.Copy) error {
+	if !c.Streaming {
+		_, err := p.newLoader(c)
+		return err
+	}
+	if p.Catalog.Get("TABLE", c.Target) == nil {
+		return fault.NotExist("TABLE", c.Target.Plain())
+	}
+	return nil
+}
 
 // Status is the JSON of SYSTEM$PIPE_STATUS.
 func (p *Pipes) Status(ctx context.Context, pipe *catalog.Object) (string, error) {
@@ -16,7 +29,7 @@ func (p *Pipes) Status(ctx context.Context, pipe *catalog.Object) (string, error
 	if pipe.Body.Paused {
 		status["executionState"] = "PAUSED"
 	}
-	if _, err := p.newLoader(pipe.Body.Copy); err != nil {
+	if err := p.runs(pipe.Body.Copy); err != nil {
 		status["executionState"], status["error"] = "STOPPED_MISSING_TABLE", fault.Translate(err).Message
 	}
 	var pending int64

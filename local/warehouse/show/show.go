@@ -37,11 +37,14 @@ func (d *Desk) Show(st *dialect.Show) (*answer.Result, error) {
 		"PARAMETERS": d.showParameters, "VARIABLES": d.showVariables, "GRANTS": d.showGrants, "LOCKS": d.showLocks, "TRANSACTIONS": d.showTransactions,
 	}
 	answer, ok := shown[st.Kind]
-	if !ok {
+	if !ok && st.Kind != "CHANNELS" {
 		return nil, fault.Unsupported("SHOW " + st.Kind)
 	}
 	if err := d.scopeExists(st); err != nil {
 		return nil, err
+	}
+	if st.Kind == "CHANNELS" {
+		return d.showChannels(st)
 	}
 	res := answer(st)
 	if st.Limit > 0 && len(res.Rows) > st.Limit {
@@ -247,7 +250,11 @@ func (d *Desk) pipeRow(o *catalog.Object) []any {
 	if o.Body.Copy.Pattern != "" {
 		pattern = o.Body.Copy.Pattern
 	}
-	return []any{o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, o.Body.Text, o.Owner, channel, o.Comment, nil, pattern, nil, "ROLE", nil, "STAGE"}
+	kind := "STAGE"
+	if o.Body.Copy.Streaming {
+		kind = "STREAMING"
+	}
+	return []any{o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, o.Body.Text, o.Owner, channel, o.Comment, nil, pattern, nil, "ROLE", nil, kind}
 }
 
 func (d *Desk) showFormats(st *dialect.Show) *answer.Result {

@@ -39,6 +39,8 @@ type Config struct {
 	ResultDir string
 	// timed is told how long each MERGE took.
 	Timed func(what string, took time.Duration)
+	// Invalidate makes a channel of Snowpipe Streaming refuse appends until it is opened again.
+	Invalidate func(ctx context.Context, pipe dialect.Name, channel string) error
 }
 
 func New(cfg Config) *Runner { return &Runner{Config: cfg} }

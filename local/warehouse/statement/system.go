@@ -27,7 +27,7 @@ func (x *execution) systemFunction(st *dialect.SystemFunction) (*answer.Result, 
 	}
 	functions := map[string]func([]string) (string, error){
 		"SYSTEM$PIPE_STATUS": x.pipeStatus, "SYSTEM$PIPE_FORCE_RESUME": x.forceResume,
-		"SYSTEM$VALIDATE_STORAGE_INTEGRATION": x.validateIntegration,
+		"SYSTEM$VALIDATE_STORAGE_INTEGRATION": x.validateIntegration, "SYSTEM$STREAMING_CHANNEL_INVALIDATE": x.invalidateChannel,
 	}
 	function, ok := functions[st.Name]
 	if !ok {
@@ -45,6 +45,15 @@ func (x *execution) systemFunction(st *dialect.SystemFunction) (*answer.Result, 
 
 // pipeNamed finds a pipe by a name in text: parts between dots, in capitals unless quoted.
 func (x *execution) pipeNamed(text string) (*catalog.Object, error) {
+	pipe := x.runner.Catalog.Get("PIPE", x.pipeName(text))
+	if pipe == nil {
+		return nil, fault.NotExist("PIPE", text)
+	}
+	return pipe, nil
+}
+
+// pipeName completes the name of a pipe.
+func (x *execution) pipeName(text string) dialect.Name {
 	env := x.Session.Env()
 	parts := dialect.SplitName(text)
 	name := dialect.Name{Database: env.Database, Schema: env.Schema, Object: parts[len(parts)-1]}
@@ -54,11 +63,18 @@ func (x *execution) pipeNamed(text string) (*catalog.Object, error) {
 	if len(parts) > 2 {
 		name.Database = parts[len(parts)-3]
 	}
-	pipe := x.runner.Catalog.Get("PIPE", name)
-	if pipe == nil {
-		return nil, fault.NotExist("PIPE", text)
+	return name
+}
+
+// invalidateChannel takes a pipe and a channel, spelled as it was opened first.
+func (x *execution) invalidateChannel(args []string) (string, error) {
+	if len(args) != 2 {
+		return "", fault.New(938, "22023", "SQL compilation error:\nSYSTEM$STREAMING_CHANNEL_INVALIDATE needs a pipe and a channel.")
 	}
-	return pipe, nil
+	if err := x.runner.Invalidate(x.ctx, x.pipeName(args[0]), args[1]); err != nil {
+		return "", err
+	}
+	return "SUCCESS", nil
 }
 
 func (x *execution) pipeStatus(args []string) (string, error) {

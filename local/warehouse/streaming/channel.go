@@ -23,6 +23,7 @@ const (
 	codeOpening       = "ERR_OPEN_CHANNEL_IN_PROGRESS"
 	codeNoChannel     = "ERR_CHANNEL_DOES_NOT_EXIST_OR_IS_NOT_AUTHORIZED"
 	codeNoPipe        = "ERR_PIPE_DOES_NOT_EXIST_OR_NOT_AUTHORIZED"
+	codePaused        = "ERR_PIPE_IS_PAUSED"
 	codeSaturated     = "ReceiverSaturated"
 	codeBadRequest    = "INVALID_REQUEST"
 	codeTooLarge      = "REQUEST_TOO_LARGE"
@@ -75,8 +76,7 @@ type state struct {
 
 // batch is one append.
 type batch struct {
-	body    []byte // NDJSON, unpacked
-	rows    int64
+	body    []byte  // NDJSON, unpacked
 	end     *string // the offset token behind it; nil leaves the channel's
 	arrived time.Time
 }
@@ -133,6 +133,8 @@ func (s *Server) append(pipe *Pipe, name string, t token, b batch) (token, error
 	defer s.mu.Unlock()
 	c := s.channels[keyOf(pipe, name)]
 	switch {
+	case pipe.Paused:
+		return t, refuse(http.StatusConflict, codePaused, "The pipe is paused.")
 	case s.closed:
 		return t, refuse(http.StatusServiceUnavailable, codeRetry, "The warehouse is stopping.")
 	case c == nil:

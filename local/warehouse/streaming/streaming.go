@@ -59,6 +59,8 @@ type Pipe struct {
 	Select *dialect.CopySelect
 	// ErrorLogging keeps rejected rows.
 	ErrorLogging bool
+	// Paused takes no appends.
+	Paused bool
 }
 
 // What is taken when a Config says nothing.
@@ -153,6 +155,9 @@ func (s *Server) Close() error {
 
 // Flush commits what was appended so far, without waiting for the tick.
 func (s *Server) Flush(ctx context.Context) error { return s.commit(ctx) }
+
+// Pipe finds a pipe of the account.
+func (s *Server) Pipe(name dialect.Name) (*Pipe, error) { return s.cfg.Account.Pipe(name) }
 
 // Commits moves with every commit.
 func (s *Server) Commits() int64 {

@@ -17,13 +17,14 @@ import (
 	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/dashboard"
 	"github.com/snowstream/snowstream/listener"
+	"github.com/snowstream/snowstream/local/warehouse/streaming"
 	"github.com/snowstream/snowstream/record"
 )
 
 // Breaks are what can be broken on purpose in a local stack. All of it is what happens in the real services too, and
-// none of it may lose or double a record.
+// none of it may lose or double a record, but for rejected rows, which are lost to their table until it is repaired.
 func Breaks(s *stack.Stack) []dashboard.Break {
-	return []dashboard.Break{
+	return append([]dashboard.Break{
 		{ID: "kill-orchestrator", Name: "Kill SnowflakeOrchestrator", Box: "orchestrator",
 			Description: "Ends its processes with SIGKILL, in the middle of a batch if one comes. The batch is tried again by a new process.", Run: kill(s, stack.Orchestrator)},
 		{ID: "kill-upsert", Name: "Kill SnowflakeUpsert", Box: "upsert",
@@ -36,7 +37,28 @@ func Breaks(s *stack.Stack) []dashboard.Break {
 			Description: "Splits the widest shard, or merges two neighbours once there are four. Old shards are read to their ends first.", Run: reshard(s)},
 		{ID: "bad-records", Name: "Send bad records", Box: "producer",
 			Description: fmt.Sprintf("Puts %d records into the stream that cannot become rows. They end in quarantine.", badRecords), Run: bad(s)},
+	}, streamingBreaks(s)...)
+}
+
+// streamingBreaks are what Snowpipe Streaming can do to its clients. They hit whoever streams rows.
+func streamingBreaks(s *stack.Stack) (out []dashboard.Break) {
+	for _, b := range []struct {
+		fault             streaming.Fault
+		name, description string
+	}{
+		{streaming.LostAnswer, "Lose answers of Snowpipe Streaming", "Appends are done and their connections closed instead of answered. The same append again is dropped by its token."},
+		{streaming.Throttled, "Throttle Snowpipe Streaming", "Appends are answered with 429."},
+		{streaming.Unavailable, "Make Snowpipe Streaming fail", "Appends are answered with 503."},
+		{streaming.Gone, "Void the streaming clients", "Appends are answered with 410: a client must be made anew."},
+		{streaming.Stall, "Stall the commits", "Appends are acknowledged and nothing becomes visible."},
+		{streaming.SlowCommit, "Slow the commits down", "Each commit of streamed rows takes 9 seconds more."},
+		{streaming.RejectedRows, "Reject streamed rows", "Every tenth row is rejected though it is good: the offset token passes it, and only the counters tell."},
+		{streaming.Expiry, "Expire the channels", "Channels without uncommitted rows end with their offset tokens, as after 30 idle days."},
+	} {
+		out = append(out, dashboard.Break{ID: "stream-" + string(b.fault), Name: b.name, Box: "streaming", Description: b.description,
+			Run: during(func(on bool) { s.BreakStreaming(b.fault, on) })})
 	}
+	return out
 }
 
 // during switches a fault on, waits and switches it off.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"github.com/snowstream/snowstream/local/warehouse/streaming"
 )
 
 // faults stand in front of the services and break them on purpose: what comes through is what a client would meet if
@@ -69,6 +71,11 @@ func (s *Stack) HoldNotices(hold bool) {
 		close(s.faults.held)
 		s.faults.held = nil
 	}
+}
+
+// BreakStreaming lets a fault of Snowpipe Streaming begin or end. It says false for one that is not known.
+func (s *Stack) BreakStreaming(fault streaming.Fault, on bool) bool {
+	return s.warehouse.Streaming().Faults.Set(fault, on)
 }
 
 // Kill ends a function's processes as a crash would, and returns how many there were.

@@ -84,6 +84,7 @@ func (b *backend) put(ctx context.Context, bucketName, key string, meta map[stri
 	}
 	o := newObject(key, s.etag(), meta)
 	c.body.checksums(func(header, value string) { o.Metadata[header] = exact(value) })
+	o.Tags = c.tags
 	if err := b.commit(c, bk, s, o, createdPut); err != nil {
 		return nil, err
 	}
@@ -171,7 +172,7 @@ func (b *backend) open(bucketName, key string) (*os.File, *object, error) {
 		return nil, nil, errDamaged
 	}
 	if e == nil {
-		return nil, nil, gofakes3.KeyNotFound(key)
+		return nil, nil, noSuchKey()
 	}
 	f, o, err := openObject(b.disk.path(folderBuckets, bucketName, folderObjects, fileName(key)))
 	switch {
@@ -185,10 +186,14 @@ func (b *backend) open(bucketName, key string) (*os.File, *object, error) {
 }
 
 // GetObject implements gofakes3.Backend. The bytes are checked before the first one is served.
-func (b *backend) GetObject(_ context.Context, bucketName, key string, request *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
+func (b *backend) GetObject(ctx context.Context, bucketName, key string, request *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
 	f, o, err := b.open(bucketName, key)
 	if err != nil {
 		return nil, internal(b.log, "reading the object", err)
+	}
+	if o.archived() {
+		_ = f.Close()
+		return nil, refuseAs(ctx, http.StatusForbidden, "InvalidObjectState", "The operation is not valid for the object's storage class")
 	}
 	r, err := request.Range(o.Size)
 	if err != nil {
@@ -224,6 +229,9 @@ func (o *object) answer(r io.Reader, c io.Closer) *gofakes3.Object {
 	for name, value := range o.Metadata {
 		meta[name] = string(value)
 	}
+	if meta["Content-Type"] == "" {
+		meta["Content-Type"] = "binary/octet-stream"
+	}
 	return &gofakes3.Object{
 		Name: string(o.Key), Metadata: meta, Size: o.Size, Hash: etagHash(o.ETag), PartSizes: o.Parts,
 		Contents: struct {
@@ -251,7 +259,7 @@ func (b *backend) ListBucket(_ context.Context, name string, prefix *gofakes3.Pr
 	for _, e := range p.entries {
 		list.Add(&gofakes3.Content{
 			Key: e.key, LastModified: gofakes3.NewContentTime(e.modified), ETag: `"` + e.etag + `"`,
-			Size: e.size, StorageClass: gofakes3.StorageStandard,
+			Size: e.size, StorageClass: e.storageClass(),
 		})
 	}
 	for _, common := range p.prefixes {
@@ -318,6 +326,7 @@ func (b *backend) delete(c *call, bucketName string, keys ...string) error {
 	}
 	for _, key := range keys {
 		bk.index.remove(key)
+		b.forgetTags(bucketName, key)
 	}
 	return nil
 }
@@ -367,5 +376,9 @@ func (b *backend) copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey
 			o.Metadata[name] = value
 		}
 	}
-	return o, b.commit(callFrom(ctx), bk, s, o, createdCopy)
+	c := callFrom(ctx)
+	if o.Tags = c.tags; !c.replaceTags {
+		o.Tags = b.tags(srcBucket, src)
+	}
+	return o, b.commit(c, bk, s, o, createdCopy)
 }

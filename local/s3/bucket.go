@@ -107,7 +107,7 @@ func (b *backend) DeleteBucket(_ context.Context, name string) error {
 	case bk.gone:
 		return gofakes3.BucketNotFound(name)
 	case !bk.index.empty():
-		return gofakes3.ResourceError(gofakes3.ErrBucketNotEmpty, name)
+		return refuse(gofakes3.ErrBucketNotEmpty, "The bucket you tried to delete is not empty")
 	}
 	if err := b.disk.dropFolder(b.disk.path(folderBuckets), name); err != nil {
 		return internal(b.log, "deleting the bucket", err)

@@ -19,7 +19,12 @@ type call struct {
 	objectSums []*digest // checksums of the whole object, when a multipart upload is completed
 	objectSize int64     // its promised size; -1 if none was promised
 	status     int       // status of an error whose code the library does not know
-	resume     string    // id of the multipart upload to take up again
+	tags       []tag     // of the object to be written
+	// replaceTags has a copy take tags instead of those of its source.
+	replaceTags bool
+	// headRange is the range that a HEAD asks for; see etagWriter.
+	headRange string
+	resume    string // id of the multipart upload to take up again
 }
 
 type callKey struct{}
@@ -47,7 +52,16 @@ func newCall(w http.ResponseWriter, r *http.Request) (*call, error) {
 		}
 	}
 	libraryETags(r.Header)
-	return c, nil
+	if r.Method == http.MethodPut {
+		r.Header.Del("X-Amz-Checksum-Algorithm") // the library refuses it; the checksum itself is in a header or trailer of its own
+	}
+	if r.Method == http.MethodHead {
+		c.headRange = r.Header.Get("Range")
+	}
+	c.replaceTags = r.Header.Get("X-Amz-Tagging-Directive") == "REPLACE"
+	var err error
+	c.tags, err = headerTags(r.Header.Get("X-Amz-Tagging"))
+	return c, err
 }
 
 func (c *call) readContent(r *http.Request) error {

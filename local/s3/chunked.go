@@ -19,6 +19,7 @@ var errFraming = errors.New("the body is not aws-chunked")
 //
 //	<size in hex>[;chunk-signature=...]\r\n <bytes> \r\n ... 0[;...]\r\n [<trailer>:<value>\r\n ...] \r\n
 //
+// A trailer may also end in \n, or in \n\r\n as minio-go writes it.
 // It reads every byte of the framing and refuses what does not fit, so framing is never taken for content.
 type chunked struct {
 	src      *bufio.Reader
@@ -73,7 +74,7 @@ func (c *chunked) next() error {
 
 func (c *chunked) end() error {
 	for range maxTrailerRows {
-		line, err := c.line()
+		line, err := c.trailer()
 		if err != nil {
 			return err
 		}
@@ -90,6 +91,25 @@ func (c *chunked) end() error {
 }
 
 func (c *chunked) line() (string, error) {
+	line, err := c.raw()
+	if err != nil {
+		return "", err
+	}
+	text, ok := strings.CutSuffix(line, "\r\n")
+	if !ok {
+		return "", errFraming
+	}
+	return text, nil
+}
+
+// trailer reads a line of the trailers.
+func (c *chunked) trailer() (string, error) {
+	line, err := c.raw()
+	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), err
+}
+
+// raw reads up to the next \n.
+func (c *chunked) raw() (string, error) {
 	line, err := c.src.ReadSlice('\n')
 	switch {
 	case err == io.EOF:
@@ -97,9 +117,5 @@ func (c *chunked) line() (string, error) {
 	case err != nil:
 		return "", errors.Join(errFraming, err)
 	}
-	text, ok := strings.CutSuffix(string(line), "\r\n")
-	if !ok {
-		return "", errFraming
-	}
-	return text, nil
+	return string(line), nil
 }

@@ -30,13 +30,13 @@ func conditionsFrom(h http.Header) (conditions, error) {
 func (c conditions) check(e *entry) error {
 	switch {
 	case c.absent && e != nil:
-		return refuse(gofakes3.ErrPreconditionFailed, "the key exists already")
+		return refuse(gofakes3.ErrPreconditionFailed, preconditionFailed)
 	case c.match == "":
 		return nil
 	case e == nil:
-		return gofakes3.ErrNoSuchKey
+		return noSuchKey()
 	case c.match != "*" && c.match != e.etag:
-		return refuse(gofakes3.ErrPreconditionFailed, "the object has another ETag")
+		return refuse(gofakes3.ErrPreconditionFailed, preconditionFailed)
 	}
 	return nil
 }

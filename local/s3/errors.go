@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"github.com/google/uuid"
 	"github.com/rclone/gofakes3"
 )
 
@@ -29,6 +30,23 @@ func refuseAs(ctx context.Context, status int, code gofakes3.ErrorCode, message 
 	}
 	return gofakes3.ErrorMessage(code, message)
 }
+
+// The words of AWS for what clients look at most.
+const preconditionFailed = "At least one of the pre-conditions you specified did not hold"
+
+func noSuchKey() error { return refuse(gofakes3.ErrNoSuchKey, "The specified key does not exist.") }
+
+func noSuchUpload() error {
+	return refuse(gofakes3.ErrNoSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+}
+
+// ownError is an answer whose code the library does not know.
+type ownError struct {
+	status        int
+	code, message string
+}
+
+func (e *ownError) Error() string { return e.code + ": " + e.message }
 
 // internal turns a failure of this machine into the InternalError that a client retries. An answer meant for the
 // client passes unchanged.
@@ -56,23 +74,33 @@ func internal(log *slog.Logger, action string, err error) error {
 
 // errorBody is S3's error document.
 type errorBody struct {
-	XMLName xml.Name `xml:"Error"`
-	Code    string
-	Message string
+	XMLName   xml.Name `xml:"Error"`
+	Code      string
+	Message   string
+	RequestID string `xml:"RequestId"`
 }
 
 // answerError writes S3's error document for requests that never reach the library.
 func answerError(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	id := w.Header().Get("x-amz-request-id")
+	if id == "" {
+		id = uuid.NewString()
+		w.Header().Set("x-amz-request-id", id)
+	}
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return
 	}
-	writeXML(w, errorBody{Code: code, Message: message})
+	writeXML(w, errorBody{Code: code, Message: message, RequestID: id})
 }
 
 // answer writes err as S3's error document.
 func answer(w http.ResponseWriter, r *http.Request, err error) {
+	if e, ok := errors.AsType[*ownError](err); ok {
+		answerError(w, r, e.status, e.code, e.message)
+		return
+	}
 	code, message := gofakes3.ErrInternal, "Internal Error"
 	if response, ok := errors.AsType[*gofakes3.ErrorResponse](err); ok {
 		code, message = response.Code, response.Message

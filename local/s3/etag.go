@@ -67,7 +67,42 @@ func libraryETags(h http.Header) {
 type etagWriter struct {
 	http.ResponseWriter
 	call    *call
+	object  bool // the request is about an object
 	started bool
+	headed  bool // the status is written
+}
+
+// partOf makes the headers of a whole object those of a range of it, and returns the status that goes with them.
+func partOf(h http.Header, asked string) int {
+	size, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	spec, ok := strings.CutPrefix(asked, "bytes=")
+	from, to, two := strings.Cut(spec, "-")
+	if err != nil || !ok || !two || strings.Contains(spec, ",") {
+		return http.StatusOK
+	}
+	first, last := int64(0), size-1
+	if from == "" {
+		n, err := strconv.ParseInt(to, 10, 64)
+		if err != nil {
+			return http.StatusOK
+		}
+		first = max(0, size-n)
+	} else if first, err = strconv.ParseInt(from, 10, 64); err != nil {
+		return http.StatusOK
+	} else if to != "" {
+		if last, err = strconv.ParseInt(to, 10, 64); err != nil || last < first {
+			return http.StatusOK
+		}
+		last = min(last, size-1)
+	}
+	if first > last {
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", size))
+		h.Set("Content-Length", "0")
+		return http.StatusRequestedRangeNotSatisfiable
+	}
+	h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", first, last, size))
+	h.Set("Content-Length", strconv.FormatInt(last-first+1, 10))
+	return http.StatusPartialContent
 }
 
 func (w *etagWriter) start() {
@@ -75,6 +110,11 @@ func (w *etagWriter) start() {
 		return
 	}
 	w.started = true
+	for name := range w.Header() {
+		if strings.HasPrefix(name, "Access-Control-") { // the library's; nobody asked, and web pages have no business here
+			w.Header().Del(name)
+		}
+	}
 	if etag := strings.Trim(w.Header().Get("ETag"), `"`); len(etag) == longETag {
 		w.Header().Set("ETag", `"`+fromLibrary(etag)+`"`)
 	}
@@ -82,6 +122,16 @@ func (w *etagWriter) start() {
 
 func (w *etagWriter) WriteHeader(status int) {
 	w.start()
+	if w.headed {
+		return
+	}
+	w.headed = true
+	if status < http.StatusMultipleChoices && w.object {
+		w.Header().Set("X-Amz-Server-Side-Encryption", "AES256") // what AWS does to every object, and says
+	}
+	if status == http.StatusOK && w.call.headRange != "" {
+		status = partOf(w.Header(), w.call.headRange)
+	}
 	if status == http.StatusInternalServerError && w.call.status != 0 {
 		status = w.call.status
 	}
@@ -89,6 +139,8 @@ func (w *etagWriter) WriteHeader(status int) {
 }
 
 func (w *etagWriter) Write(p []byte) (int, error) {
-	w.start()
+	if !w.headed {
+		w.WriteHeader(http.StatusOK)
+	}
 	return w.ResponseWriter.Write(p)
 }

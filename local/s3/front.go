@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rclone/gofakes3"
 )
@@ -18,6 +20,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case !local(r):
 		answerError(w, r, http.StatusForbidden, "AccessDenied", "Use the server's loopback address, and not from a web page")
+		return
+	case isForm(r):
+		answerError(w, r, http.StatusNotImplemented, "NotImplemented", "uploads from HTML forms are not supported")
+		return
+	case expired(r, time.Now()):
+		answerError(w, r, http.StatusForbidden, "AccessDenied", "Request has expired")
+		return
+	case !s.owned(r):
+		answerError(w, r, http.StatusForbidden, "AccessDenied", "Access Denied")
 		return
 	case !signed(r):
 		answerError(w, r, http.StatusForbidden, "AccessDenied", "Access Denied: the request is not signed")
@@ -34,12 +45,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r = r.WithContext(c.attach(r.Context()))
-	tags := &etagWriter{ResponseWriter: w, call: c}
+	bucket, key := target(r.URL.Path)
+	s.backend.wholeSuffix(r, bucket, key)
+	// boto3 signs a content type into the query of a URL of the older kind.
+	if kind := r.URL.Query().Get("content-type"); kind != "" && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	tags := &etagWriter{ResponseWriter: w, call: c, object: key != ""}
 	if handled, err := s.serveOwn(tags, r); err != nil {
 		answer(tags, r, err)
 	} else if !handled {
 		s.handler.ServeHTTP(tags, r)
-		tags.start()
+		if !tags.headed {
+			tags.WriteHeader(http.StatusOK)
+		}
 	}
 }
 
@@ -77,7 +96,7 @@ func supported(r *http.Request) error {
 		}
 	}
 	for _, name := range []string{
-		"X-Amz-Write-Offset-Bytes", "X-Amz-Rename-Source", "X-Amz-Tagging", "X-Amz-Website-Redirect-Location",
+		"X-Amz-Write-Offset-Bytes", "X-Amz-Rename-Source", "X-Amz-Website-Redirect-Location",
 		"X-Amz-If-Match-Size", "X-Amz-If-Match-Last-Modified-Time",
 	} {
 		if r.Header.Get(name) != "" {
@@ -92,11 +111,16 @@ func supported(r *http.Request) error {
 	if strings.Contains(r.Header.Get("X-Amz-Copy-Source"), "?versionId=") {
 		return refuse(gofakes3.ErrNotImplemented, "copying a version is not supported; buckets have no versions")
 	}
-	bucket, key := target(r.URL.Path)
-	if r.Method == http.MethodPost && bucket != "" && key == "" && !r.URL.Query().Has("delete") {
-		return refuse(gofakes3.ErrNotImplemented, "uploads from HTML forms are not supported")
+	query := r.URL.Query()
+	if r.Header.Get("X-Amz-Tagging") != "" && query.Has("uploads") {
+		return refuse(gofakes3.ErrNotImplemented, "tags of a multipart upload are not supported: tag the object when it is there")
 	}
-	return nil
+	if text := query.Get("partNumber"); text != "" && r.Method == http.MethodPut {
+		if n, err := strconv.Atoi(text); err != nil || n < 1 || n > 10_000 {
+			return refuse(gofakes3.ErrInvalidArgument, "Part number must be an integer between 1 and 10000, inclusive")
+		}
+	}
+	return storageClass(r.Header)
 }
 
 func knownParameter(name string) bool {
@@ -104,7 +128,8 @@ func knownParameter(name string) bool {
 	case "list-type", "prefix", "delimiter", "max-keys", "marker", "start-after", "continuation-token", "fetch-owner",
 		"encoding-type", "max-buckets", "bucket-region", "location", "delete", "notification", "versioning",
 		"uploads", "uploadId", "partNumber", "part-number-marker", "max-parts", "max-uploads", "key-marker",
-		"upload-id-marker", "x-id", "AWSAccessKeyId", "Signature", "Expires":
+		"upload-id-marker", "x-id", "AWSAccessKeyId", "Signature", "Expires", "content-type", "content-md5", "attributes",
+		"tagging", "publicAccessBlock", "encryption", "ownershipControls", "policy":
 		return true
 	}
 	return strings.HasPrefix(name, "response-") || strings.HasPrefix(strings.ToLower(name), "x-amz-")
@@ -119,6 +144,10 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) (handled bool,
 	switch {
 	case bucket == "":
 		return false, nil
+	case key != "" && query.Has("tagging"):
+		return true, s.backend.serveTags(w, r, bucket, key)
+	case key == "" && keptSetting(query) != nil:
+		return true, s.backend.serveKept(w, r, bucket, keptSetting(query))
 	case key == "" && query.Has("notification"):
 		return true, s.backend.serveNotification(w, r, bucket)
 	case key == "" && reads && query.Has("location"):
@@ -131,6 +160,11 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) (handled bool,
 		w.Header().Set("X-Amz-Bucket-Region", s.region)
 	case key == "" && r.Method == http.MethodPut && len(query) == 0:
 		if exists, _ := s.backend.BucketExists(r.Context(), bucket); exists {
+			if s.region == "us-east-1" { // as in the first region of AWS, and in no other
+				w.Header().Set("Location", "/"+bucket)
+				w.WriteHeader(http.StatusOK)
+				return true, nil
+			}
 			answerError(w, r, http.StatusConflict, "BucketAlreadyOwnedByYou", "The bucket exists already and is yours")
 			return true, nil
 		}

@@ -1,10 +1,13 @@
 package s3
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rclone/gofakes3"
 )
 
 // index is the sorted list of a bucket's keys, in memory: about 250 bytes an object, built from the footers when the
@@ -26,10 +29,15 @@ type entry struct {
 	modified time.Time
 	sequence uint64
 	queue    string // ARN its notification goes to; "" without one
+	class    string // storage class; "" is STANDARD
+}
+
+func (e *entry) storageClass() gofakes3.StorageClass {
+	return gofakes3.StorageClass(cmp.Or(e.class, string(gofakes3.StorageStandard)))
 }
 
 func newEntry(o *object) *entry {
-	e := &entry{key: string(o.Key), size: o.Size, etag: o.ETag, modified: o.Modified, sequence: o.Sequence}
+	e := &entry{key: string(o.Key), size: o.Size, etag: o.ETag, modified: o.Modified, sequence: o.Sequence, class: o.class()}
 	if o.Notice != nil {
 		e.queue = o.Notice.Queue
 	}

@@ -62,7 +62,7 @@ func (b *backend) upload(bucketName, key, id string) (*upload, error) {
 	defer b.uploads.mu.Unlock()
 	u := b.uploads.byID[id]
 	if u == nil || u.record.Bucket != bucketName || string(u.record.Key) != key {
-		return nil, gofakes3.ErrNoSuchUpload
+		return nil, noSuchUpload()
 	}
 	return u, nil
 }
@@ -118,7 +118,7 @@ func (b *backend) UploadPart(ctx context.Context, bucketName, key string, id gof
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.gone {
-		return "", gofakes3.ErrNoSuchUpload
+		return "", noSuchUpload()
 	}
 	if err := b.disk.publish(s.file, b.disk.path(folderUploads, u.id), partFile(number)); err != nil {
 		return "", internal(b.log, "storing the part", err)
@@ -138,7 +138,7 @@ func (b *backend) CompleteMultipartUpload(ctx context.Context, bucketName, key s
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.gone {
-		return "", "", gofakes3.ErrNoSuchUpload
+		return "", "", noSuchUpload()
 	}
 	o, err := b.complete(ctx, u, in)
 	if err != nil {

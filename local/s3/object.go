@@ -43,6 +43,7 @@ type object struct {
 	// Sequence grows with every write of the server, over restarts too.
 	Sequence uint64           `json:"sequence,omitempty"`
 	Metadata map[string]exact `json:"metadata,omitempty"` // header names in canonical form
+	Tags     []tag            `json:"tags,omitempty"`     // that it was written with; see backend.tags
 	Parts    []int64          `json:"parts,omitempty"`    // sizes of the parts of a multipart upload
 	Upload   string           `json:"upload,omitempty"`   // id of the multipart upload that made it
 	Notice   *notice          `json:"notice,omitempty"`   // the notification it owes; the outbox knows if it was delivered

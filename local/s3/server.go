@@ -97,6 +97,7 @@ type Server struct {
 	backend *backend
 	handler http.Handler
 	region  string
+	account string
 	lock    *flock.Flock
 
 	closed   atomic.Bool
@@ -130,7 +131,7 @@ func Open(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the S3 server in %s: %w", cfg.Dir, err), lock.Unlock())
 	}
-	return &Server{backend: b, handler: b.library.Server(), region: cfg.Region, lock: lock}, nil
+	return &Server{backend: b, handler: b.library.Server(), region: cfg.Region, account: cfg.AccountID, lock: lock}, nil
 }
 
 func openBackend(cfg Config, log *slog.Logger) (*backend, error) {

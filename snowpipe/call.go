@@ -26,6 +26,8 @@ type Retry struct {
 	First, Longest time.Duration
 	// Timeout bounds each attempt; 0 means 30 s.
 	Timeout time.Duration
+	// Jitter draws from 0 to 1, where in its range a pause lies; nil draws at random. A simulation has its own.
+	Jitter func() float64
 }
 
 func (r Retry) orDefault() Retry {
@@ -36,6 +38,9 @@ func (r Retry) orDefault() Retry {
 		if *value <= 0 {
 			*value = standard
 		}
+	}
+	if r.Jitter == nil {
+		r.Jitter = rand.Float64
 	}
 	return r
 }
@@ -48,7 +53,7 @@ func (r Retry) pause(tries int, wanted time.Duration) time.Duration {
 			break
 		}
 	}
-	d = time.Duration(float64(min(d, r.Longest)) * (0.5 + rand.Float64()))
+	d = time.Duration(float64(min(d, r.Longest)) * (0.5 + r.Jitter()))
 	return max(d, wanted)
 }
 

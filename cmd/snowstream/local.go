@@ -7,7 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/processing/rowpath"
 	"github.com/snowstream/snowstream/producer"
 	"github.com/snowstream/snowstream/producer/template"
 	"github.com/snowstream/snowstream/record/rawzone"
@@ -25,6 +27,8 @@ type localOptions struct {
 	batchSize int
 	window    time.Duration
 	compress  string
+	rowPath   string
+	rowCommit string
 	dir       string
 	port      int
 	// commitTick is the time from one commit of streamed rows to the next.
@@ -80,6 +84,8 @@ things on purpose.`,
 	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
 	f.StringVar(&o.compress, "compress", string(rawzone.None), "how objects of rows are packed: none, gzip or zstd; each run may have its own")
 	f.DurationVar(&o.commitTick, "commit-tick", time.Second, "from one commit of streamed rows to the next, 10ms to 1m; the service takes about 5s")
+	f.StringVar(&o.rowPath, "row-path", function.Merge, "how rows get into the streaming table: snowpipe (Snowpipe Streaming) or merge; each run may have its own")
+	f.StringVar(&o.rowCommit, "row-commit", string(rowpath.Deferred), "with snowpipe, when a batch is done: deferred (received by the service) or wait (in the table)")
 	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
 	f.IntVar(&o.port, "port", 7401, fmt.Sprintf("first of %d ports on 127.0.0.1; 0 takes free ones", stack.Ports))
 	f.BoolVar(&o.unlimited, "no-limits", false, "lift Kinesis' limits per shard, which is good for measuring only")
@@ -109,6 +115,12 @@ func (o *localOptions) check(shardsGiven bool) error {
 		return fmt.Errorf("--port %d: %d ports in a row start at 1 to %d, or at 0 for free ones", o.port, stack.Ports, 65536-stack.Ports)
 	case o.dir == "":
 		return errors.New("--data must name a folder")
+	}
+	if o.rowPath != function.Snowpipe && o.rowPath != function.Merge {
+		return fmt.Errorf("--row-path %s: it can be %s or %s", o.rowPath, function.Snowpipe, function.Merge)
+	}
+	if c := rowpath.Commit(o.rowCommit); c != rowpath.Deferred && c != rowpath.Wait {
+		return fmt.Errorf("--row-commit %s: it can be %s or %s", o.rowCommit, rowpath.Deferred, rowpath.Wait)
 	}
 	if _, err := rawzone.ParseCompression(o.compress); err != nil {
 		return fmt.Errorf("--compress: %w", err)

@@ -51,7 +51,7 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	defer func() { err = errors.Join(err, closeLog()) }()
 	c := stack.Config{
 		Schema: schema, Dir: o.dir, Port: o.port, Shards: o.shards, BatchSize: o.batchSize, BatchWindow: o.window,
-		CommitTick: o.commitTick, Compress: rawzone.Compression(o.compress), Unlimited: o.unlimited, Log: log,
+		CommitTick: o.commitTick, Compress: rawzone.Compression(o.compress), RowPath: o.rowPath, RowCommit: o.rowCommit, Unlimited: o.unlimited, Log: log,
 	}
 	progress := &progress{w: stderr}
 	c.Say = progress.say

@@ -58,8 +58,23 @@ const (
 	brokenCompression
 	replayTwice
 
+	// channelFaults and those behind it are Snowpipe Streaming's.
+	channelLost
+	channelAnswerLost
+	channelLate
+	channelBusy
+	channelLogin
+	channelSlow
+	channelStuck
+	channelDropsRows
+	channelInvalid
+	channelForgotten
+	channelRejects
+
 	faults
 )
+
+const channelFaults = channelLost
 
 // String is what people read.
 func (f fault) String() string {
@@ -76,6 +91,8 @@ func (f fault) String() string {
 		"notice lost", "notice repeated", "notice late", "pipe refreshed under load",
 		"clock leaps ahead", "arrival clock goes back", "put stored twice", "poison record", "aggregated record", "broken aggregate",
 		"compressed record", "broken compression", "two replays at once",
+		"append or open never arrives", "its answer lost", "it arrives minutes later", "service busy", "its token refused", "commit takes minutes",
+		"channel accepts and never commits", "acknowledged rows lost", "channel invalidated", "channel forgotten", "row rejected",
 	}[f]
 }
 
@@ -92,6 +109,8 @@ func (f fault) rate() float64 {
 		return 0.1
 	case retentionPassed:
 		return 0.01
+	case channelForgotten:
+		return 0.1
 	case noticeLost, noticeRepeated, noticeLate:
 		return 0.2
 	case s3Conflict:
@@ -104,7 +123,7 @@ func (f fault) rate() float64 {
 // all of them hide.
 func (w *world) chooseFaults() {
 	strength := [...]float64{0.3, 1, 1, 3}[w.random.IntN(4)]
-	for f := range faults {
+	for f := range channelFaults {
 		if w.random.IntN(10) < 6 {
 			w.rates[f] = min(f.rate()*strength, 0.9)
 		}

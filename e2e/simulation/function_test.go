@@ -95,7 +95,7 @@ func (f *functions) idleUpsert() *upsertProcess {
 		return p
 	}
 	p := &upsertProcess{process: f.process("upsert")}
-	p.function = upsert.New(f.schema, streaming.New(session{&p.process}, schema.Defaults(), f.schema), p.lake(), quiet())
+	p.function = f.by(upsert.New(f.schema, streaming.New(session{&p.process}, schema.Defaults(), f.schema), p.lake(), quiet()), &p.process)
 	return p
 }
 

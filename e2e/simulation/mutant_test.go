@@ -34,15 +34,15 @@ func edited(name, file, before, after string) mutant {
 // mutants are the faults of the original system and the traps known from building others: most of them on the record's
 // way from the batch into both tables, and those that lie before it.
 func mutants() []mutant {
-	return append(append(append(orderMutants(), zoneMutants()...), valueMutants()...), boxMutants()...)
+	return append(append(append(append(orderMutants(), zoneMutants()...), valueMutants()...), boxMutants()...), channelMutants()...)
 }
 
 // orderMutants get the steps wrong, or believe what failed.
 func orderMutants() []mutant {
 	return []mutant{
 		edited("ledger moved on before the rows are handed over", orchestratorFile,
-			"	m := handoff.Message{Object: object.Key, Rows: object.Rows}\n",
-			"	if h, err := o.lake.Advance(ctx, head, head.After(object, time.Now())); err == nil {\n\t\thead = h\n\t}\n	m := handoff.Message{Object: object.Key, Rows: object.Rows}\n"),
+			"	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n",
+			"	if h, err := o.lake.Advance(ctx, head, head.After(object, time.Now())); err == nil {\n\t\thead = h\n\t}\n	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n"),
 		edited("a failed batch is reported as done", orchestratorFile,
 			"if err := o.land(ctx, b); err != nil {\n\t\t\treturn err", "if err := o.land(ctx, b); err != nil {\n\t\t\treturn nil"),
 		edited("the error of an S3 write is swallowed", lakeFile,
@@ -68,8 +68,8 @@ func orderMutants() []mutant {
 		edited("an object that is there already is not handed over", orchestratorFile,
 			"	if !adopted {\n", "	if adopted {\n\t\thead.Ledger = head.After(object, time.Now())\n\t\treturn head, nil\n\t}\n	if !adopted {\n"),
 		edited("a process remembers what it has not handed over", orchestratorFile,
-			"	m := handoff.Message{Object: object.Key, Rows: object.Rows}\n",
-			"	done := head\n	done.Ledger = head.After(object, time.Now())\n	o.keep(done, 0)\n	m := handoff.Message{Object: object.Key, Rows: object.Rows}\n"),
+			"	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n",
+			"	done := head\n	done.Ledger = head.After(object, time.Now())\n	o.keep(done, 0)\n	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n"),
 	}
 }
 
@@ -123,7 +123,7 @@ func protocolMutants() []mutant {
 			"	nameless := head.Before(object, time.Now())\n	nameless.Open = \"\"\n	head, err := o.lake.Advance(ctx, head, nameless)\n"),
 		edited("an open object is not looked at", headFile, `case head.Open != "":`, `case head.Open == "?":`),
 		edited("an open object's rows are not handed over", headFile,
-			"handoff.Message{Object: object.Key, Rows: object.Rows}", "handoff.Message{Object: object.Key}"),
+			"handoff.Message{Object: object.Key, Rows: object.Rows, Place", "handoff.Message{Object: object.Key, Place"),
 		edited("an open object's range is not taken over", headFile, "	return o.cover(ctx, head, object)\n}\n\n// rebuild", "	if err := o.cover(ctx, head, object); err != nil {\n\t\treturn err\n\t}\n	head.Ordinal--\n	return nil\n}\n\n// rebuild"),
 		edited("the name of an object that never came is not made void", ledgerFile,
 			"if _, err := l.Create(ctx, key, header, rawzone.Void()); err != nil {\n\t\t\treturn o, err\n\t\t}",
@@ -182,4 +182,40 @@ func boxMutants() []mutant {
 		in(edited("a time-out without a kill", "local/lambda/child.go", "	c.current = nil\n	c.mu.Unlock()\n	c.kill()\n", "	c.current = nil\n	c.mu.Unlock()\n"), "./local/lambda", "TestTimeoutKills"),
 		in(edited("the key in a notice is not decoded", "local/warehouse/pipe/notice.go", "key, err := url.QueryUnescape(r.S3.Object.Key)", "_, err := url.QueryUnescape(\"\")\n\t\tkey := r.S3.Object.Key"), "./local/warehouse/...", "TestParseEvent|TestPipe$"),
 	}
+}
+
+// channelMutants are mistakes in the row path by Snowpipe Streaming. The first six are known from others' clients.
+func channelMutants() []mutant {
+	const (
+		path    = "processing/rowpath/rowpath.go"
+		sweep   = "processing/rowpath/sweep.go"
+		upsert  = "processing/upsert/path.go"
+		channel = "snowpipe/channel.go"
+	)
+	all := []mutant{
+		edited("channel: other rows under a token that was used", channel,
+			"if c.token, err = parseAppended(got.body); err != nil {", "if _, err = parseAppended(got.body); err != nil {"),
+		edited("channel: only the last object is appended again", path,
+			"	chain := []rawzone.Object{r.Object}\n", "	chain := []rawzone.Object{r.Object}\n	if after >= 0 {\n\t\treturn chain, nil\n\t}\n"),
+		edited("channel: objects are not cut at the committed ordinal", path, "if ordinal <= after {", "if ordinal <= after && false {"),
+		edited("channel: no committed token means from the beginning", path,
+			"	highest, err := a.service.Highest(ctx, r.chain())\n", "	if base >= 0 {\n\t\treturn base, nil\n\t}\n	highest, err := a.service.Highest(ctx, r.chain())\n"),
+		edited("channel: an offset token is sent at open", channel,
+			`body: []byte(`+"`"+`{"fail_on_uncommitted_rows":`, `body: []byte(`+"`"+`{"offset_token":"00000000000000000001","fail_on_uncommitted_rows":`),
+		{name: "channel: the table is asked before the channel is opened", edits: []edit{
+			{path, "	channel, err := a.service.Open(ctx, r.chain())\n", "	early, _ := a.service.Highest(ctx, r.chain())\n	channel, err := a.service.Open(ctx, r.chain())\n"},
+			{path, "if state.Committed, err = a.forgotten(ctx, r, head); err != nil {", "if state.Committed, err = max(early, head.Base()), nil; err != nil {"},
+		}},
+		edited("channel: goes on with a channel after an error", path, "		delete(a.chains, r.chain()) // a part", "		// a part"),
+		edited("channel: an append is tried again with the next token", channel, "	got, err := c.pipe.client.do(ctx, r)\n	if err != nil {\n\t\treturn outcome(err)\n",
+			"	got, err := c.pipe.client.do(ctx, r)\n	if err != nil {\n\t\treturn nil\n"),
+		edited("channel: what does not become visible is not appended again", sweep, "	p.Again = true\n", "	if p.Last > 0 {\n\t\treturn p, nil\n\t}\n	p.Again = true\n"),
+		edited("channel: rejected rows are not looked for", upsert, "	if !suspect || state.Committed <= from {\n", "	if suspect || !suspect {\n"),
+		edited("channel: rows that are not committed are merged", path, "case o.LastOrdinal > after && o.LastOrdinal <= to && o.Rows > 0:", "case o.LastOrdinal > after && o.Rows > 0:"),
+		edited("channel: waits for nothing", path, "	if a.commit == Wait {\n", "	if a.commit == Wait && false {\n"),
+	}
+	for i := range all {
+		all[i].pack, all[i].run = "./e2e/simulation", "TestSimulationByChannel"
+	}
+	return all
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/processing/quarantine"
+	"github.com/snowstream/snowstream/processing/rowpath"
 )
 
 var (
@@ -28,9 +29,12 @@ type outcome struct {
 }
 
 // simulate runs one seed from its first record to the last check.
-func simulate(t *testing.T, seed uint64, print func(string)) (out outcome) {
+func simulate(t *testing.T, seed uint64, print func(string), change ...func(*world)) (out outcome) {
 	synctest.Test(t, func(*testing.T) {
 		w := newWorld(seed)
+		for _, c := range change {
+			c(w)
+		}
 		w.print = print
 		w.compress(seed)
 		w.underFaults()
@@ -52,9 +56,17 @@ func (w *world) phase(faulty bool, begin func()) {
 		w.later(w.between(time.Minute, 3*time.Hour), func() { w.faulty = false })
 	}
 	begin()
+	if faulty && w.service != nil {
+		for range 20 {
+			w.later(w.between(time.Minute, 3*time.Hour), w.sweep)
+		}
+	}
 	w.mu.Unlock()
 	w.group.Wait()
 	w.faulty = false
+	if w.service != nil {
+		w.settle()
+	}
 }
 
 // underFaults brings the whole stream through. In the end the pipe is refreshed, as the runbook says, because lost
@@ -177,7 +189,26 @@ func TestSimulation(t *testing.T) {
 			})
 		}
 	})
-	all.report(t, many >= 100)
+	all.report(t, channelFaults, many >= 100)
+}
+
+// TestSimulationByChannel runs the seeds with rows that go by Snowpipe Streaming, both ways to commit by turns.
+func TestSimulationByChannel(t *testing.T) {
+	many := *seeds
+	if testing.Short() {
+		many = min(many, 40)
+	}
+	var all tally
+	for _, commit := range []rowpath.Commit{rowpath.Deferred, rowpath.Wait} {
+		t.Run(string(commit), func(t *testing.T) {
+			for seed := *first; seed < *first+many/2; seed++ {
+				if !all.add(t, seed, simulate(t, seed, printer(*steps), func(w *world) { w.byChannel(seed, commit) })) {
+					return
+				}
+			}
+		})
+	}
+	all.report(t, faults, many >= 100)
 }
 
 // tally sums up what the seeds came to.
@@ -212,8 +243,8 @@ func (a *tally) add(t *testing.T, seed uint64, o outcome) bool {
 }
 
 // report prints each fault's count and the figure. With many seeds, a fault that never happened has not been tested.
-func (a *tally) report(t *testing.T, complete bool) {
-	for f := range faults {
+func (a *tally) report(t *testing.T, of fault, complete bool) {
+	for f := range of {
 		t.Logf("%8d x %s", a.hits[f], f)
 		if a.hits[f] > 0 {
 			a.kinds++

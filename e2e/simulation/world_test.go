@@ -43,6 +43,9 @@ type world struct {
 	pipe      *pipe
 	functions *functions
 	findings  []finding
+	// service is where rows go if they are not merged; swept is the answer to the last sweep.
+	service *service
+	swept   string
 }
 
 // finding is a broken promise.

@@ -28,7 +28,7 @@ var arrows = []struct {
 	{"producer", []string{"record", "producer"}, "columns meet only in record"},
 	{"listener", []string{"record", "listener"}, "columns meet only in record"},
 	{"processing", []string{"record", "processing"}, "columns meet only in record"},
-	{"landing", []string{"record", "landing"}, "columns meet only in record"},
+	{"landing", []string{"record", "landing", "snowpipe"}, "columns meet only in record; the client of Snowpipe Streaming is a library"},
 	{"snowpipe", []string{"snowpipe"}, "a public client of Snowpipe Streaming: it knows the service and nothing of ours"},
 	{"local/kinesis", []string{"local/kinesis"}, "local services meet over the real wire, or a local pass would mean nothing"},
 	{"local/s3", []string{"local/s3"}, "local services meet over the real wire, or a local pass would mean nothing"},
@@ -96,7 +96,7 @@ var owners = []struct {
 }
 
 // lambdas is all that the deployed functions may reach, directly or not.
-var lambdas = []string{"record", "processing", "landing", "cmd/internal/function"}
+var lambdas = []string{"record", "processing", "landing", "snowpipe", "cmd/internal/function"}
 
 // file is one parsed source file.
 type file struct {

@@ -188,6 +188,12 @@ WHEN NOT MATCHED THEN INSERT (%s)
   VALUES (%s)`, n.In(n.Streaming), Rows(s), strings.Join(names, ", "), strings.Join(values, ", "))
 }
 
+// Highest asks the streaming table for the highest ordinal of a chain: two binds, the shard and the generation, which is empty
+// for rows that have none.
+func Highest(n Names) string {
+	return `SELECT MAX("_ORDINAL") FROM ` + n.In(n.Streaming) + ` WHERE "_SHARD" = ? AND COALESCE("_GENERATION", '') = ?`
+}
+
 // Rows is the query that makes rows of the tables from one bind: a JSON array of arrays of strings and nulls in the
 // order of the schema's table columns.
 //

@@ -206,6 +206,52 @@ func (l *Lake) names(ctx context.Context, head Head) (names []name, recovered []
 	return names, recovered, err
 }
 
+// Behind finds a shard's objects that end behind an ordinal, in order, those of recovered records included. Like Newest it
+// lists all rows.
+func (l *Lake) Behind(ctx context.Context, head Head, ordinal int64) ([]rawzone.Object, error) {
+	names, keys, err := l.names(ctx, head)
+	if err != nil {
+		return nil, fmt.Errorf("look for the objects of %s/%s: %w", head.Stream, head.Shard, err)
+	}
+	var objects []rawzone.Object
+	take := func(key string) (rawzone.Object, error) {
+		o, err := l.Object(ctx, key)
+		if err == nil && o.LastOrdinal > ordinal {
+			objects = append(objects, o)
+		}
+		return o, err
+	}
+	for _, key := range keys {
+		if _, err := take(key); err != nil && !errors.Is(err, rawzone.ErrVoid) {
+			return nil, err
+		}
+	}
+	for _, n := range names { // the highest ordinals first
+		o, err := take(n.key)
+		if err == nil && o.FirstOrdinal <= ordinal+1 {
+			break
+		}
+		if err != nil && !errors.Is(err, rawzone.ErrVoid) {
+			return nil, err
+		}
+	}
+	slices.SortFunc(objects, func(a, b rawzone.Object) int { return cmp.Compare(a.FirstOrdinal, b.FirstOrdinal) })
+	return objects, nil
+}
+
+// Shards calls yield with each shard of a stream that has a ledger.
+func (l *Lake) Shards(ctx context.Context, stream string, yield func(shard string) error) error {
+	seen := map[string]bool{}
+	return l.List(ctx, rawzone.Ledgers+rawzone.Escape(stream)+"/", func(key string) error {
+		c, ok := rawzone.ChainOf(key, stream)
+		if !ok || seen[c.Shard] {
+			return nil
+		}
+		seen[c.Shard] = true
+		return yield(c.Shard)
+	})
+}
+
 // Recovered returns the shard's object of recovered records that opens with this position, if there is one, and otherwise
 // the number of the next name for it. An object that opens elsewhere and reaches into the range up to last is an error:
 // its records would be there twice.

@@ -3,6 +3,7 @@
 //
 //	{"object":"kinesiscsv/…","rows":100,"csv":"SENSORID,…\n6,64,OK,…\n"}   rows with the object they lie in
 //	{"object":"kinesiscsv/…","rows":100}                                   the same, to be read from the object
+//	{"sweep":true}                                                         look after what was appended; an EventBridge schedule does the same
 //	{"content":[{"sensorId":6,"currentTemperature":64,"status":"OK"}]}     what the original orchestrator sends
 //
 // The csv is the object's own text, so that the streaming table is filled from the same bytes as the micro-batch table.
@@ -13,18 +14,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/snowstream/snowstream/record/jsontext"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // MaxInline is the most bytes an invocation's payload may have to carry its rows itself. AWS takes 6 MiB in a
 // synchronous invocation (6,291,456 bytes); beyond our limit the message points to the object instead.
 const MaxInline = 5 << 20
 
-// maxKey is the most bytes that an object's key takes in JSON: S3 allows 1,024 bytes, of which each may take six.
-const maxKey = 6*1024 + 2
+// maxHead is more than all but the rows takes: two keys of 1,024 bytes, of which each may take six, and numbers.
+const maxHead = 64 << 10
 
 // Message asks Upsert to bring rows into the streaming table.
 type Message struct {
@@ -32,10 +33,45 @@ type Message struct {
 	Object string `json:"object,omitempty"`
 	// Rows is how many rows there are: whoever reads fewer must not report success.
 	Rows int `json:"rows,omitempty"`
+	// Place is where the object stands in its shard, for a row path that depends on the order. Without it the rows are merged.
+	Place *Place `json:"place,omitempty"`
+	// Sweep asks for nothing but that what was appended and has not become visible is appended again, of all shards.
+	Sweep bool `json:"sweep,omitempty"`
+	// Source is "aws.events" in the event of a schedule, which asks for a sweep.
+	Source string `json:"source,omitempty"`
 	// CSV are the rows with their header line. Empty means: read Object.
 	CSV string `json:"csv,omitempty"`
 	// Content are plain records, one JSON object each, without identity: the form of the original system.
 	Content []json.RawMessage `json:"content,omitempty"`
+}
+
+// Place is where an object stands in the chain of its shard's objects.
+type Place struct {
+	Stream     string `json:"stream"`
+	Generation string `json:"generation,omitempty"`
+	Shard      string `json:"shard"`
+	// First and Last are the ordinals of the object's range, rejected records included.
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
+	// Previous is the object in front of it, Object.Previous.
+	Previous string `json:"previous,omitempty"`
+	// Fresh says that this very call has created the object, so that nobody can have handed it over before.
+	Fresh bool `json:"fresh,omitempty"`
+	// Channel is what the ledger knows of the shard's channel.
+	Channel *rawzone.Channel `json:"channel,omitempty"`
+}
+
+// Pending is how far a shard's rows have become visible.
+type Pending struct {
+	Shard string `json:"shard"`
+	// Committed is the ordinal up to which rows are visible, Last that of the last row that was handed over.
+	Committed int64 `json:"committed"`
+	Last      int64 `json:"last"`
+	// Rejected counts the rows that the table did not take in the life of the shard's channel.
+	Rejected int64 `json:"rejected,omitempty"`
+	// Again says that rows did not become visible and were appended again, Error why a shard could not be looked at.
+	Again bool   `json:"again,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // Answer is what Upsert reports of a Message.
@@ -44,6 +80,10 @@ type Answer struct {
 	Rows int `json:"rows"`
 	// Inserted is how many of them were new to the table.
 	Inserted int64 `json:"inserted"`
+	// Channel is what is known of the shard's channel now, if the rows were appended and not merged.
+	Channel *rawzone.Channel `json:"channel,omitempty"`
+	// Pending are the shards of a sweep.
+	Pending []Pending `json:"pending,omitempty"`
 	// Quarantined counts records of Content that could not become rows.
 	Quarantined int `json:"quarantined,omitempty"`
 }
@@ -96,7 +136,10 @@ func Decode(payload []byte) (Message, error) {
 	if err := json.Unmarshal(payload, &m); err != nil {
 		return Message{}, errors.New(`the payload is not a JSON object with "object" or "content"`)
 	}
+	m.Sweep = m.Sweep || m.Source == "aws.events"
 	switch {
+	case m.Sweep && m.Object == "" && m.Content == nil:
+		return m, nil
 	case (m.Object == "") == (m.Content == nil):
 		return Message{}, errors.New(`the payload needs either "object" or "content"`)
 	case m.Object != "" && m.Rows < 1:
@@ -107,26 +150,20 @@ func Decode(payload []byte) (Message, error) {
 
 // cut reads a message as Encode writes it, with its rows. ok is false for any other, right or wrong.
 func cut(payload []byte) (m Message, ok bool) {
-	rest, ok := bytes.CutPrefix(payload, []byte(`{"object":`))
-	if !ok {
+	if !bytes.HasPrefix(payload, []byte(`{"object":`)) {
 		return Message{}, false
 	}
-	end := bytes.Index(rest, []byte(`,"rows":`))
-	if end < 0 || end > maxKey {
+	end := bytes.Index(payload[:min(len(payload), maxHead)], []byte(`,"csv":`)) // in no string: its quotes would be escaped
+	if end < 0 {
 		return Message{}, false
 	}
-	object, after, ok := jsontext.Cut(rest[:end:end])
-	if !ok || len(object) == 0 || len(after) > 0 {
-		return Message{}, false
-	}
-	number, rest, ok := bytes.Cut(rest[end+len(`,"rows":`):], []byte(`,"csv":`))
-	rows, err := strconv.Atoi(string(number))
-	if !ok || err != nil || rows < 1 || number[0] == '0' || number[0] == '+' {
-		return Message{}, false
-	}
-	csv, after, ok := jsontext.Cut(rest)
+	csv, after, ok := jsontext.Cut(payload[end+len(`,"csv":`):])
 	if !ok || string(after) != "}" {
 		return Message{}, false
 	}
-	return Message{Object: string(object), Rows: rows, CSV: string(csv)}, true
+	if json.Unmarshal(append(bytes.Clone(payload[:end]), '}'), &m) != nil || m.Object == "" || m.Rows < 1 || m.CSV != "" || m.Content != nil || m.Sweep {
+		return Message{}, false
+	}
+	m.CSV = string(csv)
+	return m, true
 }

@@ -50,6 +50,12 @@ func (f *Function) Upsert(ctx context.Context, m handoff.Message) (handoff.Answe
 	return answer, nil
 }
 
+// Sweep has the function look after what was appended and is not visible yet, and returns how far all shards are.
+func (f *Function) Sweep(ctx context.Context) ([]handoff.Pending, error) {
+	answer, err := f.Upsert(ctx, handoff.Message{Sweep: true})
+	return answer.Pending, err
+}
+
 func errorType(payload []byte, otherwise string) string {
 	var e struct {
 		ErrorType string `json:"errorType"`

@@ -80,7 +80,7 @@ func (o *Orchestrator) rebuild(ctx context.Context, head *datalake.Head) error {
 
 // cover hands an object over and counts it as covered.
 func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object rawzone.Object) error {
-	if _, err := o.handOver(ctx, handoff.Message{Object: object.Key, Rows: object.Rows}); err != nil {
+	if _, err := o.handOver(ctx, handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(*head, object, false)}, head); err != nil {
 		return err
 	}
 	head.Ledger = head.After(object, time.Now())

@@ -153,12 +153,12 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object ra
 	if err != nil {
 		return head, err
 	}
-	m := handoff.Message{Object: object.Key, Rows: object.Rows}
+	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}
 	if !adopted {
 		m.CSV = string(batch.CSV)
 	}
 	stored := time.Now()
-	inserted, err := o.handOver(ctx, m)
+	inserted, err := o.handOver(ctx, m, &head)
 	if err == nil && !adopted && inserted < int64(object.Rows) {
 		err = o.unique(ctx, head, object)
 	}
@@ -182,14 +182,26 @@ func (o *Orchestrator) fresh(records []record.Record, last record.Position) []re
 	return o.unpack.Unpack(records, maxObject)
 }
 
-// handOver brings an object's rows into the streaming table and returns how many were new to it.
-func (o *Orchestrator) handOver(ctx context.Context, m handoff.Message) (inserted int64, err error) {
+// place is where an object stands in its shard. fresh says that this process has just created it.
+func place(head datalake.Head, o rawzone.Object, fresh bool) *handoff.Place {
+	return &handoff.Place{
+		Stream: head.Stream, Generation: head.Generation, Shard: head.Shard, First: o.FirstOrdinal, Last: o.LastOrdinal, Previous: o.Previous,
+		Fresh: fresh, Channel: head.Channel,
+	}
+}
+
+// handOver brings an object's rows into the streaming table and returns how many were new to it. What it learns of the shard's
+// channel goes into the head, and is written with the next swap.
+func (o *Orchestrator) handOver(ctx context.Context, m handoff.Message, head *datalake.Head) (inserted int64, err error) {
 	if m.Rows == 0 {
 		return 0, nil
 	}
 	answer, err := o.upsert.Upsert(ctx, m)
 	if err == nil && answer.Rows != m.Rows {
 		err = fmt.Errorf("upsert of %s looked at %d of %d rows", m.Object, answer.Rows, m.Rows)
+	}
+	if err == nil && answer.Channel != nil {
+		head.Channel = answer.Channel
 	}
 	return answer.Inserted, err
 }

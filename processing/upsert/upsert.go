@@ -37,6 +37,8 @@ type Upsert struct {
 	lake    Lake
 	decoder *record.Decoder
 	log     *slog.Logger
+	// path appends rows instead of merging them; nil merges all.
+	path *Path
 }
 
 // New returns an Upsert for a schema that has passed Check.
@@ -52,9 +54,14 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 	}
 	var answer handoff.Answer
 	began := time.Now()
-	if m.Object == "" {
+	switch {
+	case m.Sweep:
+		answer, err = u.sweep(ctx)
+	case m.Object == "":
 		answer, err = u.content(ctx, requestID, m.Content)
-	} else {
+	case u.path != nil && m.Place != nil:
+		return u.appended(ctx, m)
+	default:
 		answer, err = u.object(ctx, m)
 	}
 	if err != nil {
@@ -67,6 +74,9 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 
 // object merges the rows of an object, from the message itself or from the raw zone.
 func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer, error) {
+	if err := u.settle(ctx, m.Object); err != nil {
+		return handoff.Answer{}, err
+	}
 	csv := []byte(m.CSV)
 	if m.CSV == "" {
 		var err error

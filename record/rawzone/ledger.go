@@ -42,10 +42,22 @@ type Ledger struct {
 	Stopped string `json:"stopped,omitempty"`
 	// Ended says that the shard goes on in a later generation: nobody may write here any more.
 	Ended bool `json:"ended,omitempty"`
+	// Channel is what was known of the shard's channel when this was written, if rows go by Snowpipe Streaming.
+	Channel *Channel `json:"channel,omitempty"`
 	// UpdatedAt is when this was written, by its writer's clock.
 	UpdatedAt time.Time `json:"updated_at"`
 	// Check is a checksum over all the above: a ledger that was edited or cut is refused, never believed.
 	Check string `json:"check"`
+}
+
+// Channel is how far a channel was known to have committed, and what it had rejected by then.
+type Channel struct {
+	// Committed is the ordinal up to which all rows are in the streaming table, or were rejected.
+	Committed int64 `json:"committed"`
+	// Rejected counts the rows that the service has not taken, in the life of the channel that was made at Created, in Unix
+	// milliseconds.
+	Rejected int64 `json:"rejected"`
+	Created  int64 `json:"created"`
 }
 
 // Start is the ledger of a chain before its first record.
@@ -131,6 +143,9 @@ func (l Ledger) sum() string {
 	}
 	if l.Generation != "" || l.Ended {
 		text += fmt.Sprintf(" generation %q %t", l.Generation, l.Ended)
+	}
+	if l.Channel != nil {
+		text += fmt.Sprintf(" channel %d %d %d", l.Channel.Committed, l.Channel.Rejected, l.Channel.Created)
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])

@@ -48,6 +48,12 @@ const (
 	Database  = "SNOWSTREAM_SNOWFLAKE_DATABASE"
 	Namespace = "SNOWSTREAM_SNOWFLAKE_SCHEMA"
 	Table     = "SNOWSTREAM_STREAMING_TABLE"
+	// RowPath is how Upsert brings rows into the streaming table: Snowpipe, or Merge, which is also what an empty one means.
+	// RowCommit is when they count as handed over, by Snowpipe: deferred, which is also what an empty one means, or wait.
+	RowPath   = "SNOWSTREAM_ROW_PATH"
+	RowCommit = "SNOWSTREAM_ROW_COMMIT"
+	// SnowpipeEndpoint is where Snowpipe Streaming is, if it is not the account's host.
+	SnowpipeEndpoint = "SNOWSTREAM_SNOWPIPE_ENDPOINT"
 	// Pipe names the pipe whose lag Upsert reports once a minute, as that of Stream; without it nobody reports any.
 	Pipe   = "SNOWSTREAM_PIPE"
 	Stream = "SNOWSTREAM_STREAM"
@@ -57,6 +63,12 @@ const (
 const (
 	KeyPair          = "key-pair"
 	WorkloadIdentity = "workload-identity"
+)
+
+// The values of RowPath.
+const (
+	Snowpipe = "snowpipe"
+	Merge    = "merge"
 )
 
 // Handler is a function's handler: one payload in, one answer out.

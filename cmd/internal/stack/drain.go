@@ -25,6 +25,7 @@ func (s *Stack) Drain(ctx context.Context) error {
 		waiting func() string
 	}{
 		{"hand over what is left in the stream", s.lambda.Drain, s.lambda.Waiting},
+		{"have the last rows committed", s.settle, func() string { return "the streaming table to show the last rows" }},
 		{"deliver the last notifications", s.s3.Flush, s.s3.Waiting},
 		{"load the last files", s.warehouse.Idle, func() string { return "the pipe to load the last files" }},
 	} {

@@ -84,6 +84,10 @@ type Settings struct {
 	Role          string `json:"role"`
 	// Compress is how the orchestrator packs the objects of rows; empty means not at all.
 	Compress rawzone.Compression `json:"compress,omitempty"`
+	// RowPath is how rows get into the streaming table: snowpipe, or merge, which is also what an empty one means. RowCommit is
+	// deferred or wait.
+	RowPath   string `json:"row_path,omitempty"`
+	RowCommit string `json:"row_commit,omitempty"`
 	// Dashboard is the live page's address, empty if there is none.
 	Dashboard string `json:"dashboard,omitempty"`
 	// PID is the process that runs the stack.

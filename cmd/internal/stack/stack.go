@@ -40,6 +40,9 @@ type Config struct {
 	BatchWindow time.Duration
 	// Compress is how this run's objects of rows are packed; those of earlier runs stay as they are.
 	Compress rawzone.Compression
+	// RowPath is how rows get into the streaming table, function.Snowpipe or function.Merge, and RowCommit when they count as
+	// handed over, as in the function's environment.
+	RowPath, RowCommit string
 	// Unlimited lifts the stream's limits per shard, for measuring.
 	Unlimited bool
 	// Schema is the text of a schema file; empty takes the one of the last run, or the sensor example.
@@ -92,7 +95,7 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Dashboard, s.Compress = c.Dashboard, c.Compress
+	s.Dashboard, s.Compress, s.RowPath, s.RowCommit = c.Dashboard, c.Compress, c.RowPath, c.RowCommit
 	if err := s.open(c, p, known); err != nil {
 		return nil, err
 	}
@@ -316,7 +319,11 @@ func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 	upsert.Environment = environment(map[string]string{
 		function.Account: s.Account, function.User: Loader, function.PrivateKey: known.pem, function.Role: s.Role,
 		function.Warehouse: s.Warehouse, function.Endpoint: s.Snowflake, function.Database: s.Database, function.Namespace: s.Schema,
+		function.Stream: s.Stream, function.RowPath: s.RowPath, function.RowCommit: s.RowCommit, function.SnowpipeEndpoint: s.SnowpipeHTTP,
 	})
+	if s.RowPath == function.Snowpipe {
+		upsert.Schedule = sweepEvery
+	}
 	return []lambda.Function{orchestrator, upsert}, nil
 }
 

@@ -15,16 +15,18 @@ import (
 	"github.com/snowstream/snowstream/landing/snowflake"
 )
 
-// openSnowflake prepares the session that the function keeps for its life.
-func openSnowflake(ctx context.Context, cfg aws.Config, names schema.Names) (*snowflake.DB, error) {
+// openSnowflake prepares the session that the function keeps for its life, and returns the key that it logs in with, if it
+// is by key pair.
+func openSnowflake(ctx context.Context, cfg aws.Config, names schema.Names) (*snowflake.DB, *rsa.PrivateKey, error) {
 	login, err := login(ctx, cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	login.Account, login.User, login.Endpoint = os.Getenv(function.Account), os.Getenv(function.User), os.Getenv(function.Endpoint)
 	login.Role, login.Warehouse = os.Getenv(function.Role), os.Getenv(function.Warehouse)
 	login.Database, login.Schema = names.Database, names.Schema
-	return snowflake.Open(login)
+	db, err := snowflake.Open(login)
+	return db, login.PrivateKey, err
 }
 
 // login is how the function proves who it is.

@@ -30,7 +30,7 @@ func Run(ctx context.Context, log io.Writer) error {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	names := tableNames()
-	db, err := openSnowflake(ctx, aws, names)
+	db, key, err := openSnowflake(ctx, aws, names)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,12 @@ func Run(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	table := streaming.New(db, names, schema)
-	u := upsert.New(schema, table, datalake.New(s3.NewFromConfig(aws), bucket), logger)
+	lake := datalake.New(s3.NewFromConfig(aws), bucket)
+	path, err := rowPath(key, db, names, schema, lake, logger)
+	if err != nil {
+		return err
+	}
+	u := upsert.New(schema, table, lake, logger).By(path)
 	watch := watchPipe(db, names, logger)
 	function.Start(ctx, func(ctx context.Context, payload []byte) ([]byte, error) {
 		var id string

@@ -1,0 +1,148 @@
+package rowpath
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// Pending is how far a shard's rows have become visible.
+type Pending struct {
+	Shard string
+	// Committed is the ordinal up to which they are, Last that of the last row that was handed over.
+	Committed, Last int64
+	// Rows are the last object and what is known of the channel, State what the service says of it.
+	Rows  Rows
+	State State
+	// Again says that they did not become visible, and were appended again; Err why a shard could not be looked at.
+	Again bool
+	Err   error
+}
+
+// Sweeper looks after what was appended: the service may lose it until it is committed. It is called once a minute, by a process
+// that lives on or by a new one.
+type Sweeper struct {
+	applier *Applier
+	seen    map[rawzone.Chain]int64
+	// asked is how far the table goes for channels that have forgotten it, until they commit something.
+	asked map[rawzone.Chain]State
+}
+
+// NewSweeper returns a sweeper.
+func NewSweeper(a *Applier) *Sweeper {
+	return &Sweeper{a, map[rawzone.Chain]int64{}, map[rawzone.Chain]State{}}
+}
+
+// Sweep asks how far all shards are committed, with one request for 100 of them. One whose rows have been appended for a minute
+// without its token moving is applied again, from the raw zone, whatever its status says. An error of one shard is that shard's.
+func (s *Sweeper) Sweep(ctx context.Context, stream string) ([]Pending, error) {
+	var heads []datalake.Head
+	var chains []rawzone.Chain
+	err := s.applier.lake.Shards(ctx, stream, func(shard string) error {
+		head, err := s.applier.lake.Ledger(ctx, stream, shard)
+		if err == nil {
+			heads, chains = append(heads, head), append(chains, head.Chain())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	states, err := s.applier.service.States(ctx, chains)
+	if err != nil {
+		return nil, err
+	}
+	var out []Pending
+	for _, head := range heads {
+		p, err := s.shard(ctx, head, states[head.Chain()])
+		p.Err = err
+		if p.Last > p.Committed || err != nil {
+			s.applier.log.Warn("rows are not visible yet", "stream", stream, "shard", head.Shard, "committed_ordinal", p.Committed, "last_ordinal", p.Last, "again", p.Again, "failed", err != nil)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// shard looks after one shard.
+func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State) (Pending, error) {
+	if asked, ok := s.asked[head.Chain()]; ok && !state.Known && asked.Created == state.Created {
+		state.Committed = asked.Committed
+	}
+	p := Pending{Shard: head.Shard, Committed: state.Committed, State: state}
+	if state.Committed == 0 {
+		p.Committed = head.Base()
+		if head.Channel != nil {
+			p.Committed = max(p.Committed, head.Channel.Committed)
+		}
+	}
+	o, err := s.last(ctx, head, p.Committed)
+	p.Rows = Rows{Stream: head.Stream, Object: o}
+	if head.Channel != nil {
+		p.Rows.Known = *head.Channel
+	}
+	if err != nil || o.LastOrdinal <= p.Committed {
+		delete(s.seen, head.Chain())
+		p.Last = p.Committed
+		return p, err
+	}
+	p.Last = o.LastOrdinal
+	before, again := s.seen[head.Chain()]
+	s.seen[head.Chain()] = p.Committed
+	if time.Since(head.UpdatedAt) < maxAge || again && before < p.Committed {
+		return p, nil // it is young, or moves
+	}
+	p.Again = true
+	delete(s.applier.chains, head.Chain())
+	_, after, err := s.applier.Apply(ctx, p.Rows)
+	if err != nil {
+		return p, fmt.Errorf("append again what did not become visible of %s: %w", head.Shard, err)
+	}
+	if !after.Known {
+		s.asked[head.Chain()] = after
+	}
+	p.Committed, p.State = max(p.Committed, after.Committed), after
+	return p, nil
+}
+
+// last is the last object of a shard that has rows, or one that is committed.
+func (s *Sweeper) last(ctx context.Context, head datalake.Head, committed int64) (rawzone.Object, error) {
+	key := head.Object
+	for {
+		if key == "" {
+			return rawzone.Object{}, nil
+		}
+		o, err := s.applier.lake.Object(ctx, key)
+		if err != nil || o.Rows > 0 || o.LastOrdinal <= committed {
+			return o, err
+		}
+		key = o.Previous
+	}
+}
+
+// Settle returns once a shard's rows up to an ordinal are committed: only these may be merged, because the channel may still
+// commit the others. What does not become visible is appended again.
+func (s *Sweeper) Settle(ctx context.Context, stream, shard string, ordinal int64) error {
+	for {
+		head, err := s.applier.lake.Ledger(ctx, stream, shard)
+		if err != nil {
+			return err
+		}
+		states, err := s.applier.service.States(ctx, []rawzone.Chain{head.Chain()})
+		if err != nil {
+			return err
+		}
+		p, err := s.shard(ctx, head, states[head.Chain()])
+		if err != nil || p.Committed >= min(ordinal, p.Last) {
+			return err
+		}
+		select {
+		case <-time.After(pollEvery):
+		case <-ctx.Done():
+			return fmt.Errorf("wait until ordinal %d of %s is committed: %w", ordinal, shard, context.Cause(ctx))
+		}
+	}
+}

@@ -54,7 +54,7 @@ snowstream.yaml under "deploy"; what was made is remembered in ` + deploy.Defaul
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
-	f.StringVar(&o.file, "file", deploy.DefaultFile, "deployment file")
+	f.StringVar(&o.file, "file", deploy.DefaultFile, "deployment file (of another environment: ENVIRONMENT-deployment.json)")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	o.awsFlags(f)
 	o.functionFlags(f)
@@ -67,7 +67,7 @@ snowstream.yaml under "deploy"; what was made is remembered in ` + deploy.Defaul
 func (o *deployOptions) awsFlags(f *pflag.FlagSet) {
 	p := &o.parameters
 	*p = cloudformation.Defaults()
-	f.StringVar(&p.Environment, "environment", p.Environment, "prefix of all names in AWS; two deployments in one account need two")
+	f.StringVar(&p.Environment, "environment", p.Environment, "what all names in both accounts are made of, where no flag gives one; two deployments need two")
 	f.StringVar(&o.region, "region", "", "AWS region (default: that of the AWS configuration)")
 	f.StringVar(&o.endpoint, "endpoint-url", "", "URL in place of all of AWS's own, for an emulator")
 	f.StringVar(&o.awsAccount, "aws-account", "", "refuse to work in any other AWS account than this")

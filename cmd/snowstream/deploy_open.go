@@ -44,6 +44,10 @@ func (d *opened) close() error {
 
 // open signs in on both sides and puts the deployment of the flags together. Nothing is changed.
 func (o *deployOptions) open(cmd *cobra.Command, change func(*deploy.Config)) (*opened, error) {
+	o.nameByEnvironment(cmd.Flags())
+	if err := errors.Join(o.checkFlags(), o.checkLogin(cmd.Context())); err != nil {
+		return nil, usageError{fmt.Errorf("nothing was done:\n%w", err)}
+	}
 	c, err := o.config(cmd)
 	if err != nil {
 		return nil, err
@@ -53,6 +57,7 @@ func (o *deployOptions) open(cmd *cobra.Command, change func(*deploy.Config)) (*
 
 // openExisting is open for the deployment of the file.
 func (o *deployOptions) openExisting(cmd *cobra.Command, change func(*deploy.Config)) (*opened, error) {
+	o.nameByEnvironment(cmd.Flags())
 	c, _, err := o.reopen()
 	if err != nil {
 		return nil, err
@@ -66,6 +71,9 @@ func (o *deployOptions) join(ctx context.Context, c deploy.Config, place, change
 		return nil, err
 	}
 	place(&c)
+	if err := o.checkARNs(c.AccountID, c.Region); err != nil {
+		return nil, usageError{err}
+	}
 	if d.session, err = o.login.open(c.SnowflakeAccount, c.SnowflakeEndpoint, ""); err != nil {
 		return nil, err
 	}
@@ -93,14 +101,13 @@ func (o *deployOptions) config(cmd *cobra.Command) (deploy.Config, error) {
 	if o.onDemand {
 		c.Parameters.Shards = 0
 	}
-	if a := c.Parameters.Authentication; a == "password" {
-		return c, usageError{errors.New("--authentication password is refused: Snowflake ends passwords of service users in 2026, and the function would have to " +
-			"keep one that somebody must rotate; take workload-identity, which needs no secret, or key-pair")}
-	}
 	if o.existingStream != "" {
+		if err := o.checkARNs("", ""); err != nil {
+			return c, usageError{err}
+		}
 		parsed, err := arn.Parse(o.existingStream)
-		if err != nil || parsed.Service != "kinesis" {
-			return c, usageError{fmt.Errorf("--existing-stream %s is not the ARN of a stream", o.existingStream)}
+		if err != nil {
+			return c, err
 		}
 		c.Parameters.ExistingStreamARN, c.Parameters.StreamName = o.existingStream, strings.TrimPrefix(parsed.Resource, "stream/")
 	}

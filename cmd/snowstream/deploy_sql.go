@@ -59,6 +59,7 @@ except for the data.`,
 
 // statements is the Snowflake side of the deployment file, or of the flags.
 func (o *deployOptions) statements(cmd *cobra.Command) (schema.Landing, error) {
+	o.nameByEnvironment(cmd.Flags())
 	if f, err := deploy.Load(o.file); err == nil {
 		c, _, err := o.reopen()
 		l := c.Landing
@@ -66,6 +67,9 @@ func (o *deployOptions) statements(cmd *cobra.Command) (schema.Landing, error) {
 		l.Bucket, l.StorageRole, l.ExternalID = f.Bucket, f.StorageRoleARN, f.ExternalID
 		l.Login = loginOf(f.Authentication, f.UpsertRoleARN)
 		return l, err
+	}
+	if err := o.checkFlags(); err != nil {
+		return schema.Landing{}, usageError{err}
 	}
 	c, err := o.config(cmd)
 	if err != nil {

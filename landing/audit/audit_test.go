@@ -244,7 +244,7 @@ func TestFingerprint(t *testing.T) {
 	want := `MD5(COALESCE(t."SENSORID"::VARCHAR, '-') || ',' || COALESCE(t."CURRENTTEMPERATURE"::VARCHAR, '-') || ',' || COALESCE(MD5(t."STATUS"), '-') || ',' || ` +
 		`COALESCE(t."_SUBSEQUENCE"::VARCHAR, '-') || ',' || COALESCE(t."_ORDINAL"::VARCHAR, '-') || ',' || ` +
 		`COALESCE(TO_VARCHAR(t."_ARRIVED_AT", 'YYYY-MM-DD HH24:MI:SS.FF9'), '-') || ',' || COALESCE(MD5(t."_GENERATION"), '-') || ',' || t."_SEQUENCE")`
-	if got := fingerprint(record.Sensor(), "t"); got != want {
+	if got := Fingerprint(record.Sensor(), "t"); got != want {
 		t.Errorf("%s", got)
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/snowstream/snowstream/record"
 )
 
-// fingerprint is the SQL of a row's MD5 over all columns of the schema and its identity within the shard. Each column
+// Fingerprint is the SQL of a row's MD5 over all columns of the schema and its identity within the shard. Each column
 // becomes a text without commas, so that the borders between columns can be told: texts and variants, which may be
 // long, their own MD5, and NULL a hyphen, which no value is. Snowflake and the local warehouse read it alike, and no value
 // leaves the database for it.
-func fingerprint(s record.Schema, table string) string {
+func Fingerprint(s record.Schema, table string) string {
 	var parts []string
 	for _, c := range s.TableColumns() {
 		if c.Name == "_SHARD" || c.Name == "_SEQUENCE" {

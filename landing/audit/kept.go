@@ -85,7 +85,7 @@ func keysOfRows(rows []row) (bind string, lowest, highest int64, err error) {
 // these is the SQL that finds the rows of keysOfRows; its binds are the shard, the two ends of the ordinals and the keys.
 func (a *Auditor) these() string {
 	return `t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? AND t."_ORDINAL" || '/' || t."_SEQUENCE" || '/' || t."_SUBSEQUENCE" || '/' || ` +
-		fingerprint(a.c.Schema, "t") + ` IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`
+		Fingerprint(a.c.Schema, "t") + ` IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`
 }
 
 // texts reads rows with all of their values, as texts that the warehouse takes back.

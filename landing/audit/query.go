@@ -11,7 +11,7 @@ import (
 // columns of an aggregate, in the order in which scanAggregate reads them.
 func (a *Auditor) aggregates(table string) string {
 	return `COUNT(*), COUNT(DISTINCT ` + table + `."_ORDINAL"), COUNT(DISTINCT ` + table + `."_SEQUENCE" || '/' || ` + table + `."_SUBSEQUENCE"), MIN(` +
-		table + `."_ORDINAL"), MAX(` + table + `."_ORDINAL"), SUM(` + table + `."_ORDINAL"), ` + total(fingerprint(a.c.Schema, table))
+		table + `."_ORDINAL"), MAX(` + table + `."_ORDINAL"), SUM(` + table + `."_ORDINAL"), ` + total(Fingerprint(a.c.Schema, table))
 }
 
 func (g *aggregate) into() []any {
@@ -87,7 +87,7 @@ func (a *Auditor) rows(ctx context.Context, place Place, id string, first, last 
 		return err
 	}, fmt.Sprintf(`SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", %s FROM %s AS t
 WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? ORDER BY 1, 2, 3, 4 LIMIT %d`,
-		fingerprint(a.c.Schema, "t"), a.table(place), maxRows), id, first, last)
+		Fingerprint(a.c.Schema, "t"), a.table(place), maxRows), id, first, last)
 	if err != nil {
 		return nil, fmt.Errorf("read the rows of %s from ordinal %d to %d: %w", a.table(place), first, last, err)
 	}
@@ -140,7 +140,7 @@ func (a *Auditor) printed(ctx context.Context, source string, rows []rawRow) (ou
 		return err
 	}, fmt.Sprintf(`SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", %s FROM (
 %s
-) AS t`, fingerprint(a.c.Schema, "t"), source), bindOf(rows))
+) AS t`, Fingerprint(a.c.Schema, "t"), source), bindOf(rows))
 	return out, err
 }
 

@@ -102,7 +102,9 @@ func (l landed) ledger(ctx context.Context, id string) (audit.Landed, error) {
 func (l landed) rejected(ctx context.Context, into map[string]audit.Landed) error {
 	err := quarantine.ListReadable(ctx, l.Lake(), l.Stream, func(e quarantine.Entry) error {
 		shard := into[e.Shard]
-		shard.Rejected = append(shard.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed})
+		shard.Rejected = append(shard.Rejected, audit.Rejected{
+			Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Digest: audit.Digest(e.Data),
+		})
 		into[e.Shard] = shard
 		return nil
 	}, func(key string, err error) error {

@@ -45,7 +45,9 @@ func around(c record.Column, random *rand.Rand) (out []string) {
 			}
 		}
 	}
-	day := func(year, month, day int) time.Time { return time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC) }
+	day := func(year, month, day int) time.Time {
+		return time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	}
 	switch c.Name {
 	case "I":
 		out = []string{"0", "1", "-1", "9", "10", "100", "9007199254740992", "9007199254740993", "9223372036854775807", "9223372036854775808",

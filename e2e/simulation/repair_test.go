@@ -117,6 +117,26 @@ var damages = []struct {
 	{"a value changed in one of two equal rows", func(w *world, _ *repairer) {
 		w.streaming.insert(w.streaming.rows[7].but("STATUS", "changed"))
 	}},
+	{"a value changed alike in both tables", func(w *world, _ *repairer) {
+		r := w.streaming.rows[7]
+		for _, t := range []*table{w.streaming, w.pipe.table} {
+			at := slices.IndexFunc(t.rows, func(o row) bool { return o.id() == r.id() })
+			t.change(at, t.rows[at].but("STATUS", "changed"))
+		}
+	}},
+	{"a payload in quarantine replaced", func(w *world, _ *repairer) {
+		key := w.bucket.keys(rawzone.Quarantine)[0]
+		o := w.bucket.objects[key]
+		rejected, err := rawzone.DecodeQuarantine(o.body)
+		if err != nil {
+			panic(err)
+		}
+		rejected[0].Data = []byte("something else")
+		if o.body, err = rawzone.EncodeQuarantine(streamName, rejected); err != nil {
+			panic(err)
+		}
+		w.bucket.objects[key] = o
+	}},
 	{"an object deleted", func(w *world, _ *repairer) { delete(w.bucket.objects, w.objectsOf(w.stream.shards[0])[2]) }},
 	{"the first object deleted", func(w *world, _ *repairer) { delete(w.bucket.objects, w.objectsOf(w.stream.shards[0])[0]) }},
 	{"an object and its rows deleted from one table", func(w *world, _ *repairer) {
@@ -525,4 +545,46 @@ func TestRecoverLeavesWhatHasAPlace(t *testing.T) {
 		w.group.Wait()
 		w.checkMended()
 	})
+}
+
+// TestAuditSeesWhatAllAgreeOn: a value that was changed alike in both tables and in the object is named, because the stream
+// has another one, and left: it may have been the schema.
+func TestAuditSeesWhatAllAgreeOn(t *testing.T) {
+	for _, deep := range []bool{false, true} {
+		landed(t, func(w *world, r *repairer) {
+			r.shallow = !deep
+			changed := w.streaming.rows[7]
+			for _, t := range []*table{w.streaming, w.pipe.table} {
+				at := slices.IndexFunc(t.rows, func(o row) bool { return o.id() == changed.id() })
+				t.change(at, t.rows[at].but("CURRENTTEMPERATURE", "4711"))
+			}
+			for _, key := range w.objectsOf(w.stream.shards[0]) {
+				o := w.bucket.objects[key]
+				lines := strings.Split(string(o.body), "\n")
+				for i, line := range lines {
+					if strings.Contains(line, changed["_SEQUENCE"].text+","+changed["_SUBSEQUENCE"].text+",") {
+						id, rest, _ := strings.Cut(line, ",")
+						_, rest, _ = strings.Cut(rest, ",")
+						lines[i] = id + ",4711," + rest
+					}
+				}
+				o.body = []byte(strings.Join(lines, "\n"))
+				w.bucket.objects[key] = o
+			}
+			before := w.streaming.counts()
+			after, done := r.twice(t)
+			if after.OK || len(after.Findings) != 1 || after.Findings[0].Kind != audit.Altered || after.Findings[0].First != changed.ordinal() || len(done.Left) != 1 {
+				t.Errorf("deep %v: %+v, left %q", deep, after.Findings, done.Left)
+			}
+			if !maps.Equal(before, w.streaming.counts()) {
+				t.Error("it was changed")
+			}
+			delete(w.bucket.objects, after.Findings[0].Object) // what the repair says
+			r.twice(t)
+			if after, _ := r.twice(t); !after.OK {
+				t.Errorf("deep %v, once the object is deleted: %+v", deep, after.Findings)
+			}
+			w.checkMended()
+		})
+	}
 }

@@ -148,8 +148,8 @@ type repairer struct {
 	w *world
 	p *process
 	z zone
-	// delete is --yes.
-	delete bool
+	// delete is --yes, shallow an audit without --deep.
+	delete, shallow bool
 }
 
 func (w *world) repairer(p *process) *repairer {
@@ -159,7 +159,7 @@ func (w *world) repairer(p *process) *repairer {
 func (r *repairer) auditor() *audit.Auditor {
 	return audit.New(audit.Config{
 		Session: queries{r.w}, Names: schema.Defaults(), Schema: r.w.functions.schema, Lake: r.z, Stream: streamName, Reader: source{r.w},
-		Landed: r.landed, Deep: true, Limit: 1000,
+		Landed: r.landed, Deep: !r.shallow, Limit: 1000,
 	})
 }
 
@@ -201,7 +201,7 @@ func (r *repairer) landed(ctx context.Context, these []string) (map[string]audit
 	}
 	return out, quarantine.List(ctx, lake, streamName, func(e quarantine.Entry) error {
 		one := out[e.Shard]
-		one.Rejected = append(one.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed})
+		one.Rejected = append(one.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Digest: audit.Digest(e.Data)})
 		slices.SortFunc(one.Rejected, func(a, b audit.Rejected) int { return int(a.Ordinal - b.Ordinal) })
 		out[e.Shard] = one
 		return nil

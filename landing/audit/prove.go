@@ -238,9 +238,23 @@ func (a *Auditor) shard(ctx context.Context, s *shard, counted [2]map[group]aggr
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		for _, f := range found {
+			if f.Note == alteredNote { // the stream says that the object is right, whenever it was written
+				all = slices.DeleteFunc(all, func(o Finding) bool {
+					return o.Kind == Altered && o.Place == RawZone && f.First <= o.First && o.Last <= f.Last
+				})
+			}
+		}
+		all = append(all, slices.DeleteFunc(found, func(f Finding) bool { return f.Note == alteredNote && known(all, f) })...)
 	}
 	return append(all, s.clashes...), nil
+}
+
+// known reports whether a finding from the stream is one from the raw zone already.
+func known(all []Finding, f Finding) bool {
+	return slices.ContainsFunc(all, func(o Finding) bool {
+		return o.Kind == f.Kind && o.Place == f.Place && o.First <= f.First && f.Last <= o.Last
+	})
 }
 
 // explained reports whether a repeated record stands where something else is wrong already: then that row is the fault,

@@ -26,6 +26,8 @@ type rawRow struct {
 	// cells is a JSON array of strings and nulls in the order of the table's columns.
 	cells []byte
 	size  int
+	// columns are those of its object; see columnsOf.
+	columns string
 }
 
 // list finds each shard's objects of rows, and what was replayed of each quarantine object. It costs one request for
@@ -294,7 +296,7 @@ func parseRows(csv []byte, columns []record.Column, wanted map[int64]bool) (out 
 			return nil, fmt.Errorf("there is no column %s", c.Name)
 		}
 	}
-	lineage := order[len(order)-len(record.Lineage()):]
+	lineage, named := order[len(order)-len(record.Lineage()):], columnsOf(r.Header())
 	for {
 		values, err := r.Next()
 		if err == io.EOF {
@@ -313,7 +315,7 @@ func parseRows(csv []byte, columns []record.Column, wanted map[int64]bool) (out 
 		if one.cells, err = cells(values, order); err != nil {
 			return nil, err
 		}
-		one.size = len(one.cells)
+		one.size, one.columns = len(one.cells), named
 		out = append(out, one)
 	}
 }

@@ -180,6 +180,8 @@ func (m *mender) zone(ctx context.Context, f Finding, restored map[string]bool) 
 		return "object " + f.Object + " cannot be read: " + f.Note, nil
 	case f.Place == Quarantine:
 		return m.requarantine(ctx, f)
+	case f.Note == alikeNote:
+		return "if it was not the schema, delete the object: the next repair writes it again from the stream, and the tables from it", nil
 	case f.Note == skipped:
 		return m.appendSkipped(ctx, f)
 	}

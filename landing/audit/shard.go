@@ -37,6 +37,8 @@ type Rejected struct {
 	Key string
 	// Replayed says that it has become a row since.
 	Replayed bool
+	// Digest is that of its payload, empty where nobody has computed it; see Digest.
+	Digest string
 }
 
 // shard is what an audit knows of a shard.

@@ -16,9 +16,10 @@ import (
 	"github.com/snowstream/snowstream/record/unpack"
 )
 
-// stream compares what the stream still has of a shard with the streaming table: every record up to the ledger's last
-// one must have an ordinal, in the order of the stream. What lies behind the ledger waits. It reads all that the stream
-// retains, 10,000 records at most at once, and asks the table one query for each such piece.
+// stream compares what the stream still has of a shard with the streaming table and quarantine: every record up to the
+// ledger's last one must have an ordinal, in the order of the stream, and a row or a payload with its values. What lies
+// behind the ledger waits. It reads all that the stream retains, 10,000 records at most at once, and asks the table two
+// queries for each 4,096 of them, one of which carries the records.
 func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 	if a.c.Reader == nil {
 		return nil, nil
@@ -29,6 +30,9 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 	}
 	before := a.cost.Records
 	w := a.walk(s)
+	if err := w.decode(); err != nil {
+		return nil, err
+	}
 	err = a.c.Reader.Read(ctx, s.id, "", func(records []record.Record) error {
 		if a.cost.Records == before {
 			w.found = a.trimmed(s, records[0])
@@ -59,7 +63,11 @@ type walk struct {
 	auditor *Auditor
 	shard   *shard
 	// rejected are the ordinals of the records that went to quarantine.
-	rejected map[record.Position]int64
+	rejected    map[record.Position]int64
+	quarantined map[record.Position]Rejected
+	// decoder makes rows of the stream's records, with these columns.
+	decoder *record.Decoder
+	columns string
 	// next is the ordinal that the next record must have; 0 where that is not known.
 	next  int64
 	found []Finding
@@ -72,9 +80,9 @@ type walk struct {
 }
 
 func (a *Auditor) walk(s *shard) *walk {
-	w := &walk{auditor: a, shard: s, rejected: map[record.Position]int64{}}
+	w := &walk{auditor: a, shard: s, rejected: map[record.Position]int64{}, quarantined: map[record.Position]Rejected{}}
 	for _, r := range s.Rejected {
-		w.rejected[r.Position] = r.Ordinal
+		w.rejected[r.Position], w.quarantined[r.Position] = r.Ordinal, r
 	}
 	for _, o := range s.objects {
 		if o.recovered {
@@ -84,6 +92,16 @@ func (a *Auditor) walk(s *shard) *walk {
 		}
 	}
 	return w
+}
+
+// decode prepares the comparison of values.
+func (w *walk) decode() error {
+	w.decoder = record.NewDecoder(w.auditor.c.Schema)
+	header, err := record.NewCSVReader(w.decoder.Header())
+	if err == nil {
+		w.columns = columnsOf(header.Header())
+	}
+	return err
 }
 
 // held maps positions to the ordinals under which quarantine or an object of rows has them.
@@ -104,6 +122,7 @@ func (a *Auditor) held(ctx context.Context, s *shard, positions []record.Positio
 
 // step checks the next records.
 func (w *walk) step(ctx context.Context, records []record.Record) error {
+	w.payloads(records)
 	if w.next == 0 {
 		ordinal, err := w.find(ctx, records[0].Position)
 		if err != nil {
@@ -112,13 +131,14 @@ func (w *walk) step(ctx context.Context, records []record.Record) error {
 		w.next = ordinal
 	}
 	if w.next > 0 {
-		same, err := w.same(ctx, records)
+		same, print, err := w.same(ctx, records)
 		if err != nil {
 			return err
 		}
 		if same {
+			first := w.next
 			w.next += int64(len(records))
-			return nil
+			return w.values(ctx, records, first, print)
 		}
 	}
 	return w.search(ctx, records)
@@ -139,14 +159,15 @@ func (w *walk) find(ctx context.Context, p record.Position) (ordinal int64, err 
 	return ordinal, nil
 }
 
-// same reports whether the records have the next ordinals, by the sum of their identities.
-func (w *walk) same(ctx context.Context, records []record.Record) (bool, error) {
+// same reports whether the records have the next ordinals, by the sum of their identities, and what the total of their
+// rows' fingerprints is.
+func (w *walk) same(ctx context.Context, records []record.Record) (same bool, print string, err error) {
 	sum, rows := new(big.Int), int64(0)
 	for i, r := range records {
 		ordinal := w.next + int64(i)
 		if w.shard.isAbsent(ordinal) {
 			if w.rejected[r.Position] != ordinal {
-				return false, nil
+				return false, "", nil
 			}
 			continue
 		}
@@ -156,13 +177,13 @@ func (w *walk) same(ctx context.Context, records []record.Record) (bool, error) 
 	var gotRows int64
 	var got string
 	a := w.auditor
-	err := a.query(ctx, func(scan func(...any) error) error { return scan(&gotRows, &got) },
-		`SELECT COUNT(*), `+total(identity("t"))+` FROM `+a.table(Streaming)+` AS t WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ?`,
+	err = a.query(ctx, func(scan func(...any) error) error { return scan(&gotRows, &got, &print) },
+		`SELECT COUNT(*), `+total(identity("t"))+`, `+total(Fingerprint(a.c.Schema, "t"))+` FROM `+a.table(Streaming)+` AS t WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ?`,
 		w.shard.id, w.next, w.next+int64(len(records))-1)
 	if err != nil {
-		return false, fmt.Errorf("compare %s with the stream: %w", a.table(Streaming), err)
+		return false, "", fmt.Errorf("compare %s with the stream: %w", a.table(Streaming), err)
 	}
-	return gotRows == rows && got == sum.String(), nil
+	return gotRows == rows && got == sum.String(), print, nil
 }
 
 // identityOf is one row's part of the total of identity.

@@ -40,9 +40,9 @@ type entry struct {
 	Replayed bool
 }
 
-func quarantineOf(t *testing.T, dir string) (out []entry) {
+func quarantineOf(t *testing.T, dir string, flags ...string) (out []entry) {
 	t.Helper()
-	d := json.NewDecoder(strings.NewReader(command(t, "quarantine", "ls", "--json", "--data", dir)))
+	d := json.NewDecoder(strings.NewReader(command(t, append([]string{"quarantine", "ls", "--json", "--data", dir}, flags...)...)))
 	for d.More() {
 		var e entry
 		if err := d.Decode(&e); err != nil {

@@ -69,7 +69,7 @@ func (d *Decoder) AppendRow(dst []byte, r *Record, generation string, ordinal in
 	payload := r.Data
 	if d.enveloped {
 		var code Code
-		if payload, code = d.schema.open(payload); code != OK {
+		if payload, code = d.schema.Open(payload); code != OK {
 			return dst, &Reason{Code: code}
 		}
 	}

@@ -74,7 +74,7 @@ func NewDecoder(schema Schema) *Decoder {
 // they are the same for both tables, because both are filled from this row.
 func (d *Decoder) Decode(payload []byte) ([]Value, *Reason) {
 	if d.enveloped {
-		opened, code := d.schema.open(payload)
+		opened, code := d.schema.Open(payload)
 		if code != OK {
 			return nil, &Reason{Code: code}
 		}

@@ -67,6 +67,34 @@ func IsCloudWatchLogs(document []byte) bool {
 	return code == OK && m[0] != nil && m[1] != nil && m[2] != nil
 }
 
+// EnvelopeOf recognises an envelope by what no other document has; NoEnvelope where that is not sure, as for AWS IoT, whose
+// messages have no mark.
+func EnvelopeOf(document []byte) Envelope {
+	m, code := membersOf(document, "metadata", "payload", "op", "source", "dynamodb", "eventName", "detail-type", "detail", "records", "requestId", "deliveryStreamArn")
+	if code != OK {
+		return NoEnvelope
+	}
+	switch {
+	case IsCloudWatchLogs(document):
+		return CloudWatch
+	case isObject(m[4]) && m[5] != nil:
+		return DynamoDB
+	case m[6] != nil && m[7] != nil && m[3] != nil:
+		return EventBridge
+	case len(m[8]) > 0 && m[8][0] == '[' && (m[9] != nil || m[10] != nil):
+		return Firehose
+	case isObject(m[0]):
+		if kind, _ := membersOf(m[0], "record-type", "operation"); kind[0] != nil && kind[1] != nil {
+			return DMS
+		}
+	case isObject(m[1]), m[2] != nil && isObject(m[3]):
+		if _, code := openDebezium(document); code != WrongEnvelope {
+			return Debezium
+		}
+	}
+	return NoEnvelope
+}
+
 // membersOf are the values of an object's members with these names, nil for those that are not there.
 func membersOf(object []byte, names ...string) ([][]byte, Code) {
 	values := make([][]byte, len(names))
@@ -86,9 +114,8 @@ func (s Schema) enveloped() bool {
 	return s.Envelope != NoEnvelope || s.Payload == CloudWatchLogs || s.Payload == Auto
 }
 
-// open returns the document that a payload's envelope holds. A payload that is no object at all is returned as it is: the
-// decoder says what is wrong with it.
-func (s Schema) open(payload []byte) ([]byte, Code) {
+// Open returns the document that a payload's envelope holds, or why there is none.
+func (s Schema) Open(payload []byte) ([]byte, Code) {
 	envelope := s.Envelope
 	if envelope == NoEnvelope && (s.Payload == CloudWatchLogs || IsCloudWatchLogs(payload)) {
 		envelope = CloudWatch
@@ -96,8 +123,11 @@ func (s Schema) open(payload []byte) ([]byte, Code) {
 	if envelope == Debezium && isNothing(payload) {
 		return payload, Tombstone
 	}
-	if envelope == NoEnvelope || Member(payload, func(string, []byte) bool { return true }) != OK {
+	if envelope == NoEnvelope || len(payload) > MaxPayload {
 		return payload, OK
+	}
+	if code := Member(payload, func(string, []byte) bool { return true }); code != OK {
+		return payload, code
 	}
 	opened, code := map[Envelope]func([]byte) ([]byte, Code){
 		DMS: openDMS, Debezium: openDebezium, DynamoDB: openDynamoDB, EventBridge: openEventBridge, CloudWatch: openCloudWatch,

@@ -187,7 +187,7 @@ func FuzzEnvelopes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, e byte, payload []byte) {
 		s := Schema{Envelope: Envelope(int(e) % len(envelopeNames)), Columns: []Column{{Path: []string{"x"}, Name: "X", Type: Variant}}}
-		out, code := s.open(payload)
+		out, code := s.Open(payload)
 		if code == OK && json.Valid(payload) && !json.Valid(out) {
 			t.Fatalf("%s of %q is %q", s.Envelope, payload, out)
 		}

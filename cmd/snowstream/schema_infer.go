@@ -21,9 +21,10 @@ func newSchemaInfer() *cobra.Command {
 	return &cobra.Command{
 		Use:   "infer FILE",
 		Short: "Propose a schema from sample records",
-		Long: `Reads records, one JSON object a line, and prints a schema file that takes all of them,
-with comments on what was seen. FILE may be - for the standard input. The sample may be
-of any size: it is counted, not kept.`,
+		Long: `Reads records, a payload a line, and prints a schema file that takes all of them, with
+comments on what was seen: types, the forms of times, several records in a payload, and
+envelopes such as that of AWS DMS. FILE may be - for the standard input. The sample may
+be of any size: it is counted, not kept.`,
 		Example: `  snowstream schema infer sample.ndjson > orders.yaml
   head -n 10000 export.ndjson | snowstream schema infer -`,
 		Args: files(1, 1),

@@ -21,10 +21,11 @@ import (
 	"fmt"
 )
 
-const magic = "\xf3\x89\x9a\xc2"
+// Magic is what an aggregated record starts with.
+const Magic = "\xf3\x89\x9a\xc2"
 
 // Overhead is what an aggregated record has besides its message, in bytes.
-const Overhead = len(magic) + md5.Size
+const Overhead = len(Magic) + md5.Size
 
 // UserRecord is one record as its producer meant it.
 type UserRecord struct {
@@ -59,7 +60,7 @@ func (e *Error) Error() string { return "unpack an aggregated record: " + e.Reas
 
 // Is reports whether data starts like an aggregated record. Only Decode can tell whether it is one.
 func Is(data []byte) bool {
-	return len(data) >= Overhead && string(data[:len(magic)]) == magic
+	return len(data) >= Overhead && string(data[:len(Magic)]) == Magic
 }
 
 // Decode unpacks an aggregated record. The data of its user records points into data. A failure is an *[Error], and
@@ -68,7 +69,7 @@ func Decode(data []byte) ([]UserRecord, error) {
 	if !Is(data) {
 		return nil, &Error{BadChecksum, "it does not start with the magic bytes, or is too short"}
 	}
-	message := data[len(magic) : len(data)-md5.Size]
+	message := data[len(Magic) : len(data)-md5.Size]
 	if sum := md5.Sum(message); !bytes.Equal(sum[:], data[len(data)-md5.Size:]) {
 		return nil, &Error{BadChecksum, "its MD5 is not that of its content"}
 	}

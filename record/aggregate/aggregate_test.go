@@ -14,7 +14,7 @@ import (
 // sealed is an aggregated record with that message.
 func sealed(message string) []byte {
 	sum := md5.Sum([]byte(message))
-	return append([]byte(magic+message), sum[:]...)
+	return append([]byte(Magic+message), sum[:]...)
 }
 
 // The bytes of the format are written out by hand here, so that both directions can be wrong only one at a time.
@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 		want Fault
 	}{
 		"plain":                   {[]byte("{\"a\":1}, and so on and on"), BadChecksum},
-		"magic alone":             {[]byte(magic), BadChecksum},
+		"magic alone":             {[]byte(Magic), BadChecksum},
 		"one bit":                 {flipped, BadChecksum},
 		"cut":                     {good[:len(good)-1], BadChecksum},
 		"nothing inside":          {sealed(""), Empty},
@@ -70,7 +70,7 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s: %d records, error %v, want fault %d", name, len(got), err, c.want)
 		}
 	}
-	if Is([]byte(magic)) || !Is(good) || Is(nil) {
+	if Is([]byte(Magic)) || !Is(good) || Is(nil) {
 		t.Error("wrong about what is aggregated")
 	}
 }

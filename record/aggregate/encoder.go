@@ -70,7 +70,7 @@ func (e *Encoder) Append(dst []byte) []byte {
 	if e.count == 0 {
 		return dst
 	}
-	dst = append(dst, magic...)
+	dst = append(dst, Magic...)
 	start := len(dst)
 	dst = append(dst, e.tables...)
 	dst = append(dst, e.records...)

@@ -23,8 +23,10 @@ type Unpacker struct {
 	schema record.Schema
 	// explode is the path to the array that becomes rows, nil if there is none.
 	explode []string
-	gzip    gzip.Reader
-	zstd    *zstd.Decoder
+	// wraps says that any payload may be more than a record.
+	wraps bool
+	gzip  gzip.Reader
+	zstd  *zstd.Decoder
 	// out is what the last Unpack returned, unless that were its own records.
 	out []record.Record
 }
@@ -35,7 +37,9 @@ func New(schema record.Schema) (*Unpacker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a zstd decoder: %w", err)
 	}
-	return &Unpacker{schema: schema, explode: schema.Exploded(), zstd: z}, nil
+	u := &Unpacker{schema: schema, explode: schema.Exploded(), zstd: z}
+	u.wraps = schema.Payload != record.Document || u.explode != nil || schema.Base64
+	return u, nil
 }
 
 // Unpack returns the records inside records, which are not changed. It stops behind the record with which the unpacked
@@ -56,7 +60,14 @@ func (u *Unpacker) Unpack(records []record.Record, limit int) []record.Record {
 
 // packed reports whether a payload may be more than a record, or another one than it looks.
 func (u *Unpacker) packed(data []byte) bool {
-	return u.schema.Payload != record.Document || u.explode != nil || u.schema.Base64 || isCompressed(data) || isRegistered(data) || aggregate.Is(data)
+	if u.wraps || len(data) == 0 {
+		return u.wraps
+	}
+	switch data[0] {
+	case gzipMagic[0], zstdMagic[0], zlibMagic, aggregate.Magic[0], registered:
+		return true
+	}
+	return false
 }
 
 // from is Unpack once the records in front of the i-th, size bytes of payload, have turned out to be plain.
@@ -182,8 +193,11 @@ func automatic(data []byte) iter.Seq[[]byte] {
 	}
 }
 
+// registered is the first byte of what isRegistered looks for.
+const registered = '\x03'
+
 // isRegistered reports whether data begins with the header that AWS Glue Schema Registry's serializers write: version 3, a
 // byte for the compression, and the 16 bytes of a schema version's UUID.
 func isRegistered(data []byte) bool {
-	return len(data) >= 18 && data[0] == 3 && (data[1] == 0 || data[1] == 5)
+	return len(data) >= 18 && data[0] == registered && (data[1] == 0 || data[1] == 5)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/unpack"
 )
 
 const (
@@ -30,6 +31,12 @@ type Observer struct {
 	fields  int
 	// names are the bytes of the paths of all fields.
 	names int
+	// wrapping is what stands around the records, unpacker takes that apart; control counts what the envelope's system sends.
+	wrapping record.Schema
+	unpacker *unpack.Unpacker
+	control  int64
+	// documents, arrays and several count the lines by how they hold records.
+	documents, arrays, several int64
 	// left says that the top level has more fields than are proposed.
 	left    bool
 	refused map[record.Code]int64
@@ -54,6 +61,9 @@ type node struct {
 	present, nulls, booleans, numbers, strings, arrays, objects int64
 	number                                                      numbers
 	text                                                        texts
+	// lists counts the arrays of nothing but objects, longest is the most elements of one.
+	lists   int64
+	longest int
 	// children are the fields of the objects seen here, in the order of their first appearance; none if closed.
 	children []*node
 	byName   map[string]*node
@@ -74,17 +84,67 @@ func New() *Observer {
 	}
 }
 
-// Add looks at the record in a line of the sample. One that would be quarantined even if all of it went into a variant
-// column is counted and does not shape the proposal.
+// Add looks at the records in a line of the sample, as a payload of payload: auto holds them, and in the envelope that the
+// first record has. One that would be quarantined even if all of it went into a variant column is counted and does not shape
+// the proposal.
 func (o *Observer) Add(line int64, payload []byte) {
-	if _, reason := o.checks.Decode(payload); reason != nil {
-		o.Refuse(line, reason.Code)
-		return
+	before := o.records
+	if o.unpacker == nil {
+		o.start(payload)
 	}
-	o.records++
-	d := json.NewDecoder(bytes.NewReader(payload))
-	d.UseNumber()
-	o.value(d, o.root, 0)
+	for _, r := range o.unpacker.Append(nil, record.Record{Data: payload}) {
+		code := r.Refused
+		document := r.Data
+		if code == record.OK {
+			document, code = o.wrapping.Open(document)
+		}
+		if code.Aside() {
+			o.control++
+			continue
+		}
+		if code == record.OK {
+			if _, reason := o.checks.Decode(document); reason != nil {
+				code = reason.Code
+			}
+		}
+		if code != record.OK {
+			o.Refuse(line, code)
+			continue
+		}
+		o.records++
+		d := json.NewDecoder(bytes.NewReader(document))
+		d.UseNumber()
+		o.value(d, o.root, 0)
+	}
+	if o.records > before {
+		o.seePayload(payload)
+	}
+}
+
+// start takes the envelope of the first record for that of all.
+func (o *Observer) start(payload []byte) {
+	plain, _ := unpack.New(record.Schema{Payload: record.Auto, Envelope: record.IoT}) // splits, and explodes nothing
+	if first := plain.Append(nil, record.Record{Data: payload}); plain != nil && len(first) > 0 {
+		o.wrapping.Envelope = record.EnvelopeOf(first[0].Data)
+	}
+	o.wrapping.Payload = record.Auto
+	o.unpacker, _ = unpack.New(o.wrapping) // the limits that it sets are valid
+	if o.wrapping.Envelope == record.NoEnvelope {
+		o.wrapping.Payload = record.Document
+	}
+}
+
+// seePayload counts how the lines with records hold them.
+func (o *Observer) seePayload(payload []byte) {
+	text := bytes.TrimSpace(payload)
+	switch {
+	case bytes.HasPrefix(text, []byte("[")):
+		o.arrays++
+	case json.Valid(text) || !bytes.HasPrefix(text, []byte("{")):
+		o.documents++
+	default:
+		o.several++
+	}
 }
 
 // Refuse counts a line that cannot be a record.
@@ -124,14 +184,26 @@ func (o *Observer) value(d *json.Decoder, n *node, depth int) {
 	case json.Delim:
 		if token == '[' {
 			n.arrays++
-			for d.More() {
-				o.value(d, nil, depth+1)
-			}
+			n.seeElements(d)
 		} else {
 			n.objects++
 			o.object(d, n, depth)
 		}
 		_, _ = d.Token()
+	}
+}
+
+// seeElements reads the elements of an array.
+func (n *node) seeElements(d *json.Decoder) {
+	objects, count := true, 0
+	for ; d.More(); count++ {
+		var element json.RawMessage
+		_ = d.Decode(&element)
+		objects = objects && len(element) > 0 && element[0] == '{'
+	}
+	if count > 0 && objects {
+		n.lists++
+		n.longest = max(n.longest, count)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/schemafile"
+	"github.com/snowstream/snowstream/record/unpack"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -25,13 +26,8 @@ func propose(t interface {
 }, lines ...string) ([]byte, record.Schema) {
 	t.Helper()
 	o := New()
-	var good []string
 	for i, line := range lines {
-		before := o.Records()
 		o.Add(int64(i+1), []byte(line))
-		if o.Records() > before {
-			good = append(good, line)
-		}
 	}
 	text, err := o.Propose()
 	if err != nil {
@@ -45,10 +41,20 @@ func propose(t interface {
 		t.Fatalf("the proposal is no schema file: %v\n%s", err, text)
 	}
 	d := record.NewDecoder(s)
-	for _, line := range good {
-		if _, reason := d.Decode([]byte(line)); reason != nil {
-			t.Fatalf("the proposal refuses %s: %+v\n%s", line, *reason, text)
+	u, err := unpack.New(s)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	var landed int64
+	for _, line := range lines {
+		for _, r := range u.Append(nil, record.Record{Data: []byte(line)}) {
+			if _, reason := d.AppendRow(nil, &r, "", 1); reason == nil {
+				landed++
+			}
 		}
+	}
+	if landed < o.Records() {
+		t.Fatalf("the proposal takes %d of %d records of %q\n%s", landed, o.Records(), lines, text)
 	}
 	return text, s
 }
@@ -206,6 +212,41 @@ func TestBounds(t *testing.T) {
 	}
 	if o.fields > maxFields {
 		t.Errorf("%d fields are kept", o.fields)
+	}
+}
+
+// TestWrapping: what stands around the records is proposed with them.
+func TestWrapping(t *testing.T) {
+	const cloudwatch = `{"messageType":"DATA_MESSAGE","logGroup":"g","logEvents":[{"id":"a","timestamp":1767323045678},{"id":"b","timestamp":1767323045679}]}`
+	for _, c := range []struct {
+		lines    []string
+		payload  record.Payload
+		envelope record.Envelope
+		fields   string
+	}{
+		{[]string{`{"a":1}`, `{"a":2}`}, record.Document, record.NoEnvelope, "a"},
+		{[]string{`[{"a":1},{"a":2}]`, `[{"b":3}]`}, record.Array, record.NoEnvelope, "a b"},
+		{[]string{`{"a":1}{"a":2}`, `{"b":3}`}, record.Concatenated, record.NoEnvelope, "a b"},
+		{[]string{`{"a":1}{"a":2}`, `[{"b":3}]`}, record.Auto, record.NoEnvelope, "a b"},
+		{[]string{cloudwatch, strings.Replace(cloudwatch, "DATA", "CONTROL", 1)}, record.Document, record.CloudWatch, "messageType logGroup logEvents.id logEvents.timestamp"},
+		{[]string{`{"data":{"id":1},"metadata":{"record-type":"data","operation":"load"}}`, `{"metadata":{"record-type":"control","operation":"x"}}`}, record.Document, record.DMS, "data.id metadata.record-type metadata.operation"},
+		{[]string{`{"schema":{},"payload":{"before":null,"after":{"id":1},"source":{"table":"t"},"op":"c"}}`, `{"ts_ms":5}`}, record.Document, record.Debezium, "before after.id source.table op"},
+		{[]string{`{"eventName":"INSERT","dynamodb":{"Keys":{"id":{"N":"1.50"}}}}`}, record.Document, record.DynamoDB, "eventName dynamodb.Keys.id"},
+		{[]string{`{"source":"s","detail-type":"t","detail":{"x":1}}`}, record.Document, record.EventBridge, "source detail-type detail.x"},
+		{[]string{`{"requestId":"r","records":[{"data":"eyJhIjoxfQ=="},{"data":"eyJhIjoyfQ=="}]}`}, record.Document, record.Firehose, "requestId records.data.a"},
+	} {
+		text, s := propose(t, c.lines...)
+		var fields []string
+		for _, column := range s.Columns {
+			fields = append(fields, column.Field())
+		}
+		if s.Payload != c.payload || s.Envelope != c.envelope || strings.Join(fields, " ") != c.fields {
+			t.Errorf("%q: %s, %s, %q\n%s", c.lines, s.Payload, s.Envelope, fields, text)
+		}
+	}
+	text, _ := propose(t, `{"id":1,"items":[{"n":1},{"n":2}]}`, `{"id":2,"items":[]}`)
+	if !strings.Contains(string(text), "arrays, in 1 records of up to 2 objects: `explode:`") {
+		t.Errorf("no word of exploding:\n%s", text)
 	}
 }
 

@@ -28,6 +28,16 @@ func (o *Observer) Propose() ([]byte, error) {
 	for _, n := range o.root.children {
 		p.add(n)
 	}
+	p.schema.Envelope = o.wrapping.Envelope
+	switch {
+	case o.arrays == 0 && o.several == 0:
+	case o.documents == 0 && o.several == 0:
+		p.schema.Payload = record.Array
+	case o.arrays == 0:
+		p.schema.Payload = record.Concatenated
+	default:
+		p.schema.Payload = record.Auto
+	}
 	p.schema.Unknown, p.schema.Rest = record.Keep, p.unique(schemafile.Rest)
 	p.notes.Head, p.notes.Foot = o.head(), o.foot()
 	text := schemafile.FormatWith(p.schema, p.notes)
@@ -94,6 +104,9 @@ func (n *node) column() (record.Column, string) {
 	case n.booleans:
 		return record.Column{Type: record.Boolean}, "true or false"
 	case n.arrays:
+		if n.lists > 0 {
+			return variant, fmt.Sprintf("arrays, in %d records of up to %d objects: `explode:` with the path of this field makes each of them a row", n.lists, n.longest)
+		}
 		return variant, "arrays"
 	case n.objects:
 		if n.closed {
@@ -197,6 +210,12 @@ func (o *Observer) head() []string {
 			codes = append(codes, fmt.Sprintf("%s %d", code, o.refused[code]))
 		}
 		head = append(head, fmt.Sprintf("Lines that would be quarantined under any schema that keeps all fields: %s%s.", strings.Join(codes, ", "), o.refusals()))
+	}
+	if e := o.wrapping.Envelope; e != record.NoEnvelope {
+		head = append(head, fmt.Sprintf("The first record is in the envelope of %s, so all are read as such. %d control records were seen; they are set aside.", e, o.control))
+	}
+	if o.arrays > 0 || o.several > 0 {
+		head = append(head, fmt.Sprintf("Lines that were one document: %d, an array: %d, several documents: %d. In the stream a payload is what a line is here.", o.documents, o.arrays, o.several))
 	}
 	return append(head, "required: true stands where a field was in every record and never null: take it away where that was chance.")
 }

@@ -50,10 +50,16 @@ func quiet(t *testing.T, dir string, args ...string) (*local, outside) {
 // TestChaosKill kills function processes with SIGKILL at random moments under load, up to ten for each of -kills, and
 // then the whole stack, which starts again on the same folder.
 func TestChaosKill(t *testing.T) {
+	for _, path := range rowPaths {
+		t.Run(path, func(t *testing.T) { testChaosKill(t, path) })
+	}
+}
+
+func testChaosKill(t *testing.T, path string) {
 	random, dir, f := chance(t), t.TempDir(), &feed{}
 	killed := map[string]int{}
 	for range *kills {
-		l, o := quiet(t, dir)
+		l, o := quiet(t, dir, "--row-path", path)
 		f.during(t, o.kinesis, o.Stream, func() {
 			for range 10 {
 				pause(random, 300*time.Millisecond)
@@ -69,7 +75,7 @@ func TestChaosKill(t *testing.T) {
 			orphans(t, left)
 		})
 	}
-	l, o := quiet(t, dir)
+	l, o := quiet(t, dir, "--row-path", path)
 	o.check(t, f, dir)
 	l.stop(t).complete(t)
 	t.Logf("killed %v", killed)

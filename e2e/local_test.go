@@ -152,18 +152,27 @@ func TestInterrupt(t *testing.T) {
 // TestKill kills the whole stack with SIGKILL in the middle of runs on one folder. The last run must end with every
 // record that Kinesis ever accepted in both tables once.
 func TestKill(t *testing.T) {
+	for _, path := range rowPaths {
+		t.Run(path, func(t *testing.T) { testKill(t, path) })
+	}
+}
+
+// rowPaths are the ways of rows into the streaming table.
+var rowPaths = []string{"merge", "snowpipe"}
+
+func testKill(t *testing.T, path string) {
 	dir := t.TempDir()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	for range *kills {
-		l := start(t, dir, "--rate", "900", "--batch-window", "1s")
+		l := start(t, dir, "--rate", "900", "--batch-window", "1s", "--row-path", path)
 		l.ready(t, dir)
 		time.Sleep(time.Duration(random.IntN(2500)) * time.Millisecond) // the moment is what is random here
 		l.Process.Kill()
 		l.Wait()
 	}
-	r := start(t, dir, "--records", "100", "--rate", "1000").finish(t)
+	r := start(t, dir, "--records", "100", "--rate", "1000", "--row-path", path).finish(t)
 	r.complete(t)
 	if r.Accepted <= 100 {
 		t.Errorf("the killed runs left no records: %+v", r)

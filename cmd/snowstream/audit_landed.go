@@ -41,6 +41,16 @@ func (l landed) read(ctx context.Context, these []string) (map[string]audit.Land
 			return nil, err
 		}
 	}
+	pending, err := l.Pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for id, p := range pending {
+		if shard := out[id]; p.Last > p.Committed && (shard.Since == 0 || p.Committed < shard.Since) {
+			shard.Since = p.Committed + 1
+			out[id] = shard
+		}
+	}
 	if err := l.rejected(ctx, out); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/microbatch"
@@ -64,6 +65,8 @@ type status struct {
 	Microbatch  int64         `json:"microbatch"`
 	Shards      []shardStatus `json:"shards"`
 	Pipe        pipeStatus    `json:"pipe"`
+	// RowPath is snowpipe where rows go by Snowpipe Streaming.
+	RowPath string `json:"row_path,omitempty"`
 }
 
 // shardStatus is one shard of the stream.
@@ -76,6 +79,10 @@ type shardStatus struct {
 	Lag float64 `json:"lag_s"`
 	// Waiting counts records behind the ledger, up to what one read returns.
 	Waiting int `json:"waiting"`
+	// Uncommitted counts the ordinals that Snowpipe Streaming has received and that are not visible yet, which is no fault, and
+	// Rejected the rows that the table refused in the life of the shard's channel.
+	Uncommitted int64 `json:"uncommitted,omitempty"`
+	Rejected    int64 `json:"rejected,omitempty"`
 }
 
 // pipeStatus is Snowpipe's state.
@@ -86,13 +93,17 @@ type pipeStatus struct {
 }
 
 func readStatus(ctx context.Context, s stack.Settings) (status, error) {
-	st := status{Stream: s.Stream}
+	st := status{Stream: s.Stream, RowPath: s.RowPath}
 	expected, err := s.Landed(ctx)
 	if err != nil {
 		return st, err
 	}
 	reader := s.Reader()
 	shards, err := reader.Shards(ctx)
+	if err != nil {
+		return st, err
+	}
+	pending, err := s.Pending(ctx)
 	if err != nil {
 		return st, err
 	}
@@ -107,7 +118,8 @@ func readStatus(ctx context.Context, s stack.Settings) (status, error) {
 			return st, err
 		}
 		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Count(), st.Quarantined+l.Quarantined-expected[id].Replayed, st.Objects+l.Objects
-		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Count(), Lag: lag.Behind.Seconds(), Waiting: lag.Waiting})
+		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Count(), Lag: lag.Behind.Seconds(), Waiting: lag.Waiting,
+			Uncommitted: pending[id].Last - pending[id].Committed, Rejected: pending[id].Rejected})
 	}
 	return st, st.readWarehouse(ctx, s, expected)
 }
@@ -137,6 +149,9 @@ func (st status) write(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "  %s  %-6s  landed %12s   waiting %6s   lag %.1f s\n",
 			s.Shard, state, humanize.Comma(s.Landed), humanize.Comma(int64(s.Waiting)), s.Lag)
+		if st.RowPath == function.Snowpipe {
+			fmt.Fprintf(w, "  %22s  received and not visible yet %s, rejected by the table %s\n", "", humanize.Comma(s.Uncommitted), humanize.Comma(s.Rejected))
+		}
 	}
 	fmt.Fprintf(w, "raw zone\n  objects %s, records %s, quarantined %s\n",
 		humanize.Comma(st.Objects), humanize.Comma(st.Landed), humanize.Comma(st.Quarantined))

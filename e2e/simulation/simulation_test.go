@@ -201,7 +201,7 @@ func TestSimulationByChannel(t *testing.T) {
 	var all tally
 	for _, commit := range []rowpath.Commit{rowpath.Deferred, rowpath.Wait} {
 		t.Run(string(commit), func(t *testing.T) {
-			for seed := *first; seed < *first+many/2; seed++ {
+			for seed := *first; seed < *first+max(many/4, 1); seed++ {
 				if !all.add(t, seed, simulate(t, seed, printer(*steps), func(w *world) { w.byChannel(seed, commit) })) {
 					return
 				}

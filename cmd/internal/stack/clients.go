@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -9,11 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/processing/invoke"
 	"github.com/snowstream/snowstream/processing/quarantine"
 )
@@ -121,4 +124,21 @@ func (s Settings) Landed(ctx context.Context) (map[string]audit.Expected, error)
 func (s Settings) Upserter() *invoke.Function {
 	_, name := s.Functions()
 	return invoke.New(s.LambdaClient(), name)
+}
+
+// Pending is how far each shard's rows have become visible, where they go by Snowpipe Streaming; nil where they are merged and so
+// visible when they are done. Rows that do not become visible are appended again by the way.
+func (s Settings) Pending(ctx context.Context) (map[string]handoff.Pending, error) {
+	if s.RowPath != function.Snowpipe {
+		return nil, nil
+	}
+	shards, err := s.Upserter().Sweep(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s how far rows are visible: %w", Upsert, err)
+	}
+	out := make(map[string]handoff.Pending, len(shards))
+	for _, p := range shards {
+		out[p.Shard] = p
+	}
+	return out, nil
 }

@@ -54,10 +54,10 @@ func (s *Server) routes() {
 		"POST /2014-11-13/functions/{name}/invoke-async":     "InvokeAsync",
 		"/2019-09-25/functions/{name}/event-invoke-config":   "EventInvokeConfig",
 		"POST /2021-11-15/functions/{name}/{responseStream}": "InvokeWithResponseStream",
-		"/": "this operation",
 	} {
 		handle(pattern, func(http.ResponseWriter, *http.Request) error { return unsupported(name) })
 	}
+	handle("/", func(_ http.ResponseWriter, r *http.Request) error { return unsupported(r.Method + " " + clip(r.URL.Path)) })
 }
 
 // function finds the function that a path or a setting names, by any of the forms of the API.

@@ -34,6 +34,8 @@ var keptSettings = []kept{
 			`</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`},
 	{parameter: "ownershipControls", root: "OwnershipControls",
 		standard: `<OwnershipControls xmlns="` + xmlNamespace + `"><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>`},
+	// Versions are not kept: a bucket can be told so, and that is all.
+	{parameter: "versioning", root: "VersioningConfiguration", standard: `<VersioningConfiguration xmlns="` + xmlNamespace + `"></VersioningConfiguration>`},
 	{parameter: "policy", missing: "NoSuchBucketPolicy", message: "The bucket policy does not exist"},
 }
 
@@ -57,9 +59,15 @@ func (k *kept) check(document []byte) error {
 		}
 		return nil
 	}
-	var in struct{ XMLName xml.Name }
+	var in struct {
+		XMLName xml.Name
+		Status  string
+	}
 	if xml.Unmarshal(document, &in) != nil || in.XMLName.Local != k.root {
 		return refuse(gofakes3.ErrMalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+	}
+	if k.parameter == "versioning" && in.Status != "Suspended" {
+		return refuse(gofakes3.ErrNotImplemented, "versioning is not supported: an object that is written again replaces the one before")
 	}
 	return nil
 }

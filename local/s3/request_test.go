@@ -162,7 +162,16 @@ func TestKeptBucketSettings(t *testing.T) {
 	must(s.client.PutBucketTagging(ctx, &sdk.PutBucketTaggingInput{Bucket: bucket, Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String("team"), Value: aws.String("data")}}}}))
 	must(s.client.PutPublicAccessBlock(ctx, &sdk.PutPublicAccessBlockInput{Bucket: bucket, PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{BlockPublicAcls: aws.Bool(true)}}))
 	must(s.client.PutBucketPolicy(ctx, &sdk.PutBucketPolicyInput{Bucket: bucket, Policy: aws.String(`{"Version":"2012-10-17"}`)}))
+	versioning := func(status types.BucketVersioningStatus) error {
+		_, err := s.client.PutBucketVersioning(ctx, &sdk.PutBucketVersioningInput{Bucket: bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: status}})
+		return err
+	}
+	wantCode(t, "versions", versioning(types.BucketVersioningStatusEnabled), "NotImplemented")
+	must(nil, versioning(types.BucketVersioningStatusSuspended))
 	s.reopen()
+	if v, err := s.client.GetBucketVersioning(ctx, &sdk.GetBucketVersioningInput{Bucket: bucket}); err != nil || v.Status != types.BucketVersioningStatusSuspended {
+		t.Errorf("%+v, %v", v, err)
+	}
 	tags, err := s.client.GetBucketTagging(ctx, &sdk.GetBucketTaggingInput{Bucket: bucket})
 	if err != nil || *tags.TagSet[0].Value != "data" {
 		t.Errorf("%+v, %v", tags, err)

@@ -57,7 +57,9 @@ func (s *Server) routes() {
 	} {
 		handle(pattern, func(http.ResponseWriter, *http.Request) error { return unsupported(name) })
 	}
-	handle("/", func(_ http.ResponseWriter, r *http.Request) error { return unsupported(r.Method + " " + clip(r.URL.Path)) })
+	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
+		return unsupported(r.Method + " " + clip(r.URL.Path))
+	})
 }
 
 // function finds the function that a path or a setting names, by any of the forms of the API.

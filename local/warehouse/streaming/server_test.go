@@ -18,18 +18,20 @@ import (
 
 func TestLife(t *testing.T) {
 	r := newRig(t)
-	r.account.table(t, "T", "ID NUMBER NOT NULL, NAME VARCHAR(5), V VARIANT, AT TIMESTAMP_NTZ")
+	r.account.table(t, "T", "ID NUMBER NOT NULL, NAME VARCHAR(5), V VARIANT, AT TIMESTAMP_NTZ, H TIME, D DATE, F FLOAT, B BOOLEAN, X BINARY, Z TIMESTAMP_TZ, P NUMBER(9,2), E NUMBER(38,4)")
 	next, committed := r.mustOpen("T", "C1")
 	if committed != nil {
 		t.Errorf("a new channel has committed %v", committed)
 	}
-	next = r.mustAppend("T", "C1", next, "2", `{"id":1,"name":"a","v":{"b":[1, 2]},"at":"2026-01-02T03:04:05.123456789"}`+"\r\n\n"+`{"ID":"2","NAME":"b"}`)
+	next = r.mustAppend("T", "C1", next, "2", `{"id":1,"name":"a","v":{"b":[1, 2]},"at":"2026-01-02T03:04:05.123456789","h":"01:02:03.5","d":"2026-01-02","f":0.5,"b":"on","x":"YWJj",`+
+		`"z":"2026-01-02T03:04:05+02:00","p":-1.5,"e":123456789012345678901234.00005}`+"\r\n\n"+`{"ID":"2","NAME":"b"}`)
 	r.mustAppend("T", "C1", next, "3", `{"id":3}`)
 	status := r.committed("T", "C1", "3")
 	if status["rows_inserted"] != 3.0 || status["rows_error_count"] != 0.0 || status["channel_status_code"] != "SUCCESS" {
 		t.Errorf("status: %v", status)
 	}
-	if got, want := r.rows(`SELECT * FROM "DB.S"."T" ORDER BY "ID"`), "1,a,{\"b\":[1,2]},2026-01-02 03:04:05.123456789\n2,b,NULL,NULL\n3,NULL,NULL,NULL"; got != want {
+	const more = ",NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL"
+	if got, want := r.rows(`SELECT * FROM "DB.S"."T" ORDER BY "ID"`), "1,a,{\"b\":[1,2]},2026-01-02 03:04:05.123456789,01:02:03.5,2026-01-02,0.5,true,abc,2026-01-02 01:04:05+00,-1.50,123456789012345678901234.0001\n2,b,NULL,NULL"+more+"\n3,NULL,NULL,NULL"+more; got != want {
 		t.Errorf("rows:\n%s\nwant\n%s", got, want)
 	}
 	if code, out := r.call(http.MethodDelete, pipePath("T")+"/channels/C1", nil, nil); code != http.StatusOK {

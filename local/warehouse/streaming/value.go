@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -280,6 +281,8 @@ func pow10(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(
 // stamp makes a time the value of its column.
 func stamp(t time.Time, c *dialect.Column) (driver.Value, error) {
 	switch {
+	case c.Type.Base == "TIME":
+		return t, nil
 	case c.Type.DuckDB == "TIMESTAMP_NS":
 		if year := t.Year(); year < 1678 || year > 2261 {
 			return nil, reject(100035, "The time is outside of 1678 and 2261, which is what %s holds here", c.Type.Name)
@@ -293,6 +296,9 @@ func stamp(t time.Time, c *dialect.Column) (driver.Value, error) {
 
 // parseTime reads ISO 8601. A zone is kept for zoned types, dropped for TIMESTAMP_NTZ and refused for a TIME.
 func parseTime(text, base string) (time.Time, bool) {
+	if t, ok := parseUsual(text); ok && base != "DATE" && base != "TIME" {
+		return t, true
+	}
 	var layouts []string
 	switch base {
 	case "DATE":
@@ -322,6 +328,42 @@ func parseTime(text, base string) (time.Time, bool) {
 		return t, true
 	}
 	return time.Time{}, false
+}
+
+// usual is the form that most timestamps have: a date and a time without a zone, in UTC or none, with up to nine digits of a second.
+const usual = "2006-01-02T15:04:05"
+
+// parseUsual reads that form, in a tenth of the time that layouts take.
+func parseUsual(text string) (time.Time, bool) {
+	text = strings.TrimSuffix(text, "Z")
+	if len(text) < len(usual) || len(text) > len(usual)+10 || text[10] != 'T' && text[10] != ' ' {
+		return time.Time{}, false
+	}
+	for i, c := range []byte(text[:len(usual)]) {
+		if d := usual[i]; i != 10 && c != d && (d < '0' || d > '9' || c < '0' || c > '9') {
+			return time.Time{}, false
+		}
+	}
+	two := func(at int) int { return int(text[at]-'0')*10 + int(text[at+1]-'0') }
+	nanoseconds := 0
+	if rest := text[len(usual):]; rest != "" {
+		if rest[0] != '.' || len(rest) == 1 {
+			return time.Time{}, false
+		}
+		for i := range 9 {
+			nanoseconds *= 10
+			if i+1 < len(rest) {
+				if rest[i+1] < '0' || rest[i+1] > '9' {
+					return time.Time{}, false
+				}
+				nanoseconds += int(rest[i+1] - '0')
+			}
+		}
+	}
+	year, month, day, hour, minute, second := two(0)*100+two(2), two(5), two(8), two(11), two(14), two(17)
+	t := time.Date(year, time.Month(month), day, hour, minute, second, nanoseconds, time.UTC)
+	// A date that does not exist comes out as another one.
+	return t, hour < 24 && minute < 60 && second < 60 && t.Month() == time.Month(month) && t.Day() == day && month > 0
 }
 
 // epoch reads a whole number as a time.

@@ -31,6 +31,8 @@ type Rejected struct {
 	Generation string
 	Ordinal    int64
 	Reason     Reason
+	// Row is the record as CSV, with the header, where its payload was not at hand when it was put aside.
+	Row []byte
 }
 
 // Cut decides records, which must not be empty, in the order of their shard and numbers them from ordinal on, in a

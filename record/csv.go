@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // The CSV of the raw zone, for people and for Snowflake's file format alike:
@@ -99,6 +100,9 @@ type CSVReader struct {
 	line   int
 	header []string
 	row    []Value
+	// head is the end of the header line, from the start of the last row.
+	head, from int
+	skip       func(row []Value) bool
 }
 
 // NewCSVReader reads the header line; io.ErrUnexpectedEOF means that it is not complete.
@@ -114,8 +118,15 @@ func NewCSVReader(data []byte) (*CSVReader, error) {
 	for _, v := range row {
 		r.header = append(r.header, string(v.Text))
 	}
+	r.head = r.at
 	return r, nil
 }
+
+// Skip has Next leave out the rows for which it returns true.
+func (r *CSVReader) Skip(skip func(row []Value) bool) { r.skip = skip }
+
+// Line is the last row as it stands in the CSV, behind the header line.
+func (r *CSVReader) Line() []byte { return slices.Concat(r.data[:r.head], r.data[r.from:r.at]) }
 
 // Header are the column names.
 func (r *CSVReader) Header() []string { return r.header }
@@ -123,6 +134,15 @@ func (r *CSVReader) Header() []string { return r.header }
 // Next returns the next row, as many values as the header has names, or io.EOF after the last. The row is valid
 // until the next call.
 func (r *CSVReader) Next() ([]Value, error) {
+	row, err := r.next()
+	for err == nil && r.skip != nil && r.skip(row) {
+		row, err = r.next()
+	}
+	return row, err
+}
+
+func (r *CSVReader) next() ([]Value, error) {
+	r.from = r.at
 	row, err := r.read()
 	if err == io.EOF {
 		return nil, io.EOF

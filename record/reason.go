@@ -29,6 +29,9 @@ const (
 	ControlRecord  Code = "control_record"  // what an envelope's system sends for itself, without data; set aside
 	Tombstone      Code = "tombstone"       // an empty record that says that a key was deleted; set aside
 	TooLarge       Code = "too_large"       // more than 16 MiB, the most that a Snowflake text can hold, once unpacked
+
+	RefusedByDestination Code = "refused_by_destination" // a row that the table does not take, by its own error
+	WithheldByHand       Code = "withheld_by_hand"       // a row that a person has put aside
 )
 
 // Reason says what was wrong with a record and where. It never holds a piece of the payload: reasons are logged,
@@ -41,6 +44,28 @@ type Reason struct {
 	Expected string `json:"expected,omitempty"`
 	// Offset is the byte of the payload at which reading ended.
 	Offset int `json:"offset"`
+	// Number and SQLState are the destination's error, and Message what it means. The destination's own text is left out: it
+	// quotes the value.
+	Number   int    `json:"number,omitempty"`
+	SQLState string `json:"sqlstate,omitempty"`
+	Message  string `json:"message,omitempty"`
+}
+
+// Merged is what became of rows that were brought to a table.
+type Merged struct {
+	// Read rows were looked at; Inserted ones were new.
+	Read     int
+	Inserted int64
+	// Refused rows were not taken; all others that were read are there.
+	Refused []Refusal
+	// More says that not all rows were read: there were too many refusals to go on at once.
+	More bool
+}
+
+// Refusal is a row that the destination does not take.
+type Refusal struct {
+	Ordinal int64  `json:"ordinal"`
+	Reason  Reason `json:"reason"`
 }
 
 // Aside reports whether a record with the code is set aside as the schema declares, instead of being refused.

@@ -109,9 +109,9 @@ func (l *loading) merge(rows int) work {
 		if err != nil {
 			return err
 		}
-		_, inserted, err := l.table.Merge(ctx, reader)
-		if err == nil && inserted != int64(rows) {
-			err = fmt.Errorf("%d of %d rows inserted", inserted, rows)
+		m, err := l.table.Merge(ctx, reader)
+		if err == nil && m.Inserted != int64(rows) {
+			err = fmt.Errorf("%d of %d rows inserted, %d refused", m.Inserted, rows, len(m.Refused))
 		}
 		return err
 	}

@@ -113,7 +113,7 @@ func (l landed) rejected(ctx context.Context, into map[string]audit.Landed) erro
 	err := quarantine.ListReadable(ctx, l.Lake(), l.Stream, func(e quarantine.Entry) error {
 		shard := into[e.Shard]
 		shard.Rejected = append(shard.Rejected, audit.Rejected{
-			Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Digest: audit.Digest(e.Data),
+			Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Withheld: e.Withheld(), Digest: digest(e),
 		})
 		into[e.Shard] = shard
 		return nil
@@ -128,6 +128,14 @@ func (l landed) rejected(ctx context.Context, into map[string]audit.Landed) erro
 		slices.SortFunc(shard.Rejected, func(a, b audit.Rejected) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
 	}
 	return err
+}
+
+// digest is that of an entry's payload, if quarantine has that: of some rows that were put aside it has only the row.
+func digest(e quarantine.Entry) string {
+	if e.Row != nil {
+		return ""
+	}
+	return audit.Digest(e.Data)
 }
 
 // retained reads what the stream still has; of a shard that it has no more, nothing.
@@ -148,11 +156,32 @@ var _ audit.Reader = retained{}
 type handOver struct{ stack.Settings }
 
 func (h handOver) upsert(ctx context.Context, object string, rows int) error {
-	answer, err := h.Upserter().Upsert(ctx, handoff.Message{Object: object, Rows: rows})
-	if err == nil && answer.Rows != rows {
-		err = fmt.Errorf("upsert of %s looked at %d of %d rows", object, answer.Rows, rows)
+	without, err := quarantine.Withheld(ctx, h.Lake(), h.Stream, object)
+	if err != nil {
+		return err
 	}
-	return err
+	m := handoff.Message{Object: object, Rows: rows, Without: without}
+	refused := 0
+	for {
+		answer, err := h.Upserter().Upsert(ctx, m)
+		if err == nil {
+			err = answer.Complete(m)
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range answer.Refused {
+			m.Without = append(m.Without, r.Ordinal)
+		}
+		if refused += len(answer.Refused); answer.More {
+			continue
+		}
+		if refused > 0 {
+			return fmt.Errorf("object %s: %w: %d, from ordinal %d on; the raw zone has them: widen the table and repeat",
+				object, audit.ErrRefused, refused, slices.Min(m.Without[len(without):]))
+		}
+		return nil
+	}
 }
 
 // pipe is Snowpipe, as the audit asks about it.

@@ -1,12 +1,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/snowstream/snowstream/landing/audit"
+	"github.com/snowstream/snowstream/processing/orchestrator"
 	"github.com/snowstream/snowstream/processing/quarantine"
 	"github.com/snowstream/snowstream/record"
 )
@@ -23,7 +30,7 @@ was changed, replay brings it into both tables, exactly once.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	p.flags(cmd.PersistentFlags())
-	cmd.AddCommand(newQuarantineList(&p), newQuarantineShow(&p), newQuarantineReplay(&p))
+	cmd.AddCommand(newQuarantineList(&p), newQuarantineShow(&p), newQuarantineReplay(&p), newQuarantineWithhold(&p))
 	return cmd
 }
 
@@ -90,7 +97,14 @@ sets aside, are counted only, unless --aside is given.`,
 
 // where says which field was wrong and what it should have been.
 func where(r record.Reason) string {
-	if r.Field == "" {
+	switch {
+	case r.Number != 0:
+		return fmt.Sprintf("error %06d, %s", r.Number, r.Message)
+	case r.Message != "":
+		return r.Message
+	case r.Code == record.WithheldByHand:
+		return "by a person"
+	case r.Field == "":
 		return fmt.Sprintf("at byte %d", r.Offset)
 	}
 	return fmt.Sprintf("%s: expected %s", r.Field, r.Expected)
@@ -117,7 +131,12 @@ lines were taken apart. Where that failed, these are the bytes that Kinesis held
 					return nil
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s, %s\n", e.Reason.Code, where(e.Reason))
-				if _, err := cmd.OutOrStdout().Write(e.Data); err != nil {
+				payload := e.Data
+				if payload == nil {
+					fmt.Fprintln(cmd.ErrOrStderr(), "its payload was not at hand any more: this is its row")
+					payload = e.Row
+				}
+				if _, err := cmd.OutOrStdout().Write(payload); err != nil {
 					return err
 				}
 				return found
@@ -160,13 +179,84 @@ changes nothing.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(summary)
+			left, err := bringLifted(cmd.Context(), *p, summary.Lifted)
+			if err != nil {
+				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), summary)
+			summary.Refused = append(summary.Refused, left...)
+			if asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(summary)
+			} else {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), summary)
+			}
+			if err == nil && len(summary.Refused) > 0 {
+				return errSaid
+			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// bringLifted brings rows that are withheld no more into the micro-batch table: the pipe loads them, or they are merged
+// where it will not. It returns what could not be done.
+func bringLifted(ctx context.Context, p place, lifted map[string][]int64) (left []string, err error) {
+	if len(lifted) == 0 {
+		return nil, nil
+	}
+	s, db, config, err := auditing(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	for _, shard := range slices.Sorted(maps.Keys(lifted)) {
+		sel := audit.Selection{Shard: shard, First: slices.Min(lifted[shard]), Last: slices.Max(lifted[shard]), Tables: []audit.Place{audit.Microbatch}}
+		out, err := audit.New(config).Replay(ctx, sel, toolsOf(s, db, liftedWait), false, func(audit.Place, int, int) {})
+		if err != nil {
+			return left, err
+		}
+		left = append(left, out.Left...)
+	}
+	return left, nil
+}
+
+// liftedWait is how long the pipe is waited for while it loads nothing.
+const liftedWait = 2 * time.Minute
+
+func newQuarantineWithhold(p *place) *cobra.Command {
+	var shard string
+	var ordinals []int64
+	cmd := &cobra.Command{
+		Use:   "withhold",
+		Short: "Put rows into quarantine whose hand-over fails for ever",
+		Long: `A row that the streaming table refuses by its own fault goes to quarantine by itself. This
+is for the rest: a batch that fails again and again with an error that is not known to be
+a row's fault. It takes rows out of the object that the shard is stopped at; the others go
+on with the next batch. Nothing is lost: the object keeps the rows, and
+` + "`snowstream quarantine replay`" + ` brings them later.`,
+		Example: `  snowstream quarantine withhold --shard shardId-000000000000 --ordinal 4711`,
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(ordinals) == 0 {
+				return usageError{errors.New("name the rows with --ordinal: the function's log says which object it is")}
+			}
+			s, schema, err := p.settings(cmd.Context())
+			if err != nil {
+				return err
+			}
+			o, err := orchestrator.New(schema, s.Lake(), s.Upserter(), s.Compress, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			if err := o.Withhold(cmd.Context(), s.Stream, shard, ordinals); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d rows of %s are in quarantine: the next batch hands over the others\n", len(ordinals), shard)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&shard, "shard", "shardId-000000000000", "the rows' shard")
+	cmd.Flags().Int64SliceVar(&ordinals, "ordinal", nil, "a row's ordinal; may be given again")
 	return cmd
 }

@@ -35,7 +35,7 @@ func (m *mender) fill(ctx context.Context, place Place, objects []object, done f
 	group.Go(func() error {
 		var rows []rawRow
 		flush := func() error {
-			n, err := m.insert(ctx, place, rows)
+			n, err := m.insertEach(ctx, place, rows)
 			inserted, rows = inserted+n, nil
 			return err
 		}
@@ -49,6 +49,7 @@ func (m *mender) fill(ctx context.Context, place Place, objects []object, done f
 				}
 				m.done.Left = append(m.done.Left, fmt.Sprintf("object %s: %s; `snowstream audit --repair` restores what is damaged, if the stream still has its records", o.key, m.broken[o.key].Note))
 			}
+			o.rows = m.wanted(o.rows)
 			for _, r := range o.rows {
 				size += r.size
 			}

@@ -228,8 +228,13 @@ func (a *Auditor) chain(s *shard) rawzone.Chain {
 
 // isRejected reports whether the ordinal's record went to quarantine: if it has a row, that lies in another object.
 func (s *shard) isRejected(ordinal int64) bool {
-	_, found := slices.BinarySearchFunc(s.Rejected, ordinal, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) })
-	return found
+	i, found := s.rejection(ordinal)
+	return found && !s.Rejected[i].Withheld
+}
+
+// rejection finds the record in quarantine that has an ordinal.
+func (s *shard) rejection(ordinal int64) (at int, found bool) {
+	return slices.BinarySearchFunc(s.Rejected, ordinal, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) })
 }
 
 // raw fetches rows from the raw zone by their ordinals, replayed ones included. An ordinal that it does not have is
@@ -243,7 +248,7 @@ func (a *Auditor) raw(ctx context.Context, s *shard, ordinals []int64) (map[int6
 		wanted[key][ordinal] = true
 	}
 	for _, n := range ordinals {
-		if i, found := slices.BinarySearchFunc(s.Rejected, n, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) }); found {
+		if i, found := s.rejection(n); found && !s.Rejected[i].Withheld {
 			for _, o := range a.replays[rawzone.ReplayPrefix(s.Rejected[i].Key)] {
 				want(o.key, n)
 			}

@@ -3,12 +3,14 @@ package audit
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -44,7 +46,8 @@ func (p PipeState) running() bool { return p.State == "RUNNING" }
 type Tools struct {
 	// Transaction runs f in one transaction.
 	Transaction func(ctx context.Context, f func(Statements) error) error
-	// Upsert hands an object with so many rows to the streaming table and returns when they are there.
+	// Upsert hands an object with so many rows to the streaming table, but for withheld ones, and returns when they are there.
+	// ErrRefused means that all are but some that the table does not take.
 	Upsert func(ctx context.Context, object string, rows int) error
 	Pipe   Pipe
 	// Wait bounds how long the pipe is waited for.
@@ -166,7 +169,12 @@ func (m *mender) mend(ctx context.Context) error {
 		if f.Place == RawZone || f.Place == Quarantine || f.Kind == Pending || m.isBlocked(f) {
 			continue
 		}
-		if err := m.amend(ctx, f); err != nil {
+		err := m.amend(ctx, f)
+		if reason, fault := snowflake.RowFault(err); fault {
+			m.leave(f, fmt.Sprintf("the table refuses it with error %06d, %s", reason.Number, reason.Message))
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("repair shard %s, ordinals %d to %d: %w", f.Shard, f.First, f.Last, err)
 		}
 	}
@@ -270,7 +278,7 @@ func (a *Auditor) holding(s *shard, first, last int64) (objects []object) {
 	}
 	seen := map[string]bool{}
 	for _, r := range s.Rejected {
-		if r.Replayed && first <= r.Ordinal && r.Ordinal <= last && !seen[r.Key] {
+		if r.Replayed && !r.Withheld && first <= r.Ordinal && r.Ordinal <= last && !seen[r.Key] {
 			seen[r.Key] = true
 			objects = append(objects, a.replays[rawzone.ReplayPrefix(r.Key)]...)
 		}
@@ -320,6 +328,11 @@ func (m *mender) bring(ctx context.Context, place Place, o object, rows int) err
 	err := m.tools.Upsert(ctx, o.key, rows)
 	if err == nil {
 		m.done.HandedOver++
+		return nil
+	}
+	if errors.Is(err, ErrRefused) {
+		m.done.HandedOver++
+		m.done.Left = append(m.done.Left, err.Error())
 		return nil
 	}
 	if m.failed++; ctx.Err() != nil || m.failed > maxTrouble {

@@ -33,7 +33,7 @@ func (a *Auditor) unquarantined(ctx context.Context, s *shard) (out []Finding, e
 		middle := (low + high) / 2
 		lacking := before
 		if o, err := a.described(ctx, s.objects[middle-1].key); err == nil {
-			lacking = o.TotalQuarantined - s.rejectedUpTo(o.LastOrdinal)
+			lacking = o.TotalQuarantined + s.withheldIn(o) - s.rejectedUpTo(o.LastOrdinal)
 		} else if err := a.tolerate(ctx, s, s.objects[middle-1].key, err); err != nil {
 			return err
 		}
@@ -49,6 +49,16 @@ func (a *Auditor) unquarantined(ctx context.Context, s *shard) (out []Finding, e
 func (s *shard) rejectedUpTo(ordinal int64) int64 {
 	n, _ := slices.BinarySearchFunc(s.Rejected, ordinal+1, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) })
 	return int64(n)
+}
+
+// withheldIn counts the rows of an object that were put aside after it was written: its own totals do not know them.
+func (s *shard) withheldIn(o rawzone.Object) (n int64) {
+	for _, r := range s.Rejected {
+		if r.Withheld && o.FirstOrdinal <= r.Ordinal && r.Ordinal <= o.LastOrdinal {
+			n++
+		}
+	}
+	return n
 }
 
 const unquarantinedNote = "its quarantine object is gone"

@@ -178,7 +178,7 @@ func (m *mender) differs(ctx context.Context, s *shard, f Finding, o rawzone.Obj
 		all = append(all[:len(all):len(all)], lying...)
 	}
 	for _, r := range all {
-		if r.Ordinal < f.First || r.Ordinal > f.Last {
+		if r.Ordinal < f.First || r.Ordinal > f.Last || r.Withheld {
 			continue
 		}
 		if at >= len(batch.Rejected) || batch.Rejected[at].Ordinal != r.Ordinal || r.Key != o.Quarantine {

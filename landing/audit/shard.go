@@ -39,6 +39,9 @@ type Rejected struct {
 	Replayed bool
 	// Digest is that of its payload, empty where nobody has computed it; see Digest.
 	Digest string
+	// Withheld says that it is a row of its object, which the table did not take. It must be in neither table until it is
+	// Replayed, and then it is a row like any other.
+	Withheld bool
 }
 
 // shard is what an audit knows of a shard.

@@ -141,10 +141,11 @@ func Stage(n Names, bucket string) string {
   FILE_FORMAT = (FORMAT_NAME = %s)`, n.In(n.Stage), Literal(stageURL(bucket)), Quote(n.Integration), Literal(n.In(n.Format)))
 }
 
-// Pipe loads what lands in the stage into the micro-batch table.
+// Pipe loads what lands in the stage into the micro-batch table. A row that the table does not take is left out alone, as
+// SnowflakeUpsert leaves it out of the streaming table; by default the whole file would be.
 func Pipe(n Names) string {
 	return fmt.Sprintf(`CREATE PIPE IF NOT EXISTS %s AUTO_INGEST = TRUE AS
-  COPY INTO %s FROM @%s MATCH_BY_COLUMN_NAME = CASE_SENSITIVE`, n.In(n.Pipe), n.In(n.Microbatch), n.In(n.Stage))
+  COPY INTO %s FROM @%s MATCH_BY_COLUMN_NAME = CASE_SENSITIVE ON_ERROR = CONTINUE`, n.In(n.Pipe), n.In(n.Microbatch), n.In(n.Stage))
 }
 
 // refreshReach is how far back a REFRESH looks.

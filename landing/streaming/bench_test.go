@@ -36,8 +36,8 @@ func BenchmarkMerge(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if read, _, err := table.Merge(b.Context(), reader); err != nil || read != rows {
-					b.Fatal(read, err)
+				if m, err := table.Merge(b.Context(), reader); err != nil || m.Read != rows {
+					b.Fatal(m, err)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")

@@ -2,13 +2,14 @@
 package streaming
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/snowstream/snowstream/landing/schema"
@@ -16,8 +17,12 @@ import (
 	"github.com/snowstream/snowstream/record/jsontext"
 )
 
-// maxBind bounds the text of one MERGE. Snowflake takes 16 MB in a bind; smaller statements keep memory flat.
-const maxBind = 8 << 20
+const (
+	// fullBind is where a MERGE has enough rows: smaller statements keep memory flat.
+	fullBind = 8 << 20
+	// maxBind is the most bytes that Snowflake takes in a bind, as in any text. A row that is more by itself is refused.
+	maxBind = 16 << 20
+)
 
 // Session runs statements on a connection that is known to be alive; see landing/snowflake.
 type Session interface {
@@ -36,36 +41,46 @@ func New(session Session, names schema.Names, s record.Schema) *Table {
 	return &Table{session: session, columns: s.TableColumns(), merge: schema.Merge(names, s)}
 }
 
-// Merge reads all rows and returns once they are committed: how many it read, and how many of them were new. Columns
-// are found by the header's names; a column of the table that the header does not have is NULL, and one that the
-// table does not have is an error, because dropping it would lose values.
-func (t *Table) Merge(ctx context.Context, rows *record.CSVReader) (read int, inserted int64, err error) {
+// Merge reads all rows and returns once they are committed. Columns are found by the header's names; a column of the
+// table that the header does not have is NULL, and one that the table does not have is an error, because dropping it
+// would lose values.
+//
+// A row that the table does not take is refused, and all others are committed; see refuse.go. Whatever is not the row's
+// fault is an error.
+func (t *Table) Merge(ctx context.Context, rows *record.CSVReader) (m record.Merged, err error) {
 	order, err := t.order(rows.Header())
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	var bind bindText
-	for {
+	for !m.More {
 		row, err := rows.Next()
 		if err == io.EOF {
-			n, err := t.send(ctx, &bind)
-			return read, inserted + n, err
+			return m, t.send(ctx, &bind, &m)
 		}
 		if err != nil {
-			return read, inserted, err
+			return m, err
 		}
-		if err := bind.add(row, order, len(t.columns)); err != nil {
-			return read, inserted, err
+		ordinal, err := bind.put(row, order)
+		if err != nil {
+			return m, err
 		}
-		read++
-		if bind.text.Len() >= maxBind {
-			n, err := t.send(ctx, &bind)
-			if inserted += n; err != nil {
-				return read, inserted, err
+		m.Read++
+		if len(bind.row)+len("[]") > maxBind {
+			m.Refused = append(m.Refused, record.Refusal{Ordinal: ordinal, Reason: record.Reason{Code: record.RefusedByDestination, Message: tooLarge}})
+			continue
+		}
+		if bind.rows() > 0 && bind.size(len(bind.row)) > fullBind {
+			if err := t.send(ctx, &bind, &m); err != nil {
+				return m, err
 			}
 		}
+		bind.add(ordinal)
 	}
+	return m, nil
 }
+
+const tooLarge = "the row takes more than 16 MiB on its way to the table"
 
 // order maps each table column to its place in the header, -1 where it has none.
 func (t *Table) order(header []string) ([]int, error) {
@@ -91,51 +106,79 @@ func (t *Table) order(header []string) ([]int, error) {
 	return order, nil
 }
 
-func (t *Table) send(ctx context.Context, b *bindText) (int64, error) {
-	if b.rows == 0 {
-		return 0, nil
-	}
-	b.text.WriteByte(']')
-	result, err := t.session.Exec(ctx, t.merge, b.text.String(), b.lowest)
+// exec merges the rows from one place in a bind to another.
+func (t *Table) exec(ctx context.Context, b *bindText, from, to int) (int64, error) {
+	lowest := slices.Min(b.ordinals[from:to])
+	result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest)
 	if err != nil {
-		return 0, fmt.Errorf("merge %d rows from ordinal %d on: %w", b.rows, b.lowest, err)
+		return 0, fmt.Errorf("merge %d rows from ordinal %d on: %w", to-from, lowest, err)
 	}
-	*b = bindText{}
 	return result.RowsAffected()
 }
 
 // ordinalFromEnd is how far _ORDINAL stands from the end of the table's columns.
 const ordinalFromEnd = 3
 
-// bindText collects rows as a JSON array of arrays of strings and nulls.
+// bindText collects rows, each a JSON array of strings and nulls.
 type bindText struct {
-	text   bytes.Buffer
-	rows   int
-	lowest int64
+	// text are the rows with commas between them; ends is where each ends.
+	text     []byte
+	ends     []int
+	ordinals []int64
+	// row is the last that was put, and not added yet.
+	row []byte
 }
 
-func (b *bindText) add(row []record.Value, order []int, columns int) error {
-	ordinal := row[order[columns-ordinalFromEnd]]
-	n, err := strconv.ParseInt(string(ordinal.Text), 10, 64)
+func (b *bindText) rows() int { return len(b.ends) }
+
+// size is how long the bind would be with one more row of that size.
+func (b *bindText) size(row int) int { return len(b.text) + row + len("[,]") }
+
+// json is a run of the rows as one array.
+func (b *bindText) json(from, to int) string {
+	start := 0
+	if from > 0 {
+		start = b.ends[from-1] + len(",")
+	}
+	var out strings.Builder
+	out.Grow(b.ends[to-1] - start + len("[]"))
+	out.WriteByte('[')
+	out.Write(b.text[start:b.ends[to-1]])
+	out.WriteByte(']')
+	return out.String()
+}
+
+func (b *bindText) reset() {
+	*b = bindText{text: b.text[:0], ends: b.ends[:0], ordinals: b.ordinals[:0], row: b.row}
+}
+
+// put makes a row's text and returns its ordinal.
+func (b *bindText) put(row []record.Value, order []int) (int64, error) {
+	ordinal, err := strconv.ParseInt(string(row[order[len(order)-ordinalFromEnd]].Text), 10, 64)
 	if err != nil {
-		return errors.New("a row has no number in its column _ORDINAL")
+		return 0, errors.New("a row has no number in its column _ORDINAL")
 	}
-	if b.rows == 0 || n < b.lowest {
-		b.lowest = n
-	}
-	b.text.WriteByte("[,"[min(b.rows, 1)])
+	out := b.row[:0]
 	for i, at := range order {
-		b.text.WriteByte("[,"[min(i, 1)])
+		out = append(out, "[,"[min(i, 1)])
 		if at < 0 || row[at].Null {
-			b.text.WriteString("null")
+			out = append(out, "null"...)
 			continue
 		}
 		if !utf8.Valid(row[at].Text) {
-			return errors.New("a row has a value that is not UTF-8")
+			return 0, errors.New("a row has a value that is not UTF-8")
 		}
-		b.text.Write(jsontext.Append(b.text.AvailableBuffer(), row[at].Text))
+		out = jsontext.Append(out, row[at].Text)
 	}
-	b.text.WriteByte(']')
-	b.rows++
-	return nil
+	b.row = append(out, ']')
+	return ordinal, nil
+}
+
+// add adds the row that was put.
+func (b *bindText) add(ordinal int64) {
+	if b.rows() > 0 {
+		b.text = append(b.text, ',')
+	}
+	b.text = append(b.text, b.row...)
+	b.ends, b.ordinals = append(b.ends, len(b.text)), append(b.ordinals, ordinal)
 }

@@ -144,6 +144,9 @@ func (l *Lake) Counts(ctx context.Context, key string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if withheld := metadata["withheld"]; withheld != "" { // it exists because a ledger has named it
+		return withheld != "0", nil
+	}
 	object := metadata["object"]
 	if object == "" {
 		return true, nil

@@ -49,7 +49,13 @@ func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
 		o, err := l.Object(ctx, head.Open)
 		switch {
 		case err == nil:
-			head.Ledger, head.Since = head.After(o, head.UpdatedAt), o.FirstOrdinal
+			n := int64(0)
+			if head.Withheld != "" {
+				if n, err = l.countWithheld(ctx, stream, o); err != nil {
+					return head, err
+				}
+			}
+			head.Ledger, head.Since = head.AfterAll(o, n, head.UpdatedAt), o.FirstOrdinal
 		case !errors.Is(err, rawzone.ErrVoid) && !is(err, "NotFound"):
 			return head, err
 		}
@@ -60,7 +66,11 @@ func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
 			return head, err
 		}
 		if o.LastOrdinal > head.Ordinal {
-			head.Ledger, head.Since = head.After(o, time.Now()), o.FirstOrdinal
+			n, err := l.countWithheld(ctx, stream, o)
+			if err != nil {
+				return head, err
+			}
+			head.Ledger, head.Since = head.AfterAll(o, n, time.Now()), o.FirstOrdinal
 		}
 	}
 	return head, nil

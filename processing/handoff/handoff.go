@@ -3,6 +3,7 @@
 //
 //	{"object":"kinesiscsv/…","rows":100,"csv":"SENSORID,…\n6,64,OK,…\n"}   rows with the object they lie in
 //	{"object":"kinesiscsv/…","rows":100}                                   the same, to be read from the object
+//	{"object":"kinesiscsv/…","rows":100,"without":[7]}                     the same, but for a row that was put aside
 //	{"sweep":true}                                                         look after what was appended; an EventBridge schedule does the same
 //	{"content":[{"sensorId":6,"currentTemperature":64,"status":"OK"}]}     what the original orchestrator sends
 //
@@ -16,6 +17,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/jsontext"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
@@ -41,6 +43,10 @@ type Message struct {
 	Source string `json:"source,omitempty"`
 	// CSV are the rows with their header line. Empty means: read Object.
 	CSV string `json:"csv,omitempty"`
+	// Without are ordinals of rows that were put aside: they must not be brought.
+	Without []int64 `json:"without,omitempty"`
+	// Only are the ordinals of the rows to bring, if not all. Rows is then how many these are.
+	Only []int64 `json:"only,omitempty"`
 	// Content are plain records, one JSON object each, without identity: the form of the original system.
 	Content []json.RawMessage `json:"content,omitempty"`
 }
@@ -86,6 +92,18 @@ type Answer struct {
 	Pending []Pending `json:"pending,omitempty"`
 	// Quarantined counts records of Content that could not become rows.
 	Quarantined int `json:"quarantined,omitempty"`
+	// Refused are rows that the table does not take; all others that were looked at are there.
+	Refused []record.Refusal `json:"refused,omitempty"`
+	// More says that there were too many of them to look at all rows: put these aside, and come again without them.
+	More bool `json:"more,omitempty"`
+}
+
+// Complete returns an error if not all of a message's rows were looked at.
+func (a Answer) Complete(m Message) error {
+	if a.Rows != m.Rows && !a.More {
+		return fmt.Errorf("upsert of %s looked at %d of %d rows", m.Object, a.Rows, m.Rows)
+	}
+	return nil
 }
 
 // Encode writes a message, inline if it fits and as a pointer to its object if it does not.

@@ -30,6 +30,7 @@ func (o *Orchestrator) Settle(ctx context.Context, stream, shard string) error {
 	if err := o.yield(ctx, stream, shard); err != nil {
 		return err
 	}
+	o.atHand = nil
 	_, _, err := o.head(ctx, stream, shard)
 	return err
 }
@@ -70,6 +71,7 @@ func (o *Orchestrator) appendOnce(ctx context.Context, stream, shard, source str
 	if err := o.yield(ctx, stream, shard); err != nil {
 		return rawzone.Object{}, err
 	}
+	o.atHand = records
 	head, _, err := o.head(ctx, stream, shard)
 	if err != nil {
 		return rawzone.Object{}, err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
-	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -57,7 +56,7 @@ func (o *Orchestrator) resolve(ctx context.Context, head *datalake.Head) error {
 	if err != nil {
 		return err
 	}
-	return o.cover(ctx, head, object)
+	return o.cover(ctx, head, object, head.Withheld != "")
 }
 
 // rebuild believes the objects more than a ledger that is empty, or older than they are, and writes it anew.
@@ -70,7 +69,7 @@ func (o *Orchestrator) rebuild(ctx context.Context, head *datalake.Head) error {
 		head.Turn = max(head.Turn, turn)
 		return nil
 	}
-	if err := o.cover(ctx, head, newest); err != nil {
+	if err := o.cover(ctx, head, newest, true); err != nil {
 		return err
 	}
 	head.Turn = turn
@@ -78,12 +77,18 @@ func (o *Orchestrator) rebuild(ctx context.Context, head *datalake.Head) error {
 	return err
 }
 
-// cover hands an object over and counts it as covered.
-func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object rawzone.Object) error {
-	if _, err := o.handOver(ctx, handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(*head, object, false)}, head); err != nil {
+// cover hands an object over and counts it as covered. aside says that rows of it may have been put aside before.
+func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object rawzone.Object, aside bool) (err error) {
+	d := delivery{object: object}
+	if aside {
+		if d, err = o.again(ctx, head.Stream, head.Withheld, object); err != nil {
+			return err
+		}
+	}
+	if err := o.deliver(ctx, head, &d); err != nil {
 		return err
 	}
-	head.Ledger = head.After(object, time.Now())
+	head.Ledger = head.AfterAll(object, int64(len(d.without)), time.Now())
 	return nil
 }
 

@@ -11,7 +11,8 @@
 //     writers one is refused here, before it has written anything. A crash leaves a name for the next one's step 1.
 //  4. write the rejected records to quarantine. They count only once the object of rows names them.
 //  5. write the object of rows, If-None-Match: *. From here on the range is fixed: the next step 1 finds it there.
-//  6. hand the rows to Upsert and wait. Repeating this changes nothing, Upsert merges on the rows' identity.
+//  6. hand the rows to Upsert and wait. Repeating this changes nothing, Upsert merges on the rows' identity. A row that
+//     the table refuses by its own fault is put aside, under a name that the ledger gives first.
 //
 // Only after step 6 does the batch count as done, so the event source mapping's checkpoint never passes a record that
 // is not in the raw zone and in the streaming table. An error in any step fails the batch. Whether it comes again, cut
@@ -21,7 +22,6 @@ package orchestrator
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -51,6 +51,8 @@ type Orchestrator struct {
 	// left is how this process left each shard, by what its ledger counts. It saves work and notices a ledger that goes
 	// back; what is covered is always read.
 	left map[rawzone.Chain]left
+	// atHand are the Kinesis records of the call under way, in order.
+	atHand []record.Record
 }
 
 // left is a shard as this process left it: the version of its ledger, and what that covers together with the object that
@@ -99,6 +101,7 @@ const alone = 8
 
 // land brings the records of one shard through all steps. It loops because a batch may unpack to more than one object.
 func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
+	o.atHand = b.records
 	head, row, err := o.head(ctx, b.stream, b.shard)
 	if err != nil {
 		return err
@@ -153,20 +156,22 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object ra
 	if err != nil {
 		return head, err
 	}
-	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}
-	if !adopted {
-		m.CSV = string(batch.CSV)
+	d := delivery{object: object, csv: batch.CSV}
+	if adopted {
+		if d, err = o.again(ctx, head.Stream, "", object); err != nil {
+			return head, err
+		}
 	}
 	stored := time.Now()
-	inserted, err := o.handOver(ctx, m, &head)
-	if err == nil && !adopted && inserted < int64(object.Rows) {
+	err = o.deliver(ctx, &head, &d)
+	if err == nil && !adopted && d.inserted < int64(object.Rows-len(d.without)) {
 		err = o.unique(ctx, head, object)
 	}
 	if err != nil {
 		return head, err
 	}
 	now := time.Now()
-	head.Ledger = head.After(object, now)
+	head.Ledger = head.AfterAll(object, int64(len(d.without)), now)
 	o.log.Info("landed", "stream", head.Stream, "shard", head.Shard, "object", object.Key, "last_ordinal", object.LastOrdinal,
 		"records", object.LastOrdinal-object.FirstOrdinal+1, "rows", object.Rows, "quarantined", object.Quarantined,
 		"age_ms", now.Sub(batch.arrived).Milliseconds(), "decode_ms", batch.took.Milliseconds(),
@@ -188,22 +193,6 @@ func place(head datalake.Head, o rawzone.Object, fresh bool) *handoff.Place {
 		Stream: head.Stream, Generation: head.Generation, Shard: head.Shard, First: o.FirstOrdinal, Last: o.LastOrdinal, Previous: o.Previous,
 		Fresh: fresh, Channel: head.Channel,
 	}
-}
-
-// handOver brings an object's rows into the streaming table and returns how many were new to it. What it learns of the shard's
-// channel goes into the head, and is written with the next swap.
-func (o *Orchestrator) handOver(ctx context.Context, m handoff.Message, head *datalake.Head) (inserted int64, err error) {
-	if m.Rows == 0 {
-		return 0, nil
-	}
-	answer, err := o.upsert.Upsert(ctx, m)
-	if err == nil && answer.Rows != m.Rows {
-		err = fmt.Errorf("upsert of %s looked at %d of %d rows", m.Object, answer.Rows, m.Rows)
-	}
-	if err == nil && answer.Channel != nil {
-		head.Channel = answer.Channel
-	}
-	return answer.Inserted, err
 }
 
 func (o *Orchestrator) quarantine(ctx context.Context, stream string, object rawzone.Object, rejected []record.Rejected) error {

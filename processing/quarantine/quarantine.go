@@ -5,6 +5,9 @@
 // object of rows under a number that only one attempt can take, so it is in one object only; Snowpipe loads it, and
 // Upsert merges it. Every replay hands all replayed objects over again, so one that was cut off is completed by the
 // next, and running it twice changes nothing.
+//
+// Rows that were decided and withheld because their table did not take them are brought from the object that they lie
+// in; see lift.go. The micro-batch table's part of that is the caller's: what it lacks of an object, the audit's replay brings.
 package quarantine
 
 import (
@@ -63,6 +66,9 @@ func Replayed(ctx context.Context, lake *datalake.Lake, stream string) (map[stri
 		out[metadata["shard"]] += rows
 		return nil
 	})
+	if err == nil {
+		err = countLifted(ctx, lake, stream, out)
+	}
 	return out, err
 }
 
@@ -113,6 +119,9 @@ func open(ctx context.Context, lake *datalake.Lake, key string) (o object, count
 
 // look reads which of the object's records have been replayed.
 func (o *object) look(ctx context.Context, lake *datalake.Lake) error {
+	if rawzone.IsWithheld(o.key) {
+		return o.readLifted(ctx, lake)
+	}
 	o.made, o.replayed = nil, map[int64]bool{}
 	return lake.List(ctx, rawzone.ReplayPrefix(o.key), func(key string) error {
 		csv, err := lake.Read(ctx, key)
@@ -167,6 +176,8 @@ type Replayer struct {
 	upsert  Upserter
 	unpack  *unpack.Unpacker
 	decoder *record.Decoder
+	// refused says what the table did not take of replayed objects.
+	refused []string
 }
 
 // NewReplayer returns a replayer for a schema that has passed Check, which must be the tables'.
@@ -184,21 +195,47 @@ type Summary struct {
 	Replayed int64 `json:"replayed"`
 	Before   int64 `json:"replayed_before"`
 	Still    int64 `json:"still_quarantined"`
+	// Refused says which rows of replayed objects the table did not take; the next replay tries them again.
+	Refused []string `json:"refused,omitempty"`
+	// Lifted are the rows among them that had been withheld, now or before, by shard: the micro-batch table must have them from
+	// their objects.
+	Lifted map[string][]int64 `json:"-"`
 }
 
 // Replay makes rows of all records in a stream's quarantine that fit the schema.
 func (r *Replayer) Replay(ctx context.Context, stream string) (s Summary, err error) {
 	err = each(ctx, r.lake, stream, func(_ string, err error) error { return err }, func(o object) error {
 		before := int64(len(o.replayed))
-		if err := r.object(ctx, &o); err != nil {
+		bring := r.object
+		if rawzone.IsWithheld(o.key) {
+			bring = r.lift
+		}
+		if err := bring(ctx, &o); err != nil {
 			return err
 		}
+		s.lifted(o)
 		s.Before += before
 		s.Replayed += int64(len(o.replayed)) - before
 		s.Still += int64(len(o.records) - len(o.replayed))
 		return nil
 	})
+	s.Refused, r.refused = r.refused, nil
 	return s, err
+}
+
+// lifted notes which rows of a withheld object are brought.
+func (s *Summary) lifted(o object) {
+	if !rawzone.IsWithheld(o.key) {
+		return
+	}
+	if s.Lifted == nil {
+		s.Lifted = map[string][]int64{}
+	}
+	for _, r := range o.records {
+		if o.replayed[r.Ordinal] {
+			s.Lifted[r.Shard] = append(s.Lifted[r.Shard], r.Ordinal)
+		}
+	}
 }
 
 // object makes the next object of rows, until there is nothing left to put into one, and hands all of them over.
@@ -219,13 +256,34 @@ func (r *Replayer) object(ctx context.Context, o *object) error {
 		}
 	}
 	for _, m := range o.made {
-		answer, err := r.upsert.Upsert(ctx, handoff.Message{Object: m.key, Rows: m.rows})
-		if err == nil && answer.Rows != m.rows {
-			err = fmt.Errorf("upsert of %s looked at %d of %d rows", m.key, answer.Rows, m.rows)
+		if err := r.handOver(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handOver brings the rows of a replayed object into the streaming table. Rows that the table refuses are left: they lie in
+// their object, and the next replay tries them again.
+func (r *Replayer) handOver(ctx context.Context, made made) error {
+	m := handoff.Message{Object: made.key, Rows: made.rows}
+	for {
+		answer, err := r.upsert.Upsert(ctx, m)
+		if err == nil {
+			err = answer.Complete(m)
 		}
 		if err != nil {
 			return err
 		}
+		for _, one := range answer.Refused {
+			m.Without = append(m.Without, one.Ordinal)
+		}
+		if !answer.More {
+			break
+		}
+	}
+	if len(m.Without) > 0 {
+		r.refused = append(r.refused, fmt.Sprintf("%s: the table refuses %d of its rows, from ordinal %d on", made.key, len(m.Without), slices.Min(m.Without)))
 	}
 	return nil
 }

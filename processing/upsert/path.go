@@ -85,7 +85,11 @@ func (u *Upsert) mend(ctx context.Context, r rowpath.Rows, state rowpath.State) 
 		if err != nil {
 			return now, err
 		}
-		answer, err := u.merge(ctx, csv)
+		answer, err := u.merge(ctx, csv, nil, nil)
+		if err == nil && len(answer.Refused) > 0 {
+			err = fmt.Errorf("the table refuses %d rows of it by their own fault, from ordinal %d on: put them aside with `snowstream quarantine withhold`",
+				len(answer.Refused), answer.Refused[0].Ordinal)
+		}
 		if err != nil {
 			return now, fmt.Errorf("the service has rejected rows of %s; merge object %s, which may have some: %w", r.Object.First.Shard, o.Key, err)
 		}

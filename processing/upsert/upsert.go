@@ -7,10 +7,14 @@
 package upsert
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/snowstream/snowstream/processing/handoff"
@@ -19,9 +23,9 @@ import (
 )
 
 // Table is the streaming table. Merge returns when the rows are committed; rows that are there already are left
-// alone. It reads rows until io.EOF and returns how many it read and how many were new.
+// alone. Rows that the table does not take are returned, and no error.
 type Table interface {
-	Merge(ctx context.Context, rows *record.CSVReader) (read int, inserted int64, err error)
+	Merge(ctx context.Context, rows *record.CSVReader) (record.Merged, error)
 }
 
 // Lake holds the objects that hand-overs point to, and takes what cannot become a row.
@@ -84,23 +88,45 @@ func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer,
 			return handoff.Answer{}, err
 		}
 	}
-	answer, err := u.merge(ctx, csv)
-	if err == nil && answer.Rows != m.Rows {
-		err = fmt.Errorf("%d rows where the hand-over announced %d", answer.Rows, m.Rows)
+	answer, err := u.merge(ctx, csv, m.Without, m.Only)
+	if err == nil {
+		err = answer.Complete(m)
 	}
 	if err != nil {
 		return answer, fmt.Errorf("merge object %s: %w", m.Object, err)
 	}
+	for _, r := range answer.Refused {
+		u.log.Warn("row refused", "object", m.Object, "ordinal", r.Ordinal, "number", r.Reason.Number, "reason", r.Reason.Message)
+	}
 	return answer, nil
 }
 
-func (u *Upsert) merge(ctx context.Context, csv []byte) (handoff.Answer, error) {
+// merge merges the rows, but for those that are left out. These count as looked at, unless only some are wanted.
+func (u *Upsert) merge(ctx context.Context, csv []byte, without, only []int64) (handoff.Answer, error) {
 	rows, err := record.NewCSVReader(csv)
 	if err != nil {
 		return handoff.Answer{}, err
 	}
-	read, inserted, err := u.table.Merge(ctx, rows)
-	return handoff.Answer{Rows: read, Inserted: inserted}, err
+	left := 0
+	if len(without) > 0 || only != nil {
+		at := slices.Index(rows.Header(), "_ORDINAL")
+		if at < 0 {
+			return handoff.Answer{}, errors.New("the rows have no column _ORDINAL")
+		}
+		rows.Skip(func(row []record.Value) bool {
+			n, _ := strconv.ParseInt(string(row[at].Text), 10, 64) // one that is no number is the table's to refuse
+			if only != nil {
+				return !slices.Contains(only, n)
+			}
+			if !slices.Contains(without, n) {
+				return false
+			}
+			left++
+			return true
+		})
+	}
+	m, err := u.table.Merge(ctx, rows)
+	return handoff.Answer{Rows: m.Read + left, Inserted: m.Inserted, Refused: m.Refused, More: m.More}, err
 }
 
 // content gives plain records an identity and merges them. What cannot become a row goes to quarantine first, so
@@ -109,7 +135,8 @@ func (u *Upsert) content(ctx context.Context, requestID string, content []json.R
 	if len(content) == 0 {
 		return handoff.Answer{}, nil
 	}
-	batch := u.decoder.Cut(identify(requestID, content), "", 1)
+	records := identify(requestID, content)
+	batch := u.decoder.Cut(records, "", 1)
 	if len(batch.Rejected) > 0 {
 		text, err := rawzone.EncodeQuarantine("invoke", batch.Rejected)
 		if err != nil {
@@ -119,9 +146,39 @@ func (u *Upsert) content(ctx context.Context, requestID string, content []json.R
 			return handoff.Answer{}, err
 		}
 	}
-	answer, err := u.merge(ctx, batch.CSV)
-	answer.Quarantined = len(batch.Rejected)
-	return answer, err
+	csv := bytes.Clone(batch.CSV) // it is read again for each round of refusals
+	answer := handoff.Answer{Quarantined: len(batch.Rejected)}
+	var without []int64
+	for round := 0; ; round++ {
+		m, err := u.merge(ctx, csv, without, nil)
+		answer.Rows, answer.Inserted, answer.Quarantined = m.Rows, answer.Inserted+m.Inserted, answer.Quarantined+len(m.Refused)
+		if err != nil || len(m.Refused) == 0 {
+			return answer, err
+		}
+		if err := u.withhold(ctx, records, m.Refused, round); err != nil {
+			return answer, err
+		}
+		if !m.More {
+			return answer, nil
+		}
+		for _, r := range m.Refused {
+			without = append(without, r.Ordinal)
+		}
+	}
+}
+
+// withhold puts plain records that the table refuses into quarantine. A retry of the invocation meets the same refusals
+// and writes the same objects.
+func (u *Upsert) withhold(ctx context.Context, records []record.Record, refused []record.Refusal, round int) error {
+	rejected := make([]record.Rejected, len(refused))
+	for i, r := range refused {
+		rejected[i] = record.Rejected{Record: records[r.Ordinal-1], Ordinal: r.Ordinal, Reason: r.Reason}
+	}
+	text, err := rawzone.EncodeQuarantine("invoke", rejected)
+	if err != nil {
+		return err
+	}
+	return u.lake.Quarantine(ctx, rawzone.WithheldKey("invoke", rawzone.Object{First: records[0].Position, FirstOrdinal: 1}, round), "", text)
 }
 
 // identify makes records of plain content: the request is the shard, the place in it the sub-sequence.

@@ -36,6 +36,9 @@ type Ledger struct {
 	// and its rows may be on their way to the streaming table. If not, it may come to exist at any moment, until its
 	// name is made void.
 	Open string `json:"open,omitempty"`
+	// Withheld is the key of a quarantine object that may come to exist: that of rows of the open object which the table does
+	// not take. Empty if there is none.
+	Withheld string `json:"withheld,omitempty"`
 	// Turn counts the names for the next ordinal that were made void.
 	Turn int `json:"turn,omitempty"`
 	// Stopped says why nobody may write until a person has looked; empty means go on.
@@ -89,7 +92,7 @@ func (l Ledger) Last() record.Position {
 
 // Before is the ledger that is written before the object is.
 func (l Ledger) Before(o Object, now time.Time) Ledger {
-	l.Open, l.UpdatedAt = o.Key, now.UTC()
+	l.Open, l.Withheld, l.UpdatedAt = o.Key, "", now.UTC()
 	return l
 }
 
@@ -98,13 +101,27 @@ func (l Ledger) After(o Object, now time.Time) Ledger {
 	l.Sequence, l.Subsequence = o.Passed.Sequence, o.Passed.Subsequence
 	l.Ordinal, l.Records, l.Quarantined = o.LastOrdinal, o.TotalRecords, o.TotalQuarantined
 	l.Objects, l.Object, l.UpdatedAt = o.TotalObjects, o.Key, now.UTC()
-	l.Open, l.Turn = "", 0
+	l.Open, l.Withheld, l.Turn = "", "", 0
+	return l
+}
+
+// Withholding is the ledger that is written before rows of the open object are put aside.
+func (l Ledger) Withholding(o Object, key string, now time.Time) Ledger {
+	l = l.Before(o, now)
+	l.Withheld = key
+	return l
+}
+
+// AfterAll is After for an object of which so many rows were put aside: like rejected records they have no row.
+func (l Ledger) AfterAll(o Object, withheld int64, now time.Time) Ledger {
+	l = l.After(o, now)
+	l.Quarantined += withheld
 	return l
 }
 
 // Without is the ledger once the name of the open object is void.
 func (l Ledger) Without() Ledger {
-	l.Open, l.Turn = "", l.Turn+1
+	l.Open, l.Withheld, l.Turn = "", "", l.Turn+1
 	return l
 }
 
@@ -146,6 +163,9 @@ func (l Ledger) sum() string {
 	}
 	if l.Channel != nil {
 		text += fmt.Sprintf(" channel %d %d %d", l.Channel.Committed, l.Channel.Rejected, l.Channel.Created)
+	}
+	if l.Withheld != "" {
+		text += fmt.Sprintf(" withheld %q", l.Withheld)
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])

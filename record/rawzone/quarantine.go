@@ -22,6 +22,8 @@ type line struct {
 	Reason       record.Reason `json:"reason"`
 	// Data is the payload as it came, in base64: it may be anything.
 	Data []byte `json:"data"`
+	// Row stands for Data where a decided row was put aside and nobody had its payload any more.
+	Row []byte `json:"row,omitempty"`
 }
 
 // EncodeQuarantine writes rejected records as NDJSON, one a line.
@@ -30,7 +32,7 @@ func EncodeQuarantine(stream string, rejected []record.Rejected) ([]byte, error)
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	for _, r := range rejected {
-		err := e.Encode(line{stream, r.Shard, r.Sequence, r.Subsequence, r.Generation, r.Ordinal, r.ArrivedAt.UTC(), r.PartitionKey, r.Reason, r.Data})
+		err := e.Encode(line{stream, r.Shard, r.Sequence, r.Subsequence, r.Generation, r.Ordinal, r.ArrivedAt.UTC(), r.PartitionKey, r.Reason, r.Data, r.Row})
 		if err != nil {
 			return nil, fmt.Errorf("quarantine record %s/%s: %w", r.Shard, r.Sequence, err)
 		}
@@ -52,7 +54,7 @@ func DecodeQuarantine(text []byte) ([]record.Rejected, error) {
 				Position:     record.Position{Shard: l.Shard, Sequence: l.Sequence, Subsequence: l.Subsequence},
 				PartitionKey: l.PartitionKey, ArrivedAt: l.ArrivedAt, Data: l.Data,
 			},
-			Generation: l.Generation, Ordinal: l.Ordinal, Reason: l.Reason,
+			Generation: l.Generation, Ordinal: l.Ordinal, Reason: l.Reason, Row: l.Row,
 		})
 	}
 	return out, nil

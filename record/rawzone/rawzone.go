@@ -8,6 +8,8 @@
 //	ledger/<stream>/registry.json                                        which generations there are
 //	quarantine/<chain>/<ordinal>-<sequence>-….ndjson                     records that cannot become rows
 //	kinesiscsv/replayed/<chain>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
+//	quarantine/<chain>/<ordinal>-<sequence>-<sub>-withheld-<n>.ndjson     rows that the tables do not take
+//	lifted/<chain>/<ordinal>-…-withheld-<n>/<ordinal>                    those of them that later could be brought
 //	aws/lambda/<mapping>/<shard>/…                                       batches that Lambda gave up, and what became of them
 //	repaired/<stream>/<time>-<name>…                                     what a repair has deleted or overwritten; see Kept
 //
@@ -26,6 +28,7 @@ package rawzone
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 
@@ -37,6 +40,7 @@ const (
 	Rows       = "kinesiscsv/"
 	Ledgers    = "ledger/"
 	Quarantine = "quarantine/"
+	Lifted     = "lifted/"
 )
 
 // maxFolder bounds a folder value in a key: a value comes from data and may be a megabyte long.
@@ -52,6 +56,41 @@ func RowsKey(folder record.Folder, value string, c Chain, first record.Position,
 // writer, as the object's own name does; only what an object of rows names counts.
 func QuarantineKey(c Chain, first, last record.Position, ordinal int64, turn int) string {
 	return c.Quarantined() + name(first, ordinal) + "-to-" + last.Sequence + fmt.Sprintf("-%d", last.Subsequence) + suffix(turn) + ".ndjson"
+}
+
+// withheld stands in the names of quarantine objects with rows that their tables do not take. Behind the others of the same
+// object of rows, in the order of names: whoever lists on from the last name that he knows must find these.
+const withheld = "-withheld-"
+
+// WithheldPrefix begins the names of all quarantine objects with withheld rows of an object of rows.
+func WithheldPrefix(stream string, o Object) string {
+	return Chain{stream, o.Generation, o.First.Shard}.Quarantined() + name(o.First, o.FirstOrdinal) + withheld
+}
+
+// WithheldKey is the n-th of them, from 0. Its writer is the one whose ledger names it.
+func WithheldKey(stream string, o Object, n int) string {
+	return WithheldPrefix(stream, o) + fmt.Sprintf("%06d.ndjson", n)
+}
+
+// IsWithheld tells quarantine objects with withheld rows from those with records that never became rows.
+func IsWithheld(key string) bool {
+	return strings.HasPrefix(key, Quarantine) && strings.Contains(path.Base(key), withheld)
+}
+
+// LiftedPrefix holds a note for each record of a withheld object that was brought since; LiftedKey is the note's name.
+func LiftedPrefix(withheld string) string {
+	return Lifted + strings.TrimSuffix(strings.TrimPrefix(withheld, Quarantine), ".ndjson") + "/"
+}
+
+// LiftedKey is the name of the note of one record.
+func LiftedKey(withheld string, ordinal int64) string {
+	return LiftedPrefix(withheld) + fmt.Sprintf("%012d", ordinal)
+}
+
+// LiftedOrdinal is the ordinal in a note's name, and the shard's folder.
+func LiftedOrdinal(key string) (shard string, ordinal int64, ok bool) {
+	n, err := strconv.ParseInt(path.Base(key), 10, 64)
+	return path.Base(path.Dir(path.Dir(key))), n, err == nil && strings.HasPrefix(key, Lifted)
 }
 
 func suffix(turn int) string {

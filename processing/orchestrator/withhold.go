@@ -1,0 +1,203 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/handoff"
+	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
+)
+
+// delivery is an object on its way to the streaming table.
+type delivery struct {
+	object rawzone.Object
+	// csv are its rows, if they are at hand.
+	csv []byte
+	// without are the rows that were put aside, next is the number of the name for more of them.
+	without []int64
+	next    int
+	// inserted counts the rows that were new to the table.
+	inserted int64
+}
+
+// again is an object that somebody may have put rows of aside before. named is what the ledger says of it.
+func (o *Orchestrator) again(ctx context.Context, stream, named string, object rawzone.Object) (d delivery, err error) {
+	d.object = object
+	d.without, d.next, err = o.lake.Withheld(ctx, stream, named, object)
+	return d, err
+}
+
+// deliver does step 6: it hands the object's rows over, puts those into quarantine that the table refuses by their own
+// fault, and returns once all others are there. Any other error leaves things as they are.
+func (o *Orchestrator) deliver(ctx context.Context, head *datalake.Head, d *delivery) error {
+	if d.object.Rows == 0 {
+		return nil
+	}
+	m := handoff.Message{Object: d.object.Key, Rows: d.object.Rows, CSV: string(d.csv)}
+	for {
+		m.Without, m.Place = d.without, nil // without a place it is a MERGE, which can leave rows out
+		if len(d.without) == 0 {
+			m.Place = place(*head, d.object, d.csv != nil)
+		}
+		answer, err := o.upsert.Upsert(ctx, m)
+		if err == nil {
+			err = answer.Complete(m)
+		}
+		if err == nil && answer.Channel != nil {
+			head.Channel = answer.Channel // written with the next swap
+		}
+		if d.inserted += answer.Inserted; err != nil || len(answer.Refused) == 0 {
+			return err
+		}
+		if err := o.withhold(ctx, head, d, answer.Refused); err != nil {
+			return err
+		}
+		if !answer.More {
+			return nil
+		}
+	}
+}
+
+// withhold puts rows of an object aside: the ledger names their quarantine object, and then it is written. The swap is what
+// makes it safe: whoever has handed the object over in the meantime has moved the ledger on, and this writer stops.
+func (o *Orchestrator) withhold(ctx context.Context, head *datalake.Head, d *delivery, refused []record.Refusal) error {
+	rejected, err := o.rejected(ctx, d, refused)
+	if err != nil {
+		return err
+	}
+	text, err := rawzone.EncodeQuarantine(head.Stream, rejected)
+	if err != nil {
+		return err
+	}
+	key := rawzone.WithheldKey(head.Stream, d.object, d.next)
+	next, err := o.lake.Advance(ctx, *head, head.Withholding(d.object, key, time.Now()))
+	if err != nil {
+		return err
+	}
+	if err := o.lake.Withhold(ctx, key, d.object, len(rejected), text); err != nil {
+		return err
+	}
+	*head = next
+	d.next++
+	for _, r := range refused {
+		d.without = append(d.without, r.Ordinal)
+	}
+	o.log.Warn("rows withheld", "stream", head.Stream, "shard", head.Shard, "object", d.object.Key, "quarantine", key, "quarantined", len(rejected))
+	return nil
+}
+
+// rejected are the refused rows as quarantine holds them: with the payload as it came, if the batch at hand has it, and
+// otherwise with the row itself.
+func (o *Orchestrator) rejected(ctx context.Context, d *delivery, refused []record.Refusal) (out []record.Rejected, err error) {
+	csv := d.csv
+	if csv == nil {
+		if csv, err = o.lake.Read(ctx, d.object.Key); err != nil {
+			return nil, err
+		}
+	}
+	reasons := make(map[int64]record.Reason, len(refused))
+	for _, r := range refused {
+		reasons[r.Ordinal] = r.Reason
+	}
+	rows, err := record.NewCSVReader(csv)
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w", d.object.Key, err)
+	}
+	lineage := slices.Index(rows.Header(), record.Lineage()[0].Name)
+	for {
+		row, err := rows.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("object %s: %w", d.object.Key, err)
+		}
+		r, err := identified(row[lineage:])
+		if err != nil {
+			return nil, fmt.Errorf("object %s: %w", d.object.Key, err)
+		}
+		reason, is := reasons[r.Ordinal]
+		if !is {
+			continue
+		}
+		r.Reason, r.Generation = reason, d.object.Generation
+		if known, ok := o.payload(r.Position); ok {
+			r.Record = known
+		} else {
+			r.Row = rows.Line()
+		}
+		out = append(out, r)
+	}
+	if len(out) != len(reasons) {
+		return nil, fmt.Errorf("upsert refused %d rows of %s, which has %d of them", len(reasons), d.object.Key, len(out))
+	}
+	return out, nil
+}
+
+// identified reads who a row is from its lineage columns.
+func identified(lineage []record.Value) (r record.Rejected, err error) {
+	var errs [3]error
+	r.Shard, r.Sequence = string(lineage[0].Text), string(lineage[1].Text)
+	r.Subsequence, errs[0] = strconv.ParseInt(string(lineage[2].Text), 10, 64)
+	r.Ordinal, errs[1] = strconv.ParseInt(string(lineage[3].Text), 10, 64)
+	r.ArrivedAt, errs[2] = time.Parse(record.TimestampLayout, string(lineage[4].Text))
+	return r, errors.Join(errs[:]...)
+}
+
+// payload finds a record among those at hand.
+func (o *Orchestrator) payload(p record.Position) (record.Record, bool) {
+	i, found := slices.BinarySearchFunc(o.atHand, p.Sequence, func(r record.Record, sequence string) int { return record.CompareSequence(r.Sequence, sequence) })
+	if !found || o.atHand[i].Shard != p.Shard {
+		return record.Record{}, false
+	}
+	for _, one := range o.unpack.Append(nil, o.atHand[i]) {
+		if one.Subsequence == p.Subsequence {
+			return one, true
+		}
+	}
+	return record.Record{}, false
+}
+
+// ErrNotOpen means that no object of the shard waits for its hand-over.
+var ErrNotOpen = errors.New("no object is waiting to be handed over")
+
+// Withhold puts rows of the shard's open object into quarantine, as a person says: that of an object whose hand-over fails
+// for ever with what is not known to be the row's fault. It may be repeated. The next batch, or Settle, hands over the rest.
+func (o *Orchestrator) Withhold(ctx context.Context, stream, shard string, ordinals []int64) error {
+	head, err := o.lake.Claim(ctx, stream, shard)
+	if err != nil {
+		return err
+	}
+	if head.Open == "" {
+		return fmt.Errorf("withhold rows of %s/%s: %w", stream, shard, ErrNotOpen)
+	}
+	object, err := o.lake.Resolve(ctx, head.Open, o.decoder.Header())
+	if errors.Is(err, rawzone.ErrVoid) {
+		err = ErrNotOpen
+	}
+	if err != nil {
+		return fmt.Errorf("withhold rows of %s/%s: %w", stream, shard, err)
+	}
+	o.atHand = nil
+	d, err := o.again(ctx, stream, head.Withheld, object)
+	if err != nil {
+		return err
+	}
+	var refused []record.Refusal
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(ordinals))) {
+		if !slices.Contains(d.without, n) {
+			refused = append(refused, record.Refusal{Ordinal: n, Reason: record.Reason{Code: record.WithheldByHand}})
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return o.withhold(ctx, &head, &d, refused)
+}

@@ -24,6 +24,7 @@ func (w *world) durable(batch []kinesisRecord) {
 			case u.want == nil && !w.bucket.quarantined[id]:
 				w.find(lost, "%s was reported as done and is not in quarantine", id)
 			case u.want == nil:
+			case u.refused != taken && w.bucket.quarantined[id]:
 			case !w.bucket.landed[id]:
 				w.find(lost, "%s was reported as done and is not in the raw zone", id)
 			case w.service != nil && w.service.commit == rowpath.Deferred: // done is what the service has received
@@ -47,6 +48,7 @@ func (t *table) keyOf(u *user) string {
 func (w *world) check(mended bool) {
 	ordinals := w.ordinals()
 	want := map[string]row{}
+	withheld := w.withheld()
 	for _, s := range w.stream.shards {
 		for _, u := range s.users {
 			expected := u.want
@@ -60,6 +62,9 @@ func (w *world) check(mended bool) {
 			if !landed {
 				w.find(lost, "%s is neither in an object of rows nor in quarantine", u.id())
 			}
+			if _, aside := withheld[u.id()]; aside && !mended && u.refused == never {
+				expected = nil
+			}
 			if expected != nil {
 				want[u.id()] = maps.Clone(expected)
 				want[u.id()]["_ORDINAL"] = value{text: fmt.Sprint(n)}
@@ -67,10 +72,15 @@ func (w *world) check(mended bool) {
 		}
 		w.checkOrdinals(s, ordinals)
 	}
-	w.checkTable("streaming table", w.streaming, want)
-	w.checkTable("micro-batch table", w.pipe.table, want)
+	may := map[string]bool{} // be absent: what was withheld and not brought yet
+	for id := range withheld {
+		may[id] = !mended
+	}
+	w.checkTable("streaming table", w.streaming, want, may)
+	w.checkTable("micro-batch table", w.pipe.table, want, may)
 	w.checkOrder()
 	w.checkQuarantine(ordinals)
+	w.checkWithheld(withheld, ordinals)
 	for _, s := range w.stream.shards {
 		w.checkLedger(s, ordinals)
 	}
@@ -142,7 +152,7 @@ func base(shard string) int64 {
 	return n * 1e13
 }
 
-func (w *world) checkTable(name string, t *table, want map[string]row) {
+func (w *world) checkTable(name string, t *table, want map[string]row, may map[string]bool) {
 	seen := map[string]int{}
 	for _, r := range t.rows {
 		id := r.id()
@@ -159,7 +169,7 @@ func (w *world) checkTable(name string, t *table, want map[string]row) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(want)) {
-		if seen[id] == 0 {
+		if seen[id] == 0 && !may[id] {
 			w.find(lost, "%s is not in the %s", id, name)
 		}
 	}
@@ -186,7 +196,7 @@ func (w *world) checkOrder() {
 	committed := map[string]int{}
 	for _, r := range w.streaming.rows {
 		u := sent(r)
-		if u == nil || u.want == nil || u.skipped || w.service.late(u.id()) {
+		if u == nil || u.want == nil || u.skipped || u.refused != taken || w.service.late(u.id()) {
 			continue
 		}
 		if u.number < committed[w.service.ordered(r, u.key)] {
@@ -273,6 +283,10 @@ func (w *world) checkLedger(s *shard, ordinals map[string]int64) {
 		}
 		l.Ordinal, l.Records, l.Quarantined = number("last-ordinal"), number("total-records"), number("total-quarantine")
 	}
+	withheld := w.withheld()
+	if n := w.waiting(l); n > 0 {
+		l.Quarantined += n
+	}
 	var users, records, quarantined int64
 	for _, r := range s.records {
 		if _, landed := ordinals[r.users[0].id()]; !landed {
@@ -281,7 +295,7 @@ func (w *world) checkLedger(s *shard, ordinals map[string]int64) {
 		records++
 		for _, u := range r.users {
 			users++
-			if u.want == nil {
+			if _, aside := withheld[u.id()]; aside || u.want == nil {
 				quarantined++
 			}
 		}

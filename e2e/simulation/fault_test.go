@@ -30,6 +30,9 @@ const (
 	sqlRefused
 	sqlAnswerLost
 	sqlSlow
+	sqlAmbiguous
+	rowRefused
+	rowRefusedForATime
 
 	batchTwice
 	batchEmpty
@@ -85,6 +88,7 @@ func (f fault) String() string {
 		"invocation throttled", "invocation never arrives", "invocation's answer lost", "invocation carried out twice",
 		"function killed before a call", "function killed after a call", "function timed out", "function failed",
 		"SQL refused", "SQL committed, answer lost", "SQL slow",
+		"SQL failed with an error that says nothing of a row", "row that the tables refuse", "row that the tables refuse for a time",
 		"batch delivered twice", "empty batch", "retry cut otherwise", "batch given up", "retention passes records", "given-up records appended", "recovery beside the mapping",
 		"checkpoint lost", "replaced writer wakes up later",
 		"two mappings at once", "shards split and merged",

@@ -98,8 +98,13 @@ func (f fields) json() []byte { return []byte("{" + strings.Join(f.members, ",")
 func (w *world) one(key string) user {
 	f := w.good()
 	u := user{key: key, data: f.json(), want: f.want}
-	if w.hit(poison) {
+	switch {
+	case w.hit(poison):
 		w.spoil(&u, f)
+	case w.hit(rowRefused):
+		w.lengthen(&u, f, never)
+	case w.hit(rowRefusedForATime):
+		w.lengthen(&u, f, forATime)
 	}
 	return u
 }

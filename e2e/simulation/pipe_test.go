@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/snowstream/snowstream/landing/audit"
@@ -21,8 +22,10 @@ type pipe struct {
 	// paused keeps the notices in held; pending counts those that are on their way.
 	paused bool
 	// deaf means that nobody tells it of new objects.
-	deaf    bool
-	held    []string
+	deaf bool
+	held []string
+	// leftOut are the rows that the table did not take.
+	leftOut []row
 	pending int64
 }
 
@@ -121,9 +124,16 @@ func (p *pipe) load(key string) {
 	p.loaded[key], p.history[key] = true, time.Now()
 	rows, err := readRows(key, p.w.bucket.objects[key].body)
 	if err != nil {
-		p.w.find(broken, "Snowpipe skips %s: %v", key, err) // ON_ERROR = SKIP_FILE
+		p.w.find(broken, "Snowpipe skips %s: %v", key, err)
 		return
 	}
+	rows = slices.DeleteFunc(rows, func(r row) bool { // ON_ERROR = CONTINUE
+		out := p.table.refuses(r)
+		if out {
+			p.leftOut = append(p.leftOut, r)
+		}
+		return out
+	})
 	p.w.step("pipe loads %d rows of %s", len(rows), key)
 	p.table.insert(rows...)
 }

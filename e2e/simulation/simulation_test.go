@@ -78,6 +78,7 @@ func (w *world) underFaults() {
 				w.begin(s)
 			}
 		}
+		w.alterTables()
 		if w.hit(recoveredEarly) {
 			w.later(w.between(time.Minute, 2*time.Hour), func() { _ = w.recoverAll() })
 		}
@@ -103,6 +104,7 @@ func (w *world) recover() {
 			})
 		})
 		w.pipe.refresh()
+		w.repair()
 		if last && w.state() != before {
 			w.find(broken, "a second recovery has changed something")
 		}
@@ -113,6 +115,7 @@ func (w *world) recover() {
 // end, then once more, which must change nothing.
 func (w *world) replayQuarantine() {
 	w.functions = newFunctions(w, wide())
+	w.widened = true
 	w.phase(true, func() {
 		times := 1
 		if w.hit(replayTwice) {
@@ -126,12 +129,13 @@ func (w *world) replayQuarantine() {
 		before := w.state()
 		w.phase(false, func() {
 			w.later(time.Millisecond, func() {
-				if s, err := w.replayOnce(); err != nil || last && s.Replayed != 0 {
+				if s, err := w.replayOnce(); err != nil || last && s.Replayed != 0 || len(s.Refused) > 0 {
 					w.find(broken, "replay of quarantine: %v, %v", s, err)
 				}
 			})
 		})
 		w.pipe.refresh()
+		w.repair()
 		if last && w.state() != before {
 			w.find(broken, "a second replay of quarantine has changed something")
 		}

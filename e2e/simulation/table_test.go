@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/snowstream/snowstream/landing/snowflake"
 )
 
 // value is what a table holds in one column; NULL and the empty string differ.
@@ -33,6 +35,8 @@ type table struct {
 	rows []row
 	// index finds rows by the columns that statements match on.
 	index map[string]map[string][]row
+	// refuses says that a row does not fit a column, as it is now.
+	refuses func(row) bool
 }
 
 func newTable() *table { return &table{index: map[string]map[string][]row{}} }
@@ -189,6 +193,11 @@ func (t *table) run(text, bind string, lowest int64) (int64, error) {
 			fresh = append(fresh, r)
 		}
 	}
+	for _, r := range fresh {
+		if t.refuses(r) {
+			return 0, &snowflake.Error{Number: 100078, SQLState: "22000"}
+		}
+	}
 	t.insert(fresh...)
 	return int64(len(fresh)), nil
 }
@@ -218,6 +227,10 @@ func (s session) Exec(ctx context.Context, query string, args ...any) (sql.Resul
 	}
 	if w.hit(sqlRefused) {
 		return nil, errors.New("000625 (57014): too many waiters")
+	}
+	if w.hit(sqlAmbiguous) {
+		all := []snowflake.Error{{Number: 603, SQLState: "40000"}, {Number: 604, SQLState: "57014"}, {Number: 90073, SQLState: "22000"}, {Number: 100132, SQLState: "P0000"}}
+		return nil, &all[w.random.IntN(len(all))]
 	}
 	bind, isText := args[0].(string)
 	lowest, isNumber := args[1].(int64)

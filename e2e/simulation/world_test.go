@@ -40,9 +40,11 @@ type world struct {
 	stream    *stream
 	bucket    *bucket
 	streaming *table
-	pipe      *pipe
-	functions *functions
-	findings  []finding
+	// narrow says that somebody has made a column of both tables shorter for a time, widened that nobody will again.
+	narrow, widened bool
+	pipe            *pipe
+	functions       *functions
+	findings        []finding
 	// service is where rows go if they are not merged; swept is the answer to the last sweep.
 	service *service
 	swept   string
@@ -73,7 +75,9 @@ func newWorld(seed uint64) *world {
 	w.chooseFaults()
 	w.bucket = newBucket(w)
 	w.streaming = newTable()
+	w.streaming.refuses = w.refuses
 	w.pipe = newPipe(w)
+	w.pipe.table.refuses = w.refuses
 	w.stream = newStream(w)
 	w.functions = newFunctions(w, narrow())
 	return w

@@ -53,8 +53,8 @@ func (o *Orchestrator) resolve(ctx context.Context, head *datalake.Head) error {
 		head.Ledger = head.Without()
 		return nil
 	}
-	if err != nil {
-		return err
+	if err != nil || head.Doubtful {
+		return err // of a doubtful head rebuild covers the newest object, which is this one or one behind it
 	}
 	return o.cover(ctx, head, object, head.Withheld != "")
 }

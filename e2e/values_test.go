@@ -36,7 +36,10 @@ type entry struct {
 	Shard    string
 	Ordinal  int64
 	Sequence string
-	Reason   struct{ Code, Field string }
+	Reason   struct {
+		Code, Field string
+		Number      int
+	}
 	Replayed bool
 }
 

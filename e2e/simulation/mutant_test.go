@@ -43,8 +43,8 @@ func mutants() []mutant {
 func orderMutants() []mutant {
 	return []mutant{
 		edited("ledger moved on before the rows are handed over", orchestratorFile,
-			"	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n",
-			"	if h, err := o.lake.Advance(ctx, head, head.After(object, time.Now())); err == nil {\n\t\thead = h\n\t}\n	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n"),
+			"	d := delivery{object: object, csv: batch.CSV}\n",
+			"	if h, err := o.lake.Advance(ctx, head, head.After(object, time.Now())); err == nil {\n\t\thead = h\n\t}\n	d := delivery{object: object, csv: batch.CSV}\n"),
 		edited("a failed batch is reported as done", orchestratorFile,
 			"if err := o.land(ctx, b); err != nil {\n\t\t\treturn err", "if err := o.land(ctx, b); err != nil {\n\t\t\treturn nil"),
 		edited("the error of an S3 write is swallowed", lakeFile,
@@ -54,8 +54,8 @@ func orderMutants() []mutant {
 		edited("Upsert's error is swallowed", "processing/invoke/invoke.go",
 			"if out.FunctionError != nil {", "if out.FunctionError != nil {\n\t\treturn handoff.Answer{Rows: m.Rows}, nil\n\t}\n	if out.FunctionError != nil {"),
 		edited("the error of a MERGE is swallowed", streamingFile,
-			"result, err := t.session.Exec(ctx, t.merge, b.text.String(), b.lowest)\n\tif err != nil {\n\t\treturn 0, fmt",
-			"result, err := t.session.Exec(ctx, t.merge, b.text.String(), b.lowest)\n\tif err != nil {\n\t\treturn 0, nil\n\t}\n\tif err != nil {\n\t\treturn 0, fmt"),
+			"result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest)\n\tif err != nil {\n\t\treturn 0, fmt",
+			"result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest)\n\tif err != nil {\n\t\treturn 0, nil\n\t}\n\tif err != nil {\n\t\treturn 0, fmt"),
 		edited("one bad record fails its batch", orchestratorFile,
 			"	if len(rejected) == 0 {\n\t\treturn nil\n\t}\n", "	if len(rejected) == 0 {\n\t\treturn nil\n\t}\n	if len(rejected) > 0 {\n\t\treturn fmt.Errorf(\"a bad record\")\n\t}\n"),
 		edited("bad records are dropped", orchestratorFile, "	if len(rejected) == 0 {\n", "	if len(rejected) > 0 || len(rejected) == 0 {\n"),
@@ -68,23 +68,23 @@ func orderMutants() []mutant {
 				"	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn head, err\n\t}\n	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn head, err\n\t}\n"}}},
 		edited("the range of an object with the same name is not taken over", lakeFile, "return landed, true, err", "return o, true, err"),
 		edited("an object that is there already is not handed over", orchestratorFile,
-			"	if !adopted {\n", "	if adopted {\n\t\thead.Ledger = head.After(object, time.Now())\n\t\treturn head, nil\n\t}\n	if !adopted {\n"),
+			"	if adopted {\n", "	if adopted {\n\t\thead.Ledger = head.After(object, time.Now())\n\t\treturn head, nil\n\t}\n	if adopted {\n"),
 		edited("a process remembers what it has not handed over", orchestratorFile,
-			"	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n",
-			"	done := head\n	done.Ledger = head.After(object, time.Now())\n	o.keep(done, 0)\n	m := handoff.Message{Object: object.Key, Rows: object.Rows, Place: place(head, object, !adopted)}\n"),
+			"	d := delivery{object: object, csv: batch.CSV}\n",
+			"	done := head\n	done.Ledger = head.After(object, time.Now())\n	o.keep(done, 0)\n	d := delivery{object: object, csv: batch.CSV}\n"),
 	}
 }
 
 // zoneMutants break what S3's conditions and the names of objects are there for.
 func zoneMutants() []mutant {
-	return append(append(protocolMutants(), compressionMutants()...), []mutant{
+	return append(append(append(protocolMutants(), withheldMutants()...), compressionMutants()...), []mutant{
 		edited("If-None-Match dropped", lakeFile, `IfNoneMatch: aws.String("*"), Metadata`, "Metadata"),
 		edited("If-Match dropped", ledgerFile, "in.IfMatch = &head.etag", "_ = head"),
 		edited("a refused swap is taken for success", ledgerFile, "if !bytes.Equal(head.Encode(), text) {", "if len(text) == 0 {"),
 		edited("the ledger is kept over invocations", headFile, "case head.Version() == mine.version:", `case mine.version != "":`),
 		edited("a lost ledger starts at nothing", headFile, "if head.Doubtful || head.Ordinal < mine.ledger.Ordinal {", "if head.Ordinal < mine.ledger.Ordinal {"),
 		edited("a rebuilt ledger passes an object that was not handed over", headFile,
-			"	if err := o.cover(ctx, head, newest); err != nil {\n\t\treturn err\n\t}\n", "	head.Ledger = head.After(newest, time.Now())\n"),
+			"	if err := o.cover(ctx, head, newest, true); err != nil {\n\t\treturn err\n\t}\n", "	head.Ledger = head.After(newest, time.Now())\n"),
 		{name: "the ledger is created by the first swap", edits: []edit{
 			{ledgerFile, "	if err == nil && head.etag == \"\" {\n", "	if err == nil && head.etag == \"?\" {\n"},
 			{ledgerFile, "	case head.etag == \"\":\n", "	case head.etag == \"?\":\n"},
@@ -97,7 +97,7 @@ func zoneMutants() []mutant {
 		edited("MERGE becomes INSERT", schemaFile, "`MERGE INTO %s AS t USING (", "`INSERT INTO %s AS t USING ("),
 		edited("MERGE without the shard in its key", schemaFile, `ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL"`, `ON t."_ORDINAL"`),
 		edited("the MERGE's source is not deduplicated", schemaFile, "\n"+`  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_GENERATION", "_SHARD", "_ORDINAL" ORDER BY 1) = 1`, ""),
-		edited("the MERGE is pruned by the highest ordinal", streamingFile, "b.rows == 0 || n < b.lowest", "b.rows == 0 || n > b.lowest"),
+		edited("the MERGE is pruned by the highest ordinal", streamingFile, "lowest := slices.Min(", "lowest := slices.Max("),
 		edited("hand-overs split by rows, not bytes", "processing/handoff/handoff.go", "if len(m.CSV) > MaxInline {\n\t\tm.CSV = \"\"\n\t}\n	payload, err := encode(m)\n	if err == nil && len(payload) > MaxInline && m.CSV != \"\" {",
 			"	payload, err := encode(m)\n	if err == nil && m.Rows > 5000 && m.CSV != \"\" {"),
 	}...)
@@ -114,6 +114,26 @@ func compressionMutants() []mutant {
 	}
 }
 
+// withheldMutants break what happens to a row that its table does not take.
+func withheldMutants() []mutant {
+	const withholdFile, withheldFile, refuseFile, liftFile = "processing/orchestrator/withhold.go", "processing/datalake/withheld.go", "landing/streaming/refuse.go", "processing/quarantine/lift.go"
+	return []mutant{
+		edited("rows are withheld without the ledger's word", withholdFile, "head.Withholding(d.object, key, time.Now())", "head.Before(d.object, time.Now())"),
+		edited("the name of withheld rows that never came is not made void", withheldFile, `if named != "" {`, `if named == "?" {`),
+		edited("withheld rows are handed over again", withholdFile, "m.Without = d.without", "m.Without = nil"),
+		edited("Upsert brings what was put aside", "processing/upsert/upsert.go", "if len(without) > 0 || only != nil {", "if only != nil {"),
+		edited("withheld rows are not counted as quarantined", "record/rawzone/ledger.go", "l.Quarantined += withheld", "l.Quarantined += 0 * withheld"),
+		edited("an error that says nothing of a row is taken for its fault", "landing/snowflake/refusal.go", `!ok || !strings.HasPrefix(refused.SQLState, "22") && refused.SQLState != "54000"`, "refused.Number == 0"),
+		edited("neighbours of a refused row are dropped", refuseFile, "if to-from == 1 {", "if to-from <= 2 {"),
+		edited("rows are taken apart at the first refusal", refuseFile, "case try == refusals:", "case try > 0:"),
+		edited("an error while rows are taken apart is swallowed", refuseFile, "		if err != nil {\n\t\t\treturn err\n\t\t}\n\t}\n	return nil\n}", "		if err != nil {\n\t\t\treturn nil\n\t\t}\n\t}\n	return nil\n}"),
+		edited("a replay makes another object of a withheld row", "processing/quarantine/quarantine.go", "		if rawzone.IsWithheld(o.key) {\n\t\t\tbring = r.lift", "		if o.key == \"?\" {\n\t\t\tbring = r.lift"),
+		edited("a row is lifted that its table still refuses", liftFile, "return refused[n] })", "return n == 0 })"),
+		edited("what was left to look at is forgotten", withholdFile, "		if !answer.More {\n", "		if m.Rows > 0 {\n"),
+		edited("rows are withheld on top of a ledger that is not believed", headFile, "if err != nil || head.Doubtful {", "if err != nil {"),
+	}
+}
+
 // protocolMutants leave out what keeps two records from sharing an ordinal, and each from landing twice.
 func protocolMutants() []mutant {
 	return []mutant{
@@ -125,18 +145,18 @@ func protocolMutants() []mutant {
 			"	nameless := head.Before(object, time.Now())\n	nameless.Open = \"\"\n	head, err := o.lake.Advance(ctx, head, nameless)\n"),
 		edited("an open object is not looked at", headFile, `case head.Open != "":`, `case head.Open == "?":`),
 		edited("an open object's rows are not handed over", headFile,
-			"handoff.Message{Object: object.Key, Rows: object.Rows, Place", "handoff.Message{Object: object.Key, Place"),
-		edited("an open object's range is not taken over", headFile, "	return o.cover(ctx, head, object)\n}\n\n// rebuild", "	if err := o.cover(ctx, head, object); err != nil {\n\t\treturn err\n\t}\n	head.Ordinal--\n	return nil\n}\n\n// rebuild"),
+			"	if err := o.deliver(ctx, head, &d); err != nil {\n", "	if err := o.deliver(ctx, head, &delivery{}); err != nil {\n"),
+		edited("an open object's range is not taken over", headFile, "	return o.cover(ctx, head, object, head.Withheld != \"\")\n}\n\n// rebuild", "	if err := o.cover(ctx, head, object, false); err != nil {\n\t\treturn err\n\t}\n	head.Ordinal--\n	return nil\n}\n\n// rebuild"),
 		edited("the name of an object that never came is not made void", ledgerFile,
 			"if _, err := l.Create(ctx, key, header, rawzone.Void()); err != nil {\n\t\t\treturn o, err\n\t\t}",
 			"if len(header) > 0 {\n\t\t\treturn o, rawzone.ErrVoid\n\t\t}"),
 		edited("a void name is overwritten", lakeFile, "		err = fmt.Errorf(\"write object %s: %w\", o.Key, ErrFenced)\n", "		return o, false, l.Restore(ctx, o.Key, csv, o.Metadata())\n"),
-		edited("a void name is used again", "record/rawzone/ledger.go", `l.Open, l.Turn = "", l.Turn+1`, `l.Open = ""`),
+		edited("a void name is used again", "record/rawzone/ledger.go", `l.Open, l.Withheld, l.Turn = "", "", l.Turn+1`, `l.Open = ""`),
 		edited("a void object is taken for one with rows", objectFile, `if metadata["void"] != "" {`, `if metadata["void"] == "?" {`),
 		edited("an older ledger that was put back is believed", ledgerFile, "aws.ToTime(out.LastModified).Sub(ledger.UpdatedAt) > patience", "out.LastModified == nil"),
 		edited("a process believes the older ledger that it wrote itself", headFile, "if head.Ledger = mine.ledger; !head.Doubtful {", "if head.Ledger = mine.ledger; true {"),
 		edited("a process does not notice that the ledger went back", headFile, "if head.Doubtful || head.Ordinal < mine.ledger.Ordinal {", "if head.Doubtful {"),
-		edited("rows that were there already are no reason to look", orchestratorFile, "inserted < int64(object.Rows)", "inserted < 0"),
+		edited("rows that were there already are no reason to look", orchestratorFile, "d.inserted < int64(object.Rows-len(d.without))", "d.inserted < 0"),
 		edited("recovered records move the ledger's position back", "record/rawzone/ledger.go", "o.Passed.Sequence, o.Passed.Subsequence", "o.Last.Sequence, o.Last.Subsequence"),
 		edited("records are appended twice", appendFile, `	if err != nil || object.Key != "" {`, "	if n = int(head.Objects); err != nil {"),
 		edited("records are appended before the ledger has passed them", appendFile, "if record.CompareSequence(last.Sequence, head.Sequence) > 0 {", "if head.Sequence == \"?\" {"),

@@ -81,7 +81,11 @@ func (o *Orchestrator) rebuild(ctx context.Context, head *datalake.Head) error {
 func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object rawzone.Object, aside bool) (err error) {
 	d := delivery{object: object}
 	if aside {
-		if d, err = o.again(ctx, head.Stream, head.Withheld, object); err != nil {
+		named := ""
+		if object.Key == head.Open {
+			named = head.Withheld
+		}
+		if d, err = o.again(ctx, head.Stream, named, object); err != nil {
 			return err
 		}
 	}

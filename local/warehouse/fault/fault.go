@@ -98,7 +98,7 @@ func translateEngine(err *duckdb.Error) *Error {
 	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeInvalidType:
 		return New(100038, "22018", "Value is not recognized: %s", text)
 	case duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeDecimal:
-		return New(100132, "22003", "Number out of representable range: %s", text)
+		return New(100046, "22003", "Number out of representable range: %s", text)
 	case duckdb.ErrorTypeDivideByZero:
 		return New(100051, "22012", "Division by zero")
 	case duckdb.ErrorTypeConstraint:

@@ -39,7 +39,9 @@ type table struct {
 	refuses func(row) bool
 }
 
-func newTable() *table { return &table{index: map[string]map[string][]row{}} }
+func newTable() *table {
+	return &table{index: map[string]map[string][]row{}, refuses: func(row) bool { return false }}
+}
 
 func (t *table) insert(rows ...row) {
 	for _, r := range rows {

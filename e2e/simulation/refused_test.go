@@ -9,11 +9,11 @@ import (
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
-// refused says how both tables take a row.
-type refused int
+// refusal says how both tables take a row.
+type refusal int
 
 const (
-	taken refused = iota
+	taken refusal = iota
 	never
 	forATime
 )
@@ -25,9 +25,9 @@ const (
 )
 
 // lengthen gives a record a status that the tables do not take, or not always.
-func (w *world) lengthen(u *user, f fields, how refused) {
+func (w *world) lengthen(u *user, f fields, how refusal) {
 	u.refused = how
-	text := f.want["STATUS"].text + map[refused]string{never: neverEnd, forATime: forATimeEnd}[how]
+	text := f.want["STATUS"].text + map[refusal]string{never: neverEnd, forATime: forATimeEnd}[how]
 	f.want["STATUS"] = value{text: text}
 	for i, m := range f.members {
 		if strings.HasPrefix(m, `"status":`) {

@@ -92,7 +92,7 @@ type user struct {
 	// mends says that the wider schema takes it; mended is its row then.
 	mended row
 	// refused says how the tables take the row: they do, they do not before they are widened, or not for a time.
-	refused refused
+	refused refusal
 }
 
 func (u *user) id() string { return fmt.Sprintf("%s/%s/%d", u.shard, u.sequence, u.sub) }

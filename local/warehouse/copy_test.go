@@ -106,7 +106,7 @@ func TestCopy(t *testing.T) {
 		{"numbers", "a NUMBER(38,0), b NUMBER(10,2)", "9007199254740993,1.005\n99999999999999999999999999999999999999,-0.005\n1e3, 2\n64.5,64.49\n", plain,
 			[]string{"9007199254740993|1.01", "99999999999999999999999999999999999999|-0.01", "1000|2.00", "65|64.49"}, 0},
 		{"types", "a BOOLEAN, b DATE, c TIMESTAMP_NTZ, d FLOAT, e VARIANT, f BINARY", "yes,2024-02-29,2024-02-29T12:00:00.5Z,1e-3,\"{\"\"k\"\": 1.10}\",00ff\n", plain,
-			[]string{"true|2024-02-29T00:00:00Z|2024-02-29T12:00:00.5Z|0.001|{\n  \"k\": 1.10\n}|\x00\xff"}, 0},
+			[]string{"1|2024-02-29T00:00:00Z|2024-02-29T12:00:00.5Z|0.001|{\n  \"k\": 1.10\n}|\x00\xff"}, 0},
 		{"gzip", "a int", zipped("1\n2\n"), plain, []string{"1", "2"}, 0},
 		{"not a number", "a int", "1\nx\n", plain, nil, 100038},
 		{"out of range", "a NUMBER(3,0)", "1000\n", plain, nil, 100039},

@@ -30,7 +30,7 @@ func exactColumns() []exactColumn {
 		{`a "quoted", dotted.name/with\path {é}`, "NUMBER(38,37)", "%s::NUMBER(38,37)", numbers(38, 37), decimal(37)},
 		{strings.Repeat("ü", 255), "NUMBER(12,4)", "%s::NUMBER(12,4)", numbers(12, 4), decimal(4)},
 		{`lower case`, "VARCHAR", "%s", hostile(), func(text string) any { return text }},
-		{`SELECT`, "BOOLEAN", "%s::BOOLEAN", rapid.SampledFrom([]string{"true", "false"}), func(text string) any { return text }},
+		{`SELECT`, "BOOLEAN", "%s::BOOLEAN", rapid.SampledFrom([]string{"true", "false"}), func(text string) any { return map[string]string{"true": "1", "false": "0"}[text] }},
 		{`t`, "TIMESTAMP_NTZ(9)", "%s::TIMESTAMP_NTZ", moments(1678, 2261, 1), moment},
 		{`u`, "TIMESTAMP_NTZ(6)", "%s::TIMESTAMP_NTZ(6)", moments(1, 9999, 1000), moment},
 		{`v`, "VARIANT", "PARSE_JSON(%s)", documents(), func(text string) any { canonical, _ := variant.Canonical(text); return canonical }},

@@ -32,7 +32,7 @@ func TestResults(t *testing.T) {
 		{"'it''s'", "TEXT", "it's"},
 		{"''", "TEXT", ""},
 		{"NULL::VARCHAR", "TEXT", "<nil>"},
-		{"TRUE", "BOOLEAN", "true"},
+		{"TRUE", "BOOLEAN", "1"},
 		{"'2024-02-29'::DATE", "DATE", "2024-02-29T00:00:00Z"},
 		{"'1969-12-31'::DATE", "DATE", "1969-12-31T00:00:00Z"},
 		{"'12:34:56.789'::TIME", "TIME", "0001-01-01T12:34:56.789Z"},
@@ -67,7 +67,7 @@ func TestBinds(t *testing.T) {
 	exec(t, db, insert, int64(9007199254740993), 1.5, "a\r\n'\"\\", true, sf.DataTypeDate, at, sf.DataTypeTime, at, sf.DataTypeTimestampNtz, at, sf.DataTypeTimestampLtz, at, sf.DataTypeBinary, []byte{0, 255})
 	exec(t, db, insert, nil, nil, "", nil, nil, nil, nil, nil, nil)
 	wantLines(t, db, "SELECT i::VARCHAR, f, s, y, d, ti, n, x FROM b ORDER BY i NULLS LAST",
-		"9007199254740993|1.5|a\r\n'\"\\|true|2024-02-29T00:00:00Z|0001-01-01T12:34:56.123456Z|2024-02-29T12:34:56.123456Z|\x00\xff",
+		"9007199254740993|1.5|a\r\n'\"\\|1|2024-02-29T00:00:00Z|0001-01-01T12:34:56.123456Z|2024-02-29T12:34:56.123456Z|\x00\xff",
 		"<nil>|<nil>||<nil>|<nil>|<nil>|<nil>|<nil>")
 	var got time.Time
 	if err := db.QueryRowContext(ctx(t), "SELECT z FROM b WHERE i = ?", int64(9007199254740993)).Scan(&got); err != nil || !got.Equal(at) {

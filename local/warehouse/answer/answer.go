@@ -32,10 +32,12 @@ type Result struct {
 	Kind    int64
 	Columns []Column
 	Rows    [][]*string
-	Chunks  []chunkFile
+	Chunks  []ChunkFile
 	Total   int64
-	bytes   int
-	Binds   int
+	// Inline is an Arrow stream in place of Rows, where the client reads those.
+	Inline []byte
+	bytes  int
+	Binds  int
 	// ids and kinds list the queries of a request with several statements, separated by commas.
 	Ids, Kinds string
 }
@@ -80,8 +82,11 @@ func TimeText(kind string, t time.Time) string {
 	case "time":
 		return fmt.Sprintf("%d.%09d", t.Hour()*3600+t.Minute()*60+t.Second(), t.Nanosecond())
 	}
-	// The driver reads the parts apart and adds them, so before 1970 the seconds are rounded down.
-	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
+	seconds, nanos := t.Unix(), int64(t.Nanosecond())
+	if seconds < 0 && nanos > 0 {
+		return fmt.Sprintf("-%d.%09d", -seconds-1, 1_000_000_000-nanos)
+	}
+	return fmt.Sprintf("%d.%09d", seconds, nanos)
 }
 
 // Column describes one column of an answer.

@@ -5,8 +5,10 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/snowstream/snowstream/local/warehouse/fault"
 )
@@ -19,8 +21,8 @@ const (
 	maxSpool = 2 << 30
 )
 
-// chunkFile is a stored part of an answer: gzip of rows joined by commas, without the outer brackets.
-type chunkFile struct {
+// ChunkFile is a stored part of an answer: gzip of rows joined by commas, without the outer brackets.
+type ChunkFile struct {
 	Name          string
 	Rows          int
 	Plain, Packed int64
@@ -31,20 +33,35 @@ type Spool struct {
 	Dir    string
 	Key    string
 	Result *Result
-	plain  bytes.Buffer
-	rows   int
-	stored int64
+	// Arrow is for clients that read Arrow streams; Flush writes them.
+	Arrow bool
+	// RoundDown is for the Go driver, which reads the seconds and the fraction of a timestamp apart and adds them: the
+	// seconds of times before 1970 are rounded down. The service sends a plain decimal.
+	RoundDown bool
+	wide      []bool
+	plain     bytes.Buffer
+	rows      int
+	stored    int64
 }
 
 // Start tells the columns, before the first row.
 func (s *Spool) Start(columns []Column) error {
-	s.Result.Columns = columns
+	s.Result.Columns, s.wide = columns, make([]bool, len(columns))
 	return nil
 }
 
 // Row takes one row.
 func (s *Spool) Row(cells []*string) error {
 	s.Result.Total++
+	for i, cell := range cells {
+		switch {
+		case cell == nil:
+		case s.RoundDown && (*cell)[:min(1, len(*cell))] == "-" && strings.HasPrefix(s.Result.Columns[i].Type, "timestamp"):
+			cells[i] = roundDown(*cell)
+		case s.Arrow && s.Result.Columns[i].Type == "fixed" && len(strings.Trim(*cell, "-0.")) > narrow:
+			s.wide[i] = true
+		}
+	}
 	if len(s.Result.Chunks) == 0 && s.rows == 0 && s.Result.bytes < inlineBytes {
 		for _, cell := range cells {
 			if cell != nil {
@@ -65,36 +82,67 @@ func (s *Spool) Row(cells []*string) error {
 	s.plain.Write(encoded)
 	s.rows++
 	if s.plain.Len() >= chunkBytes {
-		return s.Flush()
+		return s.flush()
 	}
 	return nil
 }
 
-// Flush stores what is collected as one chunk. The files are no promise: they vanish with the remembered answer.
+// roundDown turns seconds and a fraction before 1970, -1.25, into seconds rounded down and a fraction added to them, -2.75.
+func roundDown(text string) *string {
+	number, zone, zoned := strings.Cut(text, " ")
+	nanos, ok := new(big.Int).SetString(strings.Replace(number, ".", "", 1), 10)
+	if !ok {
+		return &text
+	}
+	seconds, fraction := new(big.Int).DivMod(nanos, big.NewInt(1e9), new(big.Int))
+	out := fmt.Sprintf("%d.%09d", seconds, fraction)
+	if zoned {
+		out += " " + zone
+	}
+	return &out
+}
+
+// Flush ends the answer.
 func (s *Spool) Flush() error {
+	if err := s.flush(); err != nil || !s.Arrow {
+		return err
+	}
+	return s.Result.ToArrow(s.Dir, s.wide)
+}
+
+// flush stores what is collected as one chunk. The files are no promise: they vanish with the remembered answer.
+func (s *Spool) flush() error {
 	if s.rows == 0 {
 		return nil
 	}
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	if _, err := zip.Write(s.plain.Bytes()); err != nil {
-		return fmt.Errorf("compress a result chunk: %w", err)
+	packed, err := zipped(s.plain.Bytes())
+	if err != nil {
+		return err
 	}
-	if err := zip.Close(); err != nil {
-		return fmt.Errorf("compress a result chunk: %w", err)
-	}
-	s.stored += int64(packed.Len())
+	s.stored += int64(len(packed))
 	if s.stored > maxSpool {
 		return fault.New(604, "57014", "The answer is larger than %d bytes: select less.", int64(maxSpool))
 	}
 	name := fmt.Sprintf("%s-%d", s.Key, len(s.Result.Chunks))
-	if err := os.WriteFile(filepath.Join(s.Dir, name), packed.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Dir, name), packed, 0o600); err != nil {
 		return fmt.Errorf("store a result chunk: %w", err)
 	}
-	s.Result.Chunks = append(s.Result.Chunks, chunkFile{Name: name, Rows: s.rows, Plain: int64(s.plain.Len()), Packed: int64(packed.Len())})
+	s.Result.Chunks = append(s.Result.Chunks, ChunkFile{Name: name, Rows: s.rows, Plain: int64(s.plain.Len()), Packed: int64(len(packed))})
 	s.plain.Reset()
 	s.rows = 0
 	return nil
+}
+
+func zipped(plain []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	if _, err := zip.Write(plain); err != nil {
+		return nil, fmt.Errorf("compress a result chunk: %w", err)
+	}
+	if err := zip.Close(); err != nil {
+		return nil, fmt.Errorf("compress a result chunk: %w", err)
+	}
+	return packed.Bytes(), nil
 }
 
 // Spooled is how many bytes of the answer are on disk. A nil result, of a failed statement, has none.

@@ -182,7 +182,10 @@ func encodeCell(kind string, value any) (*string, error) {
 			text = indentJSON(v)
 		}
 	case bool:
-		text = strconv.FormatBool(v)
+		text = "0"
+		if v {
+			text = "1"
+		}
 	case []byte:
 		text = strings.ToUpper(hex.EncodeToString(v))
 	case *big.Int:

@@ -35,7 +35,9 @@ const (
 
 // Session is one login. Its transaction, if any, owns a connection; outside a transaction it holds nothing.
 type Session struct {
-	ID      int64
+	ID int64
+	// Client is what the client program calls itself: Go, PythonConnector, JDBC, ….
+	Client  string
 	User    *catalog.User
 	account *catalog.Account
 	engine  *engine.Engine
@@ -99,7 +101,8 @@ func NewToken() string {
 
 func hashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
 
-func (all *Registry) Open(user *catalog.User, info Info, settings map[string]any) (*Session, *fault.Error) {
+// Open makes a session for a program that calls itself client, or says why there is none.
+func (all *Registry) Open(user *catalog.User, client string, info Info, settings map[string]any) (*Session, *fault.Error) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if len(all.all) >= maxSessions {
@@ -108,24 +111,18 @@ func (all *Registry) Open(user *catalog.User, info Info, settings map[string]any
 	all.nextID++
 	now := time.Now()
 	s := &Session{
-		ID: all.nextID, User: user, account: all.account, engine: all.engine, info: info, settings: DefaultSettings(), variables: map[string]string{},
+		ID: all.nextID, User: user, Client: client, account: all.account, engine: all.engine, info: info, settings: DefaultSettings(), variables: map[string]string{},
 		token: NewToken(), master: NewToken(), tokenEnd: now.Add(all.validity), masterEnd: now.Add(all.masterValidity),
 	}
+	values := map[string]any{}
 	for name, value := range settings {
-		s.settings[strings.ToUpper(name)] = value
+		values[strings.ToUpper(name)] = value
 	}
-	s.settings["CLIENT_STAGE_ARRAY_BINDING_THRESHOLD"] = 0
+	if refused := s.put(values); refused != nil {
+		return nil, refused
+	}
 	all.all[s.ID], all.byToken[hashToken(s.token)], all.byMaster[hashToken(s.master)] = s, s, s
 	return s, nil
-}
-
-// DefaultSettings are the parameters told to the client at login. A binding threshold of 0 keeps array binds inline.
-func DefaultSettings() map[string]any {
-	return map[string]any{
-		"AUTOCOMMIT": true, "TIMEZONE": "Etc/UTC", "CLIENT_TELEMETRY_ENABLED": false, "CLIENT_PREFETCH_THREADS": 4,
-		"CLIENT_SESSION_KEEP_ALIVE": false, "LOCK_TIMEOUT": 43200, "STATEMENT_TIMEOUT_IN_SECONDS": 172800,
-		"TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ", "QUERY_TAG": "",
-	}
 }
 
 // Find is the session of a token, or why there is none.
@@ -327,25 +324,7 @@ func (s *Session) Unset(names []string) {
 	}
 }
 
-// Alter does ALTER SESSION.
-func (s *Session) Alter(st *dialect.AlterSession) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, o := range st.Set {
-		var value any = o.Value.Text
-		if truth, ok := o.Value.Bool(); ok && !o.Value.Quoted && o.Value.Text != "1" && o.Value.Text != "0" {
-			value = truth
-		} else if n, ok := o.Value.Int(); ok {
-			value = n
-		}
-		s.settings[o.Name] = value
-	}
-	defaults := DefaultSettings()
-	for _, name := range st.Unset {
-		delete(s.settings, name)
-		if value, ok := defaults[name]; ok {
-			s.settings[name] = value
-		}
-	}
-	s.settings["CLIENT_STAGE_ARRAY_BINDING_THRESHOLD"] = 0
+// ReadsArrow says whether answers to queries go to the client as Arrow: the Python connector reads them by default.
+func (s *Session) ReadsArrow() bool {
+	return strings.HasPrefix(s.Client, "Python") && s.Setting("PYTHON_CONNECTOR_QUERY_RESULT_FORMAT") != "JSON"
 }

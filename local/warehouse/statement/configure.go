@@ -24,8 +24,7 @@ func (x *execution) configure(parsed dialect.Statement) (*answer.Result, error) 
 		x.Session.Unset(st.Names)
 		return done, nil
 	case *dialect.AlterSession:
-		x.Session.Alter(st)
-		return done, nil
+		return done, x.Session.Alter(st)
 	}
 	return nil, fault.Unsupported("this statement")
 }
@@ -104,7 +103,7 @@ func variableLiteral(kind string, value *string) string {
 	case kind == "fixed", kind == "real":
 		return *value
 	case kind == "boolean":
-		return strings.ToUpper(*value)
+		return strings.ToUpper(strconv.FormatBool(*value == "1"))
 	}
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(*value) + "'"
 }

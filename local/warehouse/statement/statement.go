@@ -77,6 +77,7 @@ type execution struct {
 	runner    *Runner
 	ctx       context.Context
 	bindsUsed int
+	arrow     bool // the answer goes to the client, who may read Arrow
 }
 
 // execute reads the statement and does it.
@@ -90,6 +91,7 @@ func (x *execution) execute() (*answer.Result, error) {
 	}
 	switch st := parsed.(type) {
 	case *dialect.Query:
+		x.arrow = true
 		return x.query(st)
 	case *dialect.SystemFunction:
 		return x.systemFunction(st)
@@ -155,7 +157,7 @@ func (x *execution) query(q *dialect.Query) (*answer.Result, error) {
 			res.Discard(x.runner.ResultDir)
 		}
 		res = &answer.Result{Kind: answer.TypeSelect, Binds: len(q.Binds)}
-		sink := &answer.Spool{Dir: x.runner.ResultDir, Key: session.NewToken(), Result: res}
+		sink := &answer.Spool{Dir: x.runner.ResultDir, Key: session.NewToken(), Result: res, Arrow: x.arrow && x.Session.ReadsArrow(), RoundDown: x.Session.Client == "Go"}
 		if err := engine.QueryRows(ctx, conn, q.SQL, args, x.semiStructured(q.Reads), sink); err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ type loginRequest struct {
 		Authenticator     string         `json:"AUTHENTICATOR"`
 		Token             string         `json:"TOKEN"`
 		SessionParameters map[string]any `json:"SESSION_PARAMETERS"`
+		ClientAppID       string         `json:"CLIENT_APP_ID"`
 	} `json:"data"`
 }
 
@@ -85,7 +86,7 @@ func (s *Front) login(w http.ResponseWriter, r *http.Request) {
 	if info.SchemaName == "" && s.Catalog.Get("DATABASE", dialect.Name{Database: info.DatabaseName}) != nil {
 		info.SchemaName = "PUBLIC"
 	}
-	opened, refused := s.Sessions.Open(user, info, body.Data.SessionParameters)
+	opened, refused := s.Sessions.Open(user, body.Data.ClientAppID, info, body.Data.SessionParameters)
 	if refused != nil {
 		writeJSON(w, failed(refused, ""))
 		return

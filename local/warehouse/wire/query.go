@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -355,13 +356,18 @@ func encode(body any) []byte {
 func (s *Front) encodeResult(q *query, res *answer.Result, host string) []byte {
 	info, parameters := q.session.State()
 	data := queryData{
-		Parameters: parameters, RowType: res.Columns, RowSet: res.Rows, Total: res.Total, Returned: res.Total, QueryID: q.id,
+		Parameters: parameters, RowType: res.Columns, Total: res.Total, Returned: res.Total, QueryID: q.id,
 		FinalDatabaseName: info.DatabaseName, FinalSchemaName: info.SchemaName, FinalWarehouseName: info.WarehouseName, FinalRoleName: info.RoleName,
 		NumberOfBinds: res.Binds, StatementTypeID: res.Kind, Version: 1, ResultIDs: res.Ids, ResultTypes: res.Kinds, QueryResultFormat: "json",
 	}
-	if data.RowSet == nil {
-		data.RowSet = [][]*string{}
+	if res.Inline != nil {
+		text := base64.StdEncoding.EncodeToString(res.Inline)
+		data.RowSetBase64, data.QueryResultFormat = &text, "arrow"
+	} else {
+		rows := append([][]*string{}, res.Rows...)
+		data.RowSet = &rows
 	}
+	data.ArrayBindSupported = answer.TypeInsert <= res.Kind && res.Kind <= answer.TypeMerge
 	for _, c := range res.Chunks {
 		data.Chunks = append(data.Chunks, chunk{URL: "http://" + host + chunkPath + c.Name, RowCount: c.Rows, UncompressedSize: c.Plain, CompressedSize: c.Packed})
 	}

@@ -48,7 +48,8 @@ type queryRequest struct {
 type queryData struct {
 	Parameters         []session.Parameter `json:"parameters"`
 	RowType            []answer.Column     `json:"rowtype"`
-	RowSet             [][]*string         `json:"rowset"`
+	RowSet             *[][]*string        `json:"rowset,omitempty"`
+	RowSetBase64       *string             `json:"rowsetBase64,omitempty"`
 	Total              int64               `json:"total"`
 	Returned           int64               `json:"returned"`
 	QueryID            string              `json:"queryId"`
@@ -59,6 +60,7 @@ type queryData struct {
 	FinalWarehouseName string              `json:"finalWarehouseName,omitempty"`
 	FinalRoleName      string              `json:"finalRoleName,omitempty"`
 	NumberOfBinds      int                 `json:"numberOfBinds"`
+	ArrayBindSupported bool                `json:"arrayBindSupported"`
 	StatementTypeID    int64               `json:"statementTypeId"`
 	Version            int                 `json:"version"`
 	Chunks             []chunk             `json:"chunks,omitempty"`

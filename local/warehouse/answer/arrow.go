@@ -135,10 +135,9 @@ func arrowStream(schema *arrow.Schema, columns []Column, rows [][]*string) ([]by
 	defer record.Release()
 	var out bytes.Buffer
 	writer := ipc.NewWriter(&out, ipc.WithSchema(schema))
-	if len(rows) > 0 {
-		if err := writer.Write(record); err != nil {
-			return nil, fmt.Errorf("encode an answer for Arrow: %w", err)
-		}
+	// Also without rows: clients make an empty table of the batch, not of the stream's schema.
+	if err := writer.Write(record); err != nil {
+		return nil, fmt.Errorf("encode an answer for Arrow: %w", err)
 	}
 	if err := writer.Close(); err != nil {
 		return nil, fmt.Errorf("encode an answer for Arrow: %w", err)

@@ -30,7 +30,7 @@ func peer(t *testing.T, name string, command func(settings string) []string) {
 func pythonPeer(t *testing.T) string {
 	python := os.Getenv("SNOWSTREAM_PYTHON")
 	if python == "" {
-		t.Skip("not run: `pip install boto3 snowflake-connector-python` into a virtual environment, and set SNOWSTREAM_PYTHON to its python")
+		t.Skip("not run: `pip install boto3 'snowflake-connector-python[pandas]'` into a virtual environment, and set SNOWSTREAM_PYTHON to its python")
 	}
 	return python
 }
@@ -38,6 +38,15 @@ func pythonPeer(t *testing.T) string {
 // TestPython is the original's Python code: boto3 and the official connector.
 func TestPython(t *testing.T) {
 	python := pythonPeer(t)
+	peer(t, "python", func(settings string) []string { return []string{python, "testdata/peer.py", settings} })
+}
+
+// TestPythonConnector4 is the same with the connector that dbt and others still take.
+func TestPythonConnector4(t *testing.T) {
+	python := os.Getenv("SNOWSTREAM_PYTHON_CONNECTOR4")
+	if python == "" {
+		t.Skip("not run: `pip install boto3 'snowflake-connector-python[pandas]==4.8.1'` into a virtual environment, and set SNOWSTREAM_PYTHON_CONNECTOR4 to its python")
+	}
 	peer(t, "python", func(settings string) []string { return []string{python, "testdata/peer.py", settings} })
 }
 

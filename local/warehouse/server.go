@@ -13,7 +13,7 @@
 //	answer     columns, rows, chunks on disk
 //	streaming  Snowpipe Streaming: channels, rows over HTTP into tables
 //	fault      errors in Snowflake's words
-//	dialect    SQL of Snowflake read and rewritten for DuckDB; variant is what a VARIANT is
+//	dialect    SQL of Snowflake read and rewritten for DuckDB; variant and number are the values that DuckDB has not
 //
 // This package joins them, over one folder.
 //

@@ -67,6 +67,8 @@ type Catalog struct {
 	mu     sync.RWMutex // covers the fields below
 	byKey  map[ObjectKey]*Object
 	nextID int64
+	// temporary counts the temporary tables of all sessions: most of the time there is none to look for.
+	temporary int
 }
 
 // catalogSchema makes the tables of the catalog. No user schema can be called "warehouse": theirs have a dot.
@@ -105,6 +107,9 @@ func Open(ctx context.Context, e *engine.Engine) (*Catalog, error) {
 		if err := json.Unmarshal([]byte(text), &o.Body); err != nil {
 			return nil, fmt.Errorf("read the catalog: %s %s: %w", o.Kind, o.Name, err)
 		}
+		if o.Kind == "TABLE" {
+			o.Name.Session = o.Body.Session
+		}
 		c.byKey[ObjectKey{o.Kind, o.Name}] = &o
 		c.nextID = max(c.nextID, o.ID)
 	}
@@ -123,6 +128,27 @@ func (c *Catalog) Relation(name dialect.Name) *Object {
 		return o
 	}
 	return c.Get("VIEW", name)
+}
+
+// Temporary are the names of a session's temporary tables, as those that they hide are called; nil for none.
+func (c *Catalog) Temporary(session int64) map[dialect.Name]bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.temporary == 0 {
+		return nil
+	}
+	var names map[dialect.Name]bool
+	for key := range c.byKey {
+		if key.Name.Session == session {
+			if names == nil {
+				names = map[dialect.Name]bool{}
+			}
+			hidden := key.Name
+			hidden.Session = 0
+			names[hidden] = true
+		}
+	}
+	return names
 }
 
 // List is all objects of a kind that match, by name.
@@ -173,9 +199,15 @@ func (c *Catalog) Define(ctx context.Context, make func(d *Draft) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, o := range d.Drops {
+		if _, held := c.byKey[ObjectKey{o.Kind, o.Name}]; held && o.Name.Session != 0 {
+			c.temporary--
+		}
 		delete(c.byKey, ObjectKey{o.Kind, o.Name})
 	}
 	for _, o := range d.puts {
+		if _, held := c.byKey[ObjectKey{o.Kind, o.Name}]; !held && o.Name.Session != 0 {
+			c.temporary++
+		}
 		c.byKey[ObjectKey{o.Kind, o.Name}] = o
 	}
 	return nil

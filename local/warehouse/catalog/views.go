@@ -13,7 +13,7 @@ func systemViews() []string {
 			t.estimated_size::DECIMAL(38,0) AS "ROW_COUNT", NULL::DECIMAL(38,0) AS "BYTES", 1::DECIMAL(9,0) AS "RETENTION_TIME", o.created AS "CREATED",
 			o.created AS "LAST_ALTERED", nullif(o.comment, '') AS "COMMENT"
 			FROM "warehouse"."objects" o LEFT JOIN duckdb_tables() t ON t.schema_name = o.db || '.' || o.sch AND t.table_name = o.name
-			WHERE o.kind IN ('TABLE', 'VIEW')`),
+			WHERE o.kind IN ('TABLE', 'VIEW') AND json_extract(o.body, '$.Session') IS NULL`),
 		view(dialect.ViewsView, `SELECT o.db AS "TABLE_CATALOG", o.sch AS "TABLE_SCHEMA", o.name AS "TABLE_NAME", o.owner AS "TABLE_OWNER",
 			json_extract_string(o.body, '$.Text') AS "VIEW_DEFINITION", 'NONE' AS "CHECK_OPTION", 'NO' AS "IS_UPDATABLE", 'NO' AS "IS_SECURE",
 			o.created AS "CREATED", o.created AS "LAST_ALTERED", nullif(o.comment, '') AS "COMMENT" `+of("VIEW")),
@@ -24,7 +24,7 @@ func systemViews() []string {
 			CASE WHEN c.base = 'NUMBER' THEN c."precision" END::DECIMAL(9,0) AS "NUMERIC_PRECISION", CASE WHEN c.base = 'NUMBER' THEN 10 END::DECIMAL(9,0) AS "NUMERIC_PRECISION_RADIX",
 			CASE WHEN c.base = 'NUMBER' THEN c.scale END::DECIMAL(9,0) AS "NUMERIC_SCALE",
 			CASE WHEN c.base LIKE 'TIME%' THEN c.scale END::DECIMAL(9,0) AS "DATETIME_PRECISION", c.comment AS "COMMENT"
-			FROM "warehouse"."objects" o JOIN "warehouse"."columns" c ON c.object_id = o.id`),
+			FROM "warehouse"."objects" o JOIN "warehouse"."columns" c ON c.object_id = o.id WHERE json_extract(o.body, '$.Session') IS NULL`),
 		view(dialect.SchemataView, `SELECT o.db AS "CATALOG_NAME", o.sch AS "SCHEMA_NAME", o.owner AS "SCHEMA_OWNER", 'NO' AS "IS_TRANSIENT",
 			o.created AS "CREATED", o.created AS "LAST_ALTERED", nullif(o.comment, '') AS "COMMENT" `+of("SCHEMA")),
 		view(dialect.DatabasesView, `SELECT o.db AS "DATABASE_NAME", o.owner AS "DATABASE_OWNER", 'NO' AS "IS_TRANSIENT", nullif(o.comment, '') AS "COMMENT",

@@ -80,6 +80,17 @@ func (p *parser) percentile(t token, a []expression) expression {
 	return p.over(atom("quantile_cont(CAST("+value+" AS DOUBLE), "+share+")", kindNumber), useAggregate)
 }
 
+// average writes AVG as the quotient that it is, with the scale of one.
+func (p *parser) average(t token) expression {
+	distinct := p.keyword("DISTINCT")
+	a, _ := p.arguments(builtin{})
+	p.checkArity(t, builtin{least: 1, most: 1}, len(a))
+	p.repeatable(a[0], 2)
+	x := strings.TrimSpace(distinct + " " + a[0].asNumber().sql)
+	window := p.over(atom("", kindNumber), useAggregate).sql
+	return atom("snowflake.divide(sum("+x+")"+window+", count("+x+")"+window+")", kindNumber)
+}
+
 // position reads POSITION('a', x) and POSITION('a' IN x).
 func (p *parser) position(t token) expression {
 	needle := p.additive()

@@ -12,6 +12,9 @@ type Env struct {
 	// Variables are the values of SET, by folded name, as SQL literals of this
 	// dialect: 'text', 42, TRUE. A $name that is absent is an error.
 	Variables map[string]string
+	// SessionID is the session's number, and Temporary the names, with Session 0, of the temporary tables that it has.
+	SessionID int64
+	Temporary map[Name]bool
 }
 
 // Statement is one statement, read and checked: one of the struct pointers below.
@@ -168,6 +171,7 @@ type CreateView struct {
 	Name                   Name
 	OrReplace, IfNotExists bool
 	Columns                []string
+	Comments               []string // of Columns, in their order
 	Query                  *Query
 	Text                   string // the whole statement as written
 	Comment                string

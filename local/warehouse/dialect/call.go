@@ -14,6 +14,8 @@ func (p *parser) call() expression {
 	switch name {
 	case "COUNT":
 		return p.over(p.count(t), useAggregate)
+	case "AVG":
+		return p.average(t)
 	case "LISTAGG", "STRING_AGG", "ARRAY_AGG", "ARRAYAGG", "PERCENTILE_CONT", "PERCENTILE_DISC":
 		return p.collected(t)
 	case "EXTRACT":
@@ -34,7 +36,11 @@ func (p *parser) call() expression {
 	}
 	nulls = p.nulls(f, nulls)
 	p.checkArity(t, f, len(arguments))
-	sql := fill(f.template, arguments)
+	template := f.template
+	if by := map[string]string{"MAX": "arg_max", "MIN": "arg_min"}[name]; by != "" && arguments[0].kind == kindVariant {
+		f.kind, template = kindVariant, by+"({1}, variant_key(CAST({1} AS VARCHAR)))"
+	}
+	sql := fill(template, arguments)
 	if distinct {
 		sql = strings.Replace(sql, "(", "(DISTINCT ", 1)
 	}
@@ -113,7 +119,7 @@ func (p *parser) apply(t token, name string, a []expression) expression {
 // refused are functions of Snowflake that are known and not offered.
 func refused() []string {
 	return []string{"HASH", "HASH_AGG", "LAST_QUERY_ID", "RESULT_SCAN", "GET_DDL", "OBJECT_INSERT", "OBJECT_DELETE", "ARRAY_CAT", "ARRAY_SLICE", "XMLGET",
-		"PARSE_XML", "CHECK_JSON", "ENCRYPT", "DECRYPT", "HLL", "RATIO_TO_REPORT", "CONDITIONAL_TRUE_EVENT", "REGEXP_INSTR", "REGEXP_SUBSTR_ALL", "TO_GEOGRAPHY", "CONVERT_TIMEZONE"}
+		"PARSE_XML", "CHECK_JSON", "ENCRYPT", "DECRYPT", "HLL", "RATIO_TO_REPORT", "CONDITIONAL_TRUE_EVENT", "REGEXP_INSTR", "REGEXP_SUBSTR_ALL", "TO_GEOGRAPHY"}
 }
 
 // context gives the session's values as literals.
@@ -157,6 +163,9 @@ func (p *parser) special(t token, name string, a []expression) (expression, bool
 		return p.concat(t, name, a), true
 	case "GREATEST", "LEAST":
 		p.checkArity(t, builtin{least: 1, most: -1}, len(a))
+		if slices.ContainsFunc(a, func(e expression) bool { return e.kind == kindVariant }) {
+			return p.mostVariant(name, a), true
+		}
 		return atom("CASE WHEN "+anyNull(a)+" THEN NULL ELSE "+fill(strings.ToLower(name)+"({*})", a)+" END", kindUnknown), true
 	case "DECODE":
 		p.checkArity(t, builtin{least: 3, most: -1}, len(a))
@@ -186,6 +195,19 @@ func (p *parser) special(t token, name string, a []expression) (expression, bool
 		return p.get(t, name, a), true
 	}
 	return expression{}, false
+}
+
+// mostVariant writes GREATEST and LEAST of variants, which compare as values.
+func (p *parser) mostVariant(name string, a []expression) expression {
+	sign := "1"
+	if name == "LEAST" {
+		sign = "-1"
+	}
+	sql := a[0].sql
+	for _, e := range a[1:] {
+		sql = "snowflake.variant_most(" + sql + ", " + e.sql + ", " + sign + ")"
+	}
+	return atom(sql, kindVariant)
 }
 
 func anyNull(a []expression) string {

@@ -31,7 +31,7 @@ func (p *parser) stagePlace() Stage {
 		s.Kind, name = "TABLE", strings.Replace(name, "%", "", 1)
 	}
 	inner := newParser(name, p.env)
-	s.Name = inner.object()
+	s.Name = inner.permanent()
 	inner.end()
 	return s
 }

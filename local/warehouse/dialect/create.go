@@ -103,10 +103,10 @@ func (p *parser) createPlace(kind string, orReplace bool) Statement {
 func (p *parser) createView(orReplace bool) Statement {
 	v := &CreateView{OrReplace: orReplace}
 	v.IfNotExists = p.ifNotExists()
-	v.Name = p.object()
+	v.Name = p.relation(false)
 	columns := ""
 	if p.isOperator("(") {
-		v.Columns = p.identifiers()
+		p.viewColumns(v)
 		columns = " (" + quoted(v.Columns) + ")"
 	}
 	p.words("COPY", "GRANTS")
@@ -120,10 +120,30 @@ func (p *parser) createView(orReplace bool) Statement {
 	return v
 }
 
+// viewColumns reads (name [COMMENT 'text'], …).
+func (p *parser) viewColumns(v *CreateView) {
+	p.mustOperator("(")
+	for {
+		name, comment := p.identifier(), ""
+		if p.words("COMMENT") {
+			p.operator("=")
+			comment = p.str()
+		}
+		if t := p.peek(); t.class == classWord {
+			p.fail(unsupported(t, t.folded+" of a view's column"))
+		}
+		v.Columns, v.Comments = append(v.Columns, name), append(v.Comments, comment)
+		if !p.operator(",") {
+			break
+		}
+	}
+	p.mustOperator(")")
+}
+
 func (p *parser) createFileFormat(t token, orReplace, temporary bool) Statement {
 	f := &CreateFileFormat{OrReplace: orReplace, Temporary: temporary}
 	f.IfNotExists = p.ifNotExists()
-	f.Name = p.object()
+	f.Name = p.permanent()
 	f.Comment, f.Format = comment(p.options())
 	p.known(t, "FILE FORMAT", f.Format, formatWords)
 	return f
@@ -132,7 +152,7 @@ func (p *parser) createFileFormat(t token, orReplace, temporary bool) Statement 
 func (p *parser) createStage(t token, orReplace, temporary bool) Statement {
 	s := &CreateStage{OrReplace: orReplace, Temporary: temporary}
 	s.IfNotExists = p.ifNotExists()
-	s.Name = p.object()
+	s.Name = p.permanent()
 	options := p.options()
 	p.known(t, "STAGE", options, stageOptions)
 	for _, o := range options {
@@ -182,7 +202,7 @@ func (p *parser) createIntegration(t token, orReplace bool) Statement {
 func (p *parser) createPipe(t token, orReplace bool) Statement {
 	c := &CreatePipe{OrReplace: orReplace}
 	c.IfNotExists = p.ifNotExists()
-	c.Name = p.object()
+	c.Name = p.permanent()
 	options := p.options()
 	p.known(t, "PIPE", options, pipeOptions)
 	for _, o := range options {

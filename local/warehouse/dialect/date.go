@@ -75,6 +75,8 @@ func (p *parser) dateCall(t token, name string, a []expression) (expression, boo
 			return p.castTo(a[1], namedType("TIMESTAMP_NTZ"), false), true
 		}
 		return atom("snowflake.date_trunc("+Literal(unit)+", "+a[1].sql+")", kindOther).inZone(a[1].zoned), true
+	case "CONVERT_TIMEZONE":
+		return p.convertZone(t, a), true
 	case "TIME_SLICE":
 		p.fail(unsupported(t, name))
 	case "DATE_PART":
@@ -86,7 +88,7 @@ func (p *parser) dateCall(t token, name string, a []expression) (expression, boo
 		return p.datePart(t, word, a[1]), true
 	case "ADD_MONTHS":
 		p.checkArity(t, builtin{least: 2, most: 2}, len(a))
-		return atom("snowflake.month_end_kept("+a[1].sql+", "+a[0].sql+")", kindOther), true
+		return atom("snowflake.months_added("+a[1].sql+", "+a[0].sql+")", kindOther), true
 	case "LAST_DAY":
 		p.checkArity(t, builtin{least: 1, most: 1}, len(a))
 		return atom("last_day("+moment(a[0])+")", kindOther), true
@@ -101,6 +103,21 @@ func (p *parser) dateCall(t token, name string, a []expression) (expression, boo
 		return p.datePart(t, name, a[0]), true
 	}
 	return expression{}, false
+}
+
+// convertZone writes CONVERT_TIMEZONE(source, target, ntz), which is a clock's time in another zone, and
+// CONVERT_TIMEZONE(target, x), which is the same instant with the target's offset: UTC alone, because no offset is kept here.
+func (p *parser) convertZone(t token, a []expression) expression {
+	p.checkArity(t, builtin{least: 2, most: 3}, len(a))
+	if len(a) == 2 {
+		if zone := strings.ToUpper(a[0].text); !a[0].literal || zone != "UTC" && zone != "ETC/UTC" && zone != "GMT" {
+			p.fail(unsupported(t, "CONVERT_TIMEZONE with two arguments and another zone than UTC: give the source's zone, too"))
+		}
+		return p.castTo(a[1], namedType("TIMESTAMP_TZ"), false)
+	}
+	p.repeatable(a[2], 2)
+	at := exactMoment(a[2])
+	return atom("snowflake.with_ns("+at+", timezone("+a[1].asText()+", timezone("+a[0].asText()+", snowflake.floor_us("+at+"))))", kindOther)
 }
 
 // moment is the expression as a DuckDB TIMESTAMP, whatever its type.

@@ -177,7 +177,7 @@ func q(text, want string, binds ...any) queryCase { return queryCase{text, binds
 
 var queries = []queryCase{
 	// literals, arithmetic, comparison
-	q(`SELECT 7/2, 1/4, 6/3`, "3.5|0.25|2.0"),
+	q(`SELECT 7/2, 1/4, 6/3`, "3.500000|0.250000|2.000000"),
 	q(`SELECT 1/0`, "error Division by zero"),
 	q(`SELECT 1 + 2 * 3, (1 + 2) * 3, 10 - 4 - 3, -2, - -2, 7 % 3`, "7|9|3|-2|2|1"),
 	q(`SELECT 2147483647 + 1, 2147483647 * 2147483647`, "2147483648|4611686014132420609"),
@@ -244,7 +244,7 @@ var queries = []queryCase{
 	q(`SELECT IFF(1 > 2, 'a', 'b'), NVL(NULL, 1), NVL2(NULL, 1, 2), ZEROIFNULL(NULL), NULLIFZERO(0), COALESCE(NULL, 3), DECODE(2, 1, 'x', 2, 'y', 'z'), DECODE(NULL, NULL, 'n'), IFNULL(NULL, 4), NULLIF(1, 1)`, "b|1|2|0|NULL|3|y|n|4|NULL"),
 	q(`SELECT GREATEST(1, NULL), LEAST(2, 1), CASE WHEN 1 = 2 THEN 'a' ELSE 'b' END, CASE 3 WHEN 3 THEN 'c' END`, "NULL|1|b|c"),
 	// numbers
-	q(`SELECT DIV0(1, 0), SQUARE(3), BITAND(6, 3), ABS(-2), MOD(7, 3), ROUND(2.5), ROUND(2.345, 2), TRUNC(2.789, 1), CEIL(1.2), FLOOR(-1.2), SIGN(-3), POWER(2, 3)`, "0.0|9.0|2|2|1|3|2.35|2.7|2|-2|-1|8.0"),
+	q(`SELECT DIV0(1, 0), SQUARE(3), BITAND(6, 3), ABS(-2), MOD(7, 3), ROUND(2.5), ROUND(2.345, 2), TRUNC(2.789, 1), CEIL(1.2), FLOOR(-1.2), SIGN(-3), POWER(2, 3)`, "0.000000|9.0|2|2|1|3|2.35|2.7|2|-2|-1|8.0"),
 	q(`SELECT TO_NUMBER('12.5'), TO_NUMBER('12.55', 10, 1), TO_DECIMAL('3'), TRY_TO_NUMBER('x'), TO_DOUBLE('1.5'), TO_BOOLEAN('n')`, "13|12.6|3|NULL|1.5|false"),
 	// texts
 	q(`SELECT SPLIT_PART('a,b,c', ',', 2), SPLIT_PART('a,b,c', ',', -1), CONTAINS('abc', 'b'), STARTSWITH('abc', 'b'), ENDSWITH('abc', 'c'), CONCAT('a', 'b'), CONCAT('a', NULL)`, "b|c|true|false|true|ab|NULL"),
@@ -286,7 +286,7 @@ var queries = []queryCase{
 	q(`SELECT FIRST_VALUE(id) OVER (ORDER BY id), LAST_VALUE(id) OVER (ORDER BY id), LAG(id) OVER (ORDER BY id), SUM(id) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t ORDER BY id LIMIT 2`, "1|3|NULL|1 / 1|3|1|3"),
 	q(`SELECT LAST_VALUE(name) IGNORE NULLS OVER (ORDER BY id) FROM t LIMIT 1`, "b"),
 	// aggregates
-	q(`SELECT SUM(id), AVG(id), MIN(name), MAX(price), COUNT(name), COUNT(DISTINCT ok, id), COUNT_IF(id > 1), MEDIAN(id), APPROX_COUNT_DISTINCT(id) FROM t`, "6|2.0|a|2.25|2|2|2|2.0|3"),
+	q(`SELECT SUM(id), AVG(id), MIN(name), MAX(price), COUNT(name), COUNT(DISTINCT ok, id), COUNT_IF(id > 1), MEDIAN(id), APPROX_COUNT_DISTINCT(id) FROM t`, "6|2.000000|a|2.25|2|2|2|2.0|3"),
 	q(`SELECT LISTAGG(name, ',') WITHIN GROUP (ORDER BY name DESC), LISTAGG(DISTINCT name) FROM t WHERE id < 2`, "a|a"),
 	q(`SELECT LISTAGG(name, ',') WITHIN GROUP (ORDER BY id DESC) FROM t`, "b,a"),
 	q(`SELECT PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY id), APPROX_PERCENTILE(id, 0.5), ARRAY_AGG(id) WITHIN GROUP (ORDER BY id DESC) FROM t`, "2.0|2.0|[3,2,1]"),

@@ -91,6 +91,9 @@ func (e expression) asNumber() expression {
 	if e.kind == kindVariant {
 		return atom("CAST("+e.asText()+" AS DOUBLE)", kindNumber)
 	}
+	if e.kind == kindNull {
+		return atom("CAST(NULL AS DECIMAL(38,0))", kindNumber)
+	}
 	return e
 }
 
@@ -199,13 +202,16 @@ func (p *parser) multiplicative() expression {
 		switch {
 		case n > maxChain:
 			p.fail(unsupported(p.peek(), "over 900 operators in a row"))
-		case p.isOperator("*"), p.isOperator("%"):
+		case p.operator("%"):
+			right := p.sign().asNumber()
+			left = atom("snowflake.modulo("+left.asWide().sql+", "+right.sql+")", kindNumber)
+		case p.isOperator("*"):
 			operator := p.take().text
 			right := p.sign().asNumber()
 			left = expression{sql: left.asWide().at(levelMultiply) + " " + operator + " " + right.at(levelSign), kind: kindNumber, level: levelMultiply}
 		case p.operator("/"):
 			right := p.sign().asNumber()
-			left = atom("snowflake.divide("+left.asNumber().sql+", "+right.sql+")", kindNumber)
+			left = atom("snowflake.divide("+left.asWide().sql+", "+right.sql+")", kindNumber)
 		default:
 			return left
 		}

@@ -1,11 +1,20 @@
 package dialect
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Name is the complete, folded name of an object: unquoted parts are in capitals, quoted
 // parts as written. For account objects only Object is set, for databases only Database, for
 // schemas only Database and Schema.
-type Name struct{ Database, Schema, Object string }
+//
+// Session is of a temporary table the session that has it, 0 for everything else: a temporary table hides another one
+// of the same name, which stays.
+type Name struct {
+	Database, Schema, Object string
+	Session                  int64
+}
 
 // String is the quoted form that Snowflake reads: "DB"."SCHEMA"."OBJECT", without absent parts.
 func (n Name) String() string {
@@ -20,7 +29,16 @@ func (n Name) String() string {
 
 // DuckDB is the name there: "DB.SCHEMA"."OBJECT".
 func (n Name) DuckDB() string {
-	return Quote(n.DuckDBSchema()) + "." + Quote(n.Object)
+	return Quote(n.DuckDBSchema()) + "." + Quote(n.DuckDBObject())
+}
+
+// DuckDBObject is the name of the table or view there, unquoted. That of a temporary table has a part that no name of
+// a user can have, because Parse takes no colon.
+func (n Name) DuckDBObject() string {
+	if n.Session == 0 {
+		return n.Object
+	}
+	return n.Object + ":" + strconv.FormatInt(n.Session, 10)
 }
 
 // DuckDBSchema is the name of the DuckDB schema that stands for DATABASE.SCHEMA, unquoted.
@@ -105,6 +123,22 @@ func (p *parser) object() Name {
 	return p.complete(t, p.parts())
 }
 
+// permanent takes the name of an object that hides nothing and is hidden by nothing.
+func (p *parser) permanent() Name {
+	n := p.object()
+	n.Session = 0
+	return n
+}
+
+// relation takes the name of a table or view that a statement makes.
+func (p *parser) relation(temporary bool) Name {
+	n := p.permanent()
+	if temporary {
+		n.Session = p.env.SessionID
+	}
+	return n
+}
+
 // complete fills in the session's database and schema.
 func (p *parser) complete(t token, parts []string) Name {
 	n := Name{Database: p.env.Database, Schema: p.env.Schema, Object: parts[len(parts)-1]}
@@ -121,6 +155,9 @@ func (p *parser) complete(t token, parts []string) Name {
 	if n.Schema == "" {
 		p.fail(&Error{Number: 90106, SQLState: "22000", Line: t.line, Column: t.column,
 			Message: "Cannot perform operation. This session does not have a current schema. Call 'USE SCHEMA', or use a qualified name."})
+	}
+	if p.env.Temporary[n] {
+		n.Session = p.env.SessionID
 	}
 	return n
 }

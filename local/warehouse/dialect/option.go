@@ -138,7 +138,7 @@ func (p *parser) wordValue() Value {
 // completed is the object that a value names, as a word, a dotted name or a text.
 func (p *parser) completed(v Value) *Name {
 	inner := newParser(v.Text, p.env)
-	n := inner.object()
+	n := inner.permanent()
 	inner.end()
 	return &n
 }

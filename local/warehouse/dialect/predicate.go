@@ -60,15 +60,20 @@ func aligned(e, other expression) expression {
 		return atom("("+e.at(levelPostfix)+" AT TIME ZONE 'UTC')", kindOther)
 	}
 	if e.kind != kindVariant {
+		if other.kind == kindVariant && (e.kind == kindNumber || e.kind == kindUnknown) {
+			return atom("snowflake.key("+e.sql+")", kindText)
+		}
 		return e
 	}
 	switch other.kind {
 	case kindText:
 		return atom(e.asText(), kindText)
 	case kindNumber:
-		return e.asNumber()
-	case kindVariant, kindUnknown:
-		return atom(e.asText(), kindText)
+		return atom("variant_number_key(CAST("+e.sql+" AS VARCHAR))", kindText)
+	case kindVariant:
+		return atom("variant_key(CAST("+e.sql+" AS VARCHAR))", kindText)
+	case kindUnknown:
+		return atom("snowflake.key_beside("+e.sql+", "+other.sql+")", kindText)
 	}
 	return e
 }
@@ -138,7 +143,7 @@ func (p *parser) in(left expression, not string) expression {
 	for {
 		item := p.expression()
 		operand = aligned(left, item)
-		if item.zoned {
+		if item.zoned || left.kind == kindVariant {
 			item = aligned(item, left)
 		}
 		items = append(items, item.sql)
@@ -155,10 +160,10 @@ func (p *parser) between(left expression, not string) expression {
 	p.mustWords("AND")
 	high := p.additive()
 	operand := aligned(left, low)
-	if low.zoned {
+	if low.zoned || left.kind == kindVariant {
 		low = aligned(low, left)
 	}
-	if high.zoned {
+	if high.zoned || left.kind == kindVariant {
 		high = aligned(high, left)
 	}
 	return boolean(operand.at(levelConcat) + " " + not + "BETWEEN " + low.at(levelConcat) + " AND " + high.at(levelConcat))

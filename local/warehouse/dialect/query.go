@@ -305,7 +305,11 @@ func (p *parser) orderBy() string {
 	}
 	var list []string
 	for {
-		list = append(list, p.expression().sql+p.direction())
+		e := p.expression()
+		if e.kind == kindVariant {
+			e.sql = "variant_key(CAST(" + e.sql + " AS VARCHAR))"
+		}
+		list = append(list, e.sql+p.direction())
 		if !p.operator(",") {
 			return " ORDER BY " + strings.Join(list, ", ")
 		}

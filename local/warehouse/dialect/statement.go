@@ -238,7 +238,10 @@ func (p *parser) nameOf(kind string) Name {
 	case kind == "SCHEMA":
 		return p.schemaName()
 	}
-	return p.object()
+	if kind == "TABLE" || kind == "VIEW" {
+		return p.object()
+	}
+	return p.permanent()
 }
 
 func (p *parser) ifExists() bool    { return p.words("IF", "EXISTS") }

@@ -13,7 +13,7 @@ const tableOptions = "DATA_RETENTION_TIME_IN_DAYS MAX_DATA_EXTENSION_TIME_IN_DAY
 func (p *parser) createTable(c *CreateTable) Statement {
 	t := p.peek()
 	c.IfNotExists = p.ifNotExists()
-	c.Name = p.object()
+	c.Name = p.relation(c.Temporary)
 	switch {
 	case p.words("LIKE"):
 		source := p.object()
@@ -280,13 +280,14 @@ func (p *parser) alterTable(a *AlterTable) Statement {
 }
 
 func (p *parser) renameTo(a *AlterTable, prefix string) {
-	to := p.object()
+	to := p.permanent()
+	to.Session = a.Name.Session
 	a.RenameTo = &to
 	if a.View {
 		prefix = strings.Replace(prefix, "TABLE", "VIEW", 1)
 	}
 	if to.Database == a.Name.Database && to.Schema == a.Name.Schema {
-		a.SQL = []string{prefix + "RENAME TO " + Quote(to.Object)}
+		a.SQL = []string{prefix + "RENAME TO " + Quote(to.DuckDBObject())}
 	}
 }
 

@@ -82,6 +82,9 @@ func translateEngine(err *duckdb.Error) *Error {
 	if beyondNanoseconds.MatchString(text) {
 		return New(100035, "22007", "Timestamp is out of range: TIMESTAMP_NTZ(9) holds 1677-09-22 to 2262-04-11 here. Use TIMESTAMP_NTZ(6) for other years. %s", text)
 	}
+	if strings.Contains(text, "Division by zero") {
+		return New(100051, "22012", "Division by zero")
+	}
 	switch err.Type {
 	case duckdb.ErrorTypeParser, duckdb.ErrorTypeSyntax:
 		return New(1003, "42000", "SQL compilation error:\n%s", text)

@@ -116,7 +116,10 @@ func (all *Registry) Open(user *catalog.User, client string, info Info, settings
 	}
 	values := map[string]any{}
 	for name, value := range settings {
-		values[strings.ToUpper(name)] = value
+		// What a server does not know at login it passes over: clients send their own options, too.
+		if name = strings.ToUpper(name); known(name) {
+			values[name] = value
+		}
 	}
 	if refused := s.put(values); refused != nil {
 		return nil, refused
@@ -251,7 +254,7 @@ func (s *Session) Env() dialect.Env {
 	return dialect.Env{
 		Database: s.info.DatabaseName, Schema: s.info.SchemaName, Role: s.info.RoleName, Warehouse: s.info.WarehouseName,
 		User: strings.ToUpper(s.User.Name), Account: strings.ToUpper(s.account.Name), Session: fmt.Sprint(s.ID), Version: ServerVersion,
-		Region: s.account.Region, Variables: maps.Clone(s.variables),
+		Region: s.account.Region, SessionID: s.ID, Variables: maps.Clone(s.variables),
 	}
 }
 

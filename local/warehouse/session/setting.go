@@ -50,6 +50,12 @@ func ofClient(name string) bool {
 	return slices.ContainsFunc([]string{"CLIENT_", "JDBC_", "ODBC_", "PYTHON_", "GO_", "NODE_", "JS_", "SNOWPARK_", "ENABLE_"}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
+// known tells the parameters that a session may have.
+func known(name string) bool {
+	_, of := settings()[name]
+	return of || ofClient(name)
+}
+
 // DefaultSettings are the parameters told to the client at login.
 func DefaultSettings() map[string]any {
 	defaults := map[string]any{"CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": inlineBinds}
@@ -66,12 +72,12 @@ const inlineBinds = 0
 
 // check says why a parameter cannot have a value.
 func check(name string, value any) *fault.Error {
-	s, known := settings()[name]
+	s, of := settings()[name]
 	switch {
-	case !known && ofClient(name) || s.free:
-		return nil
-	case !known:
+	case !known(name):
 		return fault.New(1006, "22023", "SQL compilation error:\ninvalid parameter '%s'", name)
+	case !of || s.free:
+		return nil
 	}
 	text := fmt.Sprint(value)
 	if strings.EqualFold(text, fmt.Sprint(s.value)) || slices.ContainsFunc(s.only, func(same string) bool { return strings.EqualFold(text, same) }) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/snowstream/snowstream/local/warehouse/answer"
@@ -31,12 +32,16 @@ type Desk struct {
 // Show answers SHOW from the catalog in memory, without a transaction: it sees what was committed last.
 func (d *Desk) Show(st *dialect.Show) (*answer.Result, error) {
 	shown := map[string]func(*dialect.Show) *answer.Result{
-		"TABLES": d.showTables, "VIEWS": d.showViews, "COLUMNS": d.showColumns, "SCHEMAS": d.showSchemas, "DATABASES": d.showDatabases,
+		"TABLES": d.showTables, "OBJECTS": d.showObjects, "PRIMARY KEYS": d.showKeys, "UNIQUE KEYS": d.showKeys,
+		"VIEWS": d.showViews, "COLUMNS": d.showColumns, "SCHEMAS": d.showSchemas, "DATABASES": d.showDatabases,
 		"STAGES": d.showStages, "PIPES": d.showPipes, "FILE FORMATS": d.showFormats, "INTEGRATIONS": d.showIntegrations,
 		"STORAGE INTEGRATIONS": d.showIntegrations, "WAREHOUSES": d.showWarehouses, "ROLES": d.showRoles, "USERS": d.showUsers,
 		"PARAMETERS": d.showParameters, "VARIABLES": d.showVariables, "GRANTS": d.showGrants, "LOCKS": d.showLocks, "TRANSACTIONS": d.showTransactions,
 	}
-	answer, ok := shown[st.Kind]
+	list, ok := shown[st.Kind]
+	if columns, never := none(st.Kind); never {
+		list, ok = func(*dialect.Show) *answer.Result { return answer.NewTable(answer.TypeSelect, columns...).Res }, true
+	}
 	if !ok && st.Kind != "CHANNELS" {
 		return nil, fault.Unsupported("SHOW " + st.Kind)
 	}
@@ -46,7 +51,10 @@ func (d *Desk) Show(st *dialect.Show) (*answer.Result, error) {
 	if st.Kind == "CHANNELS" {
 		return d.showChannels(st)
 	}
-	res := answer(st)
+	res := list(st)
+	if st.Terse && slices.Contains([]string{"TABLES", "VIEWS", "OBJECTS", "SCHEMAS", "DATABASES"}, st.Kind) {
+		res = terse(st, res)
+	}
 	if st.Limit > 0 && len(res.Rows) > st.Limit {
 		res.Rows = res.Rows[:st.Limit]
 	}
@@ -87,6 +95,9 @@ func (d *Desk) showList(kind string, st *dialect.Show) []*catalog.Object {
 			inScope = true
 		}
 		name := o.Name.Last()
+		if o.Body.Session != 0 && o.Body.Session != d.Session.ID {
+			return false // a temporary object of somebody else
+		}
 		return inScope && like.MatchString(name) && strings.HasPrefix(name, st.StartsWith) && (st.From == "" || name > st.From)
 	})
 }
@@ -121,18 +132,7 @@ func (d *Desk) showTables(st *dialect.Show) *answer.Result {
 		"retention_time", "automatic_clustering", "change_tracking", "is_external", "enable_schema_evolution", "owner_role_type")
 	rows := d.rowCounts()
 	for _, o := range d.showList("TABLE", st) {
-		kind := "TABLE"
-		switch {
-		case o.Body.Session != 0:
-			kind = "TEMPORARY"
-		case o.Body.Transient:
-			kind = "TRANSIENT"
-		}
-		cluster := ""
-		if len(o.Body.ClusterBy) > 0 {
-			cluster = "LINEAR(" + strings.Join(o.Body.ClusterBy, ", ") + ")"
-		}
-		t.Add(o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, kind, o.Comment, cluster, rows[o.Name], 0, o.Owner, 1, "OFF", "OFF", "N", "N", "ROLE")
+		t.Add(o.Created, o.Name.Object, o.Name.Database, o.Name.Schema, tableKind(o), o.Comment, clusterBy(o), rows[o.Name], 0, o.Owner, 1, "OFF", "OFF", "N", "N", "ROLE")
 	}
 	return t.Res
 }

@@ -219,6 +219,9 @@ func (x *execution) createView(st *dialect.CreateView) (*answer.Result, error) {
 			return err
 		}
 		columns, err := d.ColumnsOf(st.Name, nil)
+		for i, comment := range st.Comments[:min(len(st.Comments), len(columns))] {
+			columns[i].Comment = comment
+		}
 		o.Body.Columns = columns
 		return err
 	})

@@ -82,7 +82,9 @@ type execution struct {
 
 // execute reads the statement and does it.
 func (x *execution) execute() (*answer.Result, error) {
-	parsed, err := x.Session.Parse(x.Text, x.Session.Env())
+	env := x.Session.Env()
+	env.Temporary = x.runner.Catalog.Temporary(x.Session.ID)
+	parsed, err := x.Session.Parse(x.Text, env)
 	if err != nil {
 		return nil, err
 	}

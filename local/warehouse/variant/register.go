@@ -4,8 +4,11 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strconv"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/snowstream/snowstream/local/warehouse/number"
 )
 
 // Register makes the functions of this package known to the database behind conn, for all its connections:
@@ -16,6 +19,11 @@ import (
 //	variant_text(value, path)    Get and Text
 //	variant_elements(value)      Elements, a list
 //	variant_keys(value)          Keys, a list
+//	variant_key(value)           Key
+//	variant_number_key(value)    NumberKey
+//	number_key(text)             number.Key
+//	number_divide(a, b, type)    number.Divide, of floats where type is DOUBLE
+//	number_trunc(x, n)           number.Trunc
 //
 // NULL in gives NULL out. They are not stored in the database: register them before a statement, view or macro uses them.
 func Register(conn *sql.Conn) error {
@@ -45,6 +53,20 @@ func Register(conn *sql.Conn) error {
 		}},
 		{"variant_elements", 1, list, func(v []string) (any, error) { return Elements(v[0]), nil }},
 		{"variant_keys", 1, list, func(v []string) (any, error) { return Keys(v[0]), nil }},
+		{"variant_key", 1, text, func(v []string) (any, error) { return orNull(Key(v[0])), nil }},
+		{"variant_number_key", 1, text, func(v []string) (any, error) {
+			key, ok, err := NumberKey(v[0])
+			return orNull(key, ok), err
+		}},
+		{"number_key", 1, text, func(v []string) (any, error) { return orNull(number.Key(v[0])), nil }},
+		{"number_divide", 3, text, func(v []string) (any, error) { return number.Divide(v[0], v[1], v[2] == "DOUBLE") }},
+		{"number_trunc", 2, text, func(v []string) (any, error) {
+			n, err := strconv.Atoi(v[1])
+			if err != nil {
+				return nil, fmt.Errorf("the scale of TRUNC is no whole number: %w", err)
+			}
+			return number.Trunc(v[0], n)
+		}},
 	} {
 		config := duckdb.ScalarFuncConfig{ResultTypeInfo: f.result}
 		for range f.arguments {
@@ -84,7 +106,7 @@ func (s *scalar) Config() duckdb.ScalarFuncConfig { return s.config }
 
 func (s *scalar) Executor() duckdb.ScalarFuncExecutor {
 	return duckdb.ScalarFuncExecutor{RowExecutor: func(values []driver.Value) (any, error) {
-		var texts [2]string
+		var texts [3]string
 		for i, v := range values {
 			texts[i], _ = v.(string)
 		}

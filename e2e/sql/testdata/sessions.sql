@@ -1,0 +1,37 @@
+# Session parameters are obeyed, or refused by name; unknown ones are errors.
+page: https://docs.snowflake.com/en/sql-reference/parameters
+> alter session set query_tag = 'nightly'
+= Statement executed successfully.
+> alter session set timezone = 'UTC'
+= Statement executed successfully.
+> alter session set timezone = 'America/New_York'
+! 2
+> alter session set week_start = 7
+! 2
+> alter session set timestamp_output_format = 'YYYY'
+! 2
+> alter session set no_such_parameter = 1
+! 1006
+# A temporary table hides a permanent one of the same name in its session.
+page: https://docs.snowflake.com/en/user-guide/tables-temp-transient
+> create table twice (a int)
+= Table TWICE successfully created.
+> insert into twice values (1)
+= 1
+> create temporary table twice (a int)
+= Table TWICE successfully created.
+> insert into twice values (2), (3)
+= 2
+> select * from twice order by a
+= 2
+= 3
+> alter table twice rename to thrice
+= Statement executed successfully.
+> select count(*) from thrice
+= 2
+> select * from twice
+= 1
+> drop table thrice
+= THRICE successfully dropped.
+> drop table twice
+= TWICE successfully dropped.

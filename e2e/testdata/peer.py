@@ -11,6 +11,7 @@ def frames(c):
     assert list(table["SENSORID"]) == [901, 902] and list(table["STATUS"]) == ["OK", "WARN"], table
     empty = c.cursor().execute("SELECT sensorid FROM KINESIS_SENSORS_STREAMING WHERE FALSE").fetch_pandas_all()
     assert len(empty) == 0 and list(empty.columns) == ["SENSORID"], empty
+    assert c.cursor().execute("SELECT sensorid FROM KINESIS_SENSORS_STREAMING WHERE FALSE").fetchall() == []
     many = c.cursor().execute("SELECT SEQ4() AS n, 'a rather long text ' || n AS t FROM TABLE(GENERATOR(ROWCOUNT => 100000))").fetch_pandas_all()
     assert sorted(many["N"]) == list(range(100000)), many
     got = c.cursor().execute("""SELECT TRUE, FALSE, NULL::BOOLEAN, 1.50, 12345678901234567890123, 1.5::FLOAT, 'x', '1969-12-31'::DATE,

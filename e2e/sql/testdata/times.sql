@@ -11,3 +11,6 @@ page: https://docs.snowflake.com/en/sql-reference/functions/convert_timezone
 page: https://docs.snowflake.com/en/sql-reference/data-types-datetime
 > select '01:02:03.5'::time::varchar
 = 01:02:03
+page: https://docs.snowflake.com/en/sql-reference/functions/to_char
+> select to_varchar('2024-01-01 14:05:00'::timestamp_ntz, 'yyyy-mm-dd HH24:MI' || 'UTC')
+= 2024-01-01 14:05UTC

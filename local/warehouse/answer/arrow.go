@@ -25,8 +25,14 @@ const narrow = 18
 
 // ToArrow writes the rows again as Arrow streams, in the types in which the service sends them: the inline rows into
 // Inline, each chunk into its file. wide says which columns have numbers of more than 18 digits, for the others travel as
-// 64 bits, as users of data frames expect. The answer has no Rows afterwards.
+// 64 bits, as users of data frames expect. The answer has no
+// Rows afterwards; one without any row has no stream either.
 func (r *Result) ToArrow(dir string, wide []bool) error {
+	if r.Total == 0 {
+		// As the service does it. The Python connector 4 dies of an empty batch, and cannot make a table of a stream without one.
+		r.Inline, r.Rows = []byte{}, nil
+		return nil
+	}
 	schema := arrowSchema(r.Columns, wide)
 	inline, err := arrowStream(schema, r.Columns, r.Rows)
 	if err != nil {
@@ -135,7 +141,6 @@ func arrowStream(schema *arrow.Schema, columns []Column, rows [][]*string) ([]by
 	defer record.Release()
 	var out bytes.Buffer
 	writer := ipc.NewWriter(&out, ipc.WithSchema(schema))
-	// Also without rows: clients make an empty table of the batch, not of the stream's schema.
 	if err := writer.Write(record); err != nil {
 		return nil, fmt.Errorf("encode an answer for Arrow: %w", err)
 	}

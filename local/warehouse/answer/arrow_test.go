@@ -76,7 +76,7 @@ func TestArrow(t *testing.T) {
 	}
 }
 
-// TestArrowChunks: all rows of an answer in several chunks arrive, in order, and an answer without rows has its columns.
+// TestArrowChunks: all rows of an answer in several chunks arrive, in order, and an answer without rows has no stream.
 func TestArrowChunks(t *testing.T) {
 	const rows = 100_000
 	spool := &Spool{Dir: t.TempDir(), Key: "key", Result: &Result{}, Arrow: true}
@@ -127,8 +127,8 @@ func TestArrowChunks(t *testing.T) {
 	if err := empty.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if got, schema := streamRows(t, empty.Result.Inline); len(got) != 0 || schema.NumFields() != 1 {
-		t.Errorf("rows %v, %d columns", got, schema.NumFields())
+	if empty.Result.Inline == nil || len(empty.Result.Inline) != 0 {
+		t.Errorf("an answer without rows has the stream %q", empty.Result.Inline)
 	}
 }
 

@@ -237,7 +237,7 @@ func dateFormat(format string) (result string, ok bool) {
 	// Longer names first: the first that fits is taken.
 	parts := []string{
 		"YYYY", "%Y", "YY", "%y", "MMMM", "%B", "MON", "%b", "MM", "%m", "DD", "%d", "DY", "%a", "HH24", "%H", "HH12", "%I",
-		"HH", "%H", "AM", "%p", "PM", "%p", "MI", "%M", "SS", "%S", "FF3", "%g", "FF6", "%f", "FF9", "%n", "FF", "%n", "TZHTZM", "%z", "TZH:TZM", "%z",
+		"HH", "%H", "AM", "%p", "PM", "%p", "MI", "%M", "SS", "%S", "FF3", "%g", "FF6", "%f", "FF9", "%n", "FF", "%n", "TZHTZM", "%z", "TZH:TZM", "%z", "UTC", "UTC",
 	}
 	var out strings.Builder
 	for format != "" {

@@ -181,6 +181,10 @@ func (p *parser) additive() expression {
 			left = expression{sql: left.asWide().at(levelAdd) + " " + operator + " " + right.at(levelMultiply), level: levelAdd}
 		case p.operator("||"):
 			right := p.multiplicative()
+			if left.literal && right.literal && left.kind == kindText && right.kind == kindText {
+				left = p.textLiteral(token{text: left.text + right.text})
+				continue
+			}
 			left = expression{sql: left.concatenated(levelConcat) + " || " + right.concatenated(levelAdd), kind: kindText, level: levelConcat}
 		default:
 			return left

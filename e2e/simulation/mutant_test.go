@@ -36,7 +36,7 @@ func edited(name, file, before, after string) mutant {
 // mutants are the faults of the original system and the traps known from building others: most of them on the record's
 // way from the batch into both tables, and those that lie before it.
 func mutants() []mutant {
-	return append(append(append(append(orderMutants(), zoneMutants()...), valueMutants()...), boxMutants()...), channelMutants()...)
+	return append(append(append(append(orderMutants(), zoneMutants()...), valueMutants()...), boxMutants()...), append(channelMutants(), repairMutants()...)...)
 }
 
 // orderMutants get the steps wrong, or believe what failed.
@@ -197,6 +197,8 @@ func boxMutants() []mutant {
 	}
 	return []mutant{
 		in(edited("a failed write is acknowledged", "local/kinesis/log/append.go", "		return l.takeBack(offset, err)\n", "		return nil\n"), "./local/kinesis/log", "."),
+		in(edited("an error after the first committed piece of a MERGE is swallowed", streamingFile,
+			"if inserted += n; err != nil {", "if inserted += n; err != nil && inserted == 0 {"), "./landing/streaming", "TestEveryPieceCounts"),
 		in(edited("a file is not synced", "local/kinesis/log/append.go", "if err := l.file.Sync(); err != nil {", "if err := error(nil); err != nil {"), "./local/kinesis/log", "."),
 		in(edited("a folder is not synced", "local/kinesis/log/append.go", "if err := l.cfg.FS.SyncDir(l.cfg.Dir); err != nil {", "if err := error(nil); err != nil {"), "./local/kinesis/log", "."),
 		in(edited("all of a PutRecords is sent again", "listener/writer.go", "p.pending = append(again, p.pending...)", "p.pending = append(append(again[:0:0], call...), p.pending...)"), "./listener", "TestPartialThrottle$"),

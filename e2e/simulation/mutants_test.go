@@ -96,12 +96,14 @@ func (m mutant) try(t *testing.T) (by, output string) {
 	if pack == "" {
 		pack, run = "./e2e/simulation", "Ledger|HandOver|ErrorsHold|TestGivenUp|TestVoid|TestSameName|TestAppend|TestSimulation"
 	}
-	args := []string{"test", "-overlay", m.overlay(t), "-count=1", "-failfast", "-timeout", "3m", "-run", run, pack}
+	args := []string{"test", "-count=1", "-failfast", "-timeout", "3m", "-run", run, pack}
 	if m.pack == "" {
 		args = append(args, "-seeds", "300")
 	}
 	command := exec.CommandContext(t.Context(), "go", args...)
 	command.Dir = root(t)
+	// In the environment the overlay reaches what a test builds, too, such as the command that the tests of the whole run.
+	command.Env = append(os.Environ(), "GOFLAGS=-overlay="+m.overlay(t))
 	text, err := command.CombinedOutput()
 	failed := regexp.MustCompile(`(?m)^--- FAIL: (\S+)`).FindSubmatch(text)
 	if err == nil || failed == nil {

@@ -175,7 +175,7 @@ encoding: base64`,
 				} {
 					list = append(list, odd{base64.StdEncoding.EncodeToString([]byte(o.payload)), o.code})
 				}
-				return append(list, odd{"{}", "bad_encoding"}, odd{"", "empty"})
+				return append(list, odd{"no, base64", "bad_encoding"}, odd{"", "empty"})
 			}(),
 		},
 		"iot": {

@@ -40,7 +40,7 @@ func (u *Unpacker) layers(data []byte) (out, rest []byte, code record.Code) {
 		switch {
 		case isCompressed(data):
 			data, more, code = u.decompress(data)
-		case encoded:
+		case encoded && !isJSON(data):
 			encoded = false
 			data, code = decodeBase64(data)
 		default:
@@ -57,6 +57,13 @@ func (u *Unpacker) layers(data []byte) (out, rest []byte, code record.Code) {
 			return nil, nil, record.BadCompression
 		}
 	}
+}
+
+// isJSON reports whether data begins like an object or an array, which no base64 does: a record that comes back from
+// quarantine was decoded before.
+func isJSON(data []byte) bool {
+	data = bytes.TrimLeft(data, blank)
+	return len(data) > 0 && (data[0] == '{' || data[0] == '[')
 }
 
 // decodeBase64 reads base64 in either alphabet, with or without padding and line ends.

@@ -120,7 +120,7 @@ func withheldMutants() []mutant {
 	return []mutant{
 		edited("rows are withheld without the ledger's word", withholdFile, "head.Withholding(d.object, key, time.Now())", "head.Before(d.object, time.Now())"),
 		edited("the name of withheld rows that never came is not made void", withheldFile, `if named != "" {`, `if named == "?" {`),
-		edited("withheld rows are handed over again", withholdFile, "m.Without = d.without", "m.Without = nil"),
+		edited("withheld rows are handed over again", withholdFile, "m.Without, m.Place = d.without, nil", "m.Without, m.Place = nil, nil"),
 		edited("Upsert brings what was put aside", "processing/upsert/upsert.go", "if len(without) > 0 || only != nil {", "if only != nil {"),
 		edited("withheld rows are not counted as quarantined", "record/rawzone/ledger.go", "l.Quarantined += withheld", "l.Quarantined += 0 * withheld"),
 		edited("an error that says nothing of a row is taken for its fault", "landing/snowflake/refusal.go", `!ok || !strings.HasPrefix(refused.SQLState, "22") && refused.SQLState != "54000"`, "refused.Number == 0"),

@@ -239,9 +239,9 @@ func TestCollect(t *testing.T) {
 // age makes the ledger two minutes older: a name in it is then no live writer's any more, who would be waited for.
 func (w *world) age() {
 	w.t.Helper()
-	key := contractChain.LedgerKey()
+	key := w.chain().LedgerKey()
 	api := s3Client(w.endpoint, nil)
-	ledger, err := rawzone.DecodeLedger(w.read(api, key), contractChain)
+	ledger, err := rawzone.DecodeLedger(w.read(api, key), w.chain())
 	if err != nil {
 		w.t.Fatal(err)
 	}

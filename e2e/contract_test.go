@@ -37,9 +37,6 @@ const (
 	contractBucket = "raw"
 )
 
-// contractChain is a chain from before there were generations.
-var contractChain = rawzone.Chain{Stream: contractStream, Shard: contractShard}
-
 // bucketServer is an S3 server with one empty bucket.
 func bucketServer(t *testing.T) (endpoint string) {
 	t.Helper()
@@ -203,6 +200,16 @@ func newOrchestrator(t *testing.T, lake *datalake.Lake, upsert orchestrator.Upse
 		t.Fatal(err)
 	}
 	return o
+}
+
+// chain is the one in which the shard is numbered.
+func (w *world) chain() rawzone.Chain {
+	w.t.Helper()
+	head, err := w.table.lake.Ledger(w.t.Context(), contractStream, contractShard)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return head.Chain()
 }
 
 // deliver hands the records from first to last over in batches of the given sizes, each until it succeeds, as an
@@ -500,7 +507,7 @@ func TestLedgerLost(t *testing.T) {
 	for _, landed := range []int{0, 10, 20, 50} {
 		w := newWorld(t)
 		w.deliver(0, landed, 10)
-		key := contractChain.LedgerKey()
+		key := w.chain().LedgerKey()
 		api := s3Client(w.endpoint, nil)
 		if _, err := api.DeleteObject(t.Context(), &awss3.DeleteObjectInput{Bucket: aws.String(contractBucket), Key: &key}); err != nil {
 			t.Fatal(err)
@@ -511,7 +518,7 @@ func TestLedgerLost(t *testing.T) {
 	w := newWorld(t)
 	w.deliver(0, 10, 10)
 	_, err := s3Client(w.endpoint, nil).PutObject(t.Context(), &awss3.PutObjectInput{
-		Bucket: aws.String(contractBucket), Key: aws.String(contractChain.LedgerKey()), Body: strings.NewReader(`{"ordinal":3}`),
+		Bucket: aws.String(contractBucket), Key: aws.String(w.chain().LedgerKey()), Body: strings.NewReader(`{"ordinal":3}`),
 	})
 	if err != nil {
 		t.Fatal(err)

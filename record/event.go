@@ -14,8 +14,9 @@ import (
 
 // Run are consecutive records of one shard, in the shard's order.
 type Run struct {
-	Stream, Shard string
-	Records       []Record
+	// ARN is the stream's, Stream the name in it.
+	ARN, Stream, Shard string
+	Records            []Record
 }
 
 // EventReader reads the events in which Lambda hands Kinesis records to a function. Its zero value is ready; it is used for many
@@ -167,7 +168,8 @@ func (r *EventReader) strict() error {
 		return errNoEvent
 	}
 	shard, sequence, ok := strings.Cut(string(e.id.text), ":")
-	_, stream, named := strings.Cut(string(e.source.text), ":stream/")
+	arn := string(e.source.text)
+	_, stream, named := strings.Cut(arn, ":stream/")
 	if !ok || !named || stream == "" || !plain([]byte(shard)) || !isSequence([]byte(sequence)) || sequence != string(e.sequence.text) {
 		return fmt.Errorf("record %d of the event has no usable eventID, eventSourceARN and sequenceNumber", len(r.records))
 	}
@@ -184,8 +186,8 @@ func (r *EventReader) strict() error {
 	if !ok {
 		return fmt.Errorf("record %d of the event has no base64 in its data", len(r.records))
 	}
-	r.add(stream, shard, e.key.text, e.sequence.text, data, arrived)
-	r.shape.learn(r.scan.data[start:r.scan.at], start, &e, stream, shard)
+	r.add(arn, shard, e.key.text, e.sequence.text, data, arrived)
+	r.shape.learn(r.scan.data[start:r.scan.at], start, &e, arn, shard)
 	return nil
 }
 
@@ -295,9 +297,10 @@ func decimalSeconds(text []byte) (milliseconds int64, n int) {
 
 // add appends a record, and starts a run where its shard is another one. The records that are kept have no refusal and
 // no sub-sequence, and what has not changed is not written again: writing a pointer costs while garbage is collected.
-func (r *EventReader) add(stream, shard string, key, sequence, data []byte, arrived int64) {
-	if n := len(r.runs); n == 0 || r.runs[n-1].Shard != shard || r.runs[n-1].Stream != stream {
-		r.runs = append(r.runs, Run{Stream: stream, Shard: shard})
+func (r *EventReader) add(arn, shard string, key, sequence, data []byte, arrived int64) {
+	if n := len(r.runs); n == 0 || r.runs[n-1].Shard != shard || r.runs[n-1].ARN != arn {
+		_, stream, _ := strings.Cut(arn, ":stream/")
+		r.runs = append(r.runs, Run{ARN: arn, Stream: stream, Shard: shard})
 		r.starts = append(r.starts, len(r.records))
 	}
 	from := r.text.Len()

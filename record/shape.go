@@ -13,8 +13,8 @@ type shape struct {
 	text  []byte
 	slots []slot
 	// end is the text behind the last value.
-	end           []byte
-	stream, shard string
+	end        []byte
+	arn, shard string
 }
 
 // slot is one changing value and the text in front of it.
@@ -36,7 +36,7 @@ const (
 
 // learn takes a record, which starts at offset start of its event, for the shape of those to come. A record that is
 // written in an unusual way is none.
-func (s *shape) learn(text []byte, start int, e *envelope, stream, shard string) {
+func (s *shape) learn(text []byte, start int, e *envelope, arn, shard string) {
 	s.slots = s.slots[:0]
 	values := [...]field{partitionKey: e.key, sequenceNumber: e.sequence, payloadData: e.data, arrivalTime: e.arrival, eventID: e.id}
 	order := []what{partitionKey, sequenceNumber, payloadData, arrivalTime, eventID}
@@ -53,7 +53,7 @@ func (s *shape) learn(text []byte, start int, e *envelope, stream, shard string)
 		s.slots = append(s.slots, slot{s.text[at:from], w})
 		at = from + len(values[w].text)
 	}
-	s.end, s.stream, s.shard = s.text[at:], stream, shard
+	s.end, s.arn, s.shard = s.text[at:], arn, shard
 }
 
 // like reads the record that the scanner stands before by the shape. If it does not fit, the scanner stays where it is.
@@ -102,7 +102,7 @@ func (r *EventReader) like() bool {
 		return false
 	}
 	r.scan.at = len(r.scan.data) - len(rest) + len(s.end)
-	r.add(s.stream, s.shard, key, sequence, decoded, arrived)
+	r.add(s.arn, s.shard, key, sequence, decoded, arrived)
 	return true
 }
 

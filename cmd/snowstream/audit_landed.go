@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/snowstream/snowstream/cmd/internal/stack"
@@ -76,15 +74,17 @@ func (l landed) shards(ctx context.Context) (map[string]bool, error) {
 	for _, shard := range shards {
 		ids[shard.ID] = true
 	}
-	err = l.Lake().List(ctx, rawzone.Ledgers+rawzone.Escape(l.Stream)+"/", func(key string) error {
-		ids[rawzone.Unescape(strings.TrimSuffix(path.Base(key), ".json"))] = true
-		return nil
-	})
+	chains, err := l.Lake().Chains(ctx, l.Stream)
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range chains {
+		ids[c.Shard] = true
+	}
 	return ids, l.Lake().List(ctx, rawzone.Quarantine+rawzone.Escape(l.Stream)+"/", func(key string) error {
-		ids[rawzone.Unescape(path.Base(path.Dir(key)))] = true
+		if c, ok := rawzone.ChainOf(key, l.Stream); ok {
+			ids[c.Shard] = true
+		}
 		return nil
 	})
 }
@@ -96,7 +96,10 @@ func (l landed) ledger(ctx context.Context, id string) (audit.Landed, error) {
 	if broken == nil {
 		return audit.Landed{Ledger: head.Ledger, Since: head.Since}, nil
 	}
-	chain := rawzone.Chain{Stream: l.Stream, Shard: id}
+	chain, err := lake.Locate(ctx, l.Stream, id)
+	if err != nil {
+		return audit.Landed{}, broken
+	}
 	out := audit.Landed{Ledger: rawzone.Start(chain), Broken: []audit.Broken{{Key: chain.LedgerKey(), Err: broken}}}
 	o, _, err := lake.Newest(ctx, datalake.Head{Ledger: out.Ledger}, "")
 	if err != nil {
@@ -112,16 +115,19 @@ func (l landed) ledger(ctx context.Context, id string) (audit.Landed, error) {
 func (l landed) rejected(ctx context.Context, into map[string]audit.Landed) error {
 	err := quarantine.ListReadable(ctx, l.Lake(), l.Stream, func(e quarantine.Entry) error {
 		shard := into[e.Shard]
+		if e.Generation != shard.Ledger.Generation {
+			return nil
+		}
 		shard.Rejected = append(shard.Rejected, audit.Rejected{
 			Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Withheld: e.Withheld(), Digest: digest(e),
 		})
 		into[e.Shard] = shard
 		return nil
 	}, func(key string, err error) error {
-		id := rawzone.Unescape(path.Base(path.Dir(key)))
-		shard := into[id]
+		c, _ := rawzone.ChainOf(key, l.Stream)
+		shard := into[c.Shard]
 		shard.Broken = append(shard.Broken, audit.Broken{Key: key, Err: err})
-		into[id] = shard
+		into[c.Shard] = shard
 		return nil
 	})
 	for _, shard := range into {

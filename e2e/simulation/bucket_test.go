@@ -71,12 +71,18 @@ type request struct {
 	method, key string
 	prefix      string
 	after       string
+	delimiter   string
+	most        int
 	header      http.Header
 	body        []byte
 }
 
 func readRequest(r *http.Request) (request, error) {
-	q := request{method: r.Method, header: r.Header, prefix: r.URL.Query().Get("prefix"), after: r.URL.Query().Get("continuation-token")}
+	query := r.URL.Query()
+	q := request{method: r.Method, header: r.Header, prefix: query.Get("prefix"), after: max(query.Get("continuation-token"), query.Get("start-after")), delimiter: query.Get("delimiter"), most: pageSize}
+	if n, err := strconv.Atoi(query.Get("max-keys")); err == nil {
+		q.most = min(q.most, n)
+	}
 	_, q.key, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if r.Body == nil {
 		return q, nil
@@ -146,7 +152,7 @@ func (b *bucket) put(q request) *http.Response {
 // note keeps who lies in an object, and tells the pipe of rows.
 func (b *bucket) note(key string, body []byte) {
 	switch {
-	case strings.HasPrefix(key, rawzone.Ledgers):
+	case strings.HasPrefix(key, rawzone.Ledgers) && strings.Contains(key, "shardId-") && strings.HasSuffix(key, ".json"):
 		b.past[key] = append(b.past[key], b.objects[key])
 	case strings.HasPrefix(key, rawzone.Rows):
 		rows, err := readRows(key, body)
@@ -201,21 +207,32 @@ func (b *bucket) list(q request) *http.Response {
 		Key          string
 		LastModified time.Time
 	}
+	type folder struct{ Prefix string }
 	var page struct {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		IsTruncated           bool
 		NextContinuationToken string `xml:",omitempty"`
 		Contents              []entry
+		CommonPrefixes        []folder
 	}
+	last := ""
 	for _, key := range b.keys(q.prefix) {
-		if key <= q.after {
+		name := key
+		if before, _, below := strings.Cut(key[len(q.prefix):], q.delimiter); q.delimiter != "" && below {
+			name = q.prefix + before + q.delimiter
+		}
+		if key <= q.after || name <= q.after || name == last {
 			continue
 		}
-		if len(page.Contents) == pageSize {
-			page.IsTruncated, page.NextContinuationToken = true, page.Contents[pageSize-1].Key
+		if len(page.Contents)+len(page.CommonPrefixes) == q.most {
+			page.IsTruncated, page.NextContinuationToken = true, last
 			break
 		}
-		page.Contents = append(page.Contents, entry{key, b.objects[key].modified.UTC().Truncate(time.Second)})
+		if last = name; name != key {
+			page.CommonPrefixes = append(page.CommonPrefixes, folder{name})
+		} else {
+			page.Contents = append(page.Contents, entry{key, b.objects[key].modified.UTC().Truncate(time.Second)})
+		}
 	}
 	text, err := xml.Marshal(page)
 	if err != nil {

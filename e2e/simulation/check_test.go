@@ -68,6 +68,7 @@ func (w *world) check(mended bool) {
 			if expected != nil {
 				want[u.id()] = maps.Clone(expected)
 				want[u.id()]["_ORDINAL"] = value{text: fmt.Sprint(n)}
+				want[u.id()]["_GENERATION"] = w.generations[u.id()]
 			}
 		}
 		w.checkOrdinals(s, ordinals)
@@ -89,6 +90,7 @@ func (w *world) check(mended bool) {
 // ordinals are those of all records that lie in the raw zone, as rows or in a quarantine object that counts.
 func (w *world) ordinals() map[string]int64 {
 	out := map[string]int64{}
+	w.generations = map[string]value{}
 	for _, key := range w.bucket.keys(rawzone.Rows) {
 		o := w.bucket.objects[key]
 		rows, err := readRows(key, o.body)
@@ -97,6 +99,7 @@ func (w *world) ordinals() map[string]int64 {
 		}
 		for _, r := range rows {
 			n := r.ordinal()
+			w.generations[r.id()] = r["_GENERATION"]
 			if old, twice := out[r.id()]; twice && !strings.HasPrefix(key, rawzone.Replayed) {
 				w.find(doubled, "%s lies in the raw zone twice, as %d and %d", r.id(), old, n)
 			}
@@ -267,12 +270,12 @@ func (w *world) checkRejected(u *user, held []record.Rejected, ordinals map[stri
 
 // checkLedger checks that a shard's ledger says what has landed, if there is one.
 func (w *world) checkLedger(s *shard, ordinals map[string]int64) {
-	key := legacy(s.id).LedgerKey()
+	key := w.chain(s.id).LedgerKey()
 	o, there := w.bucket.objects[key]
 	if !there {
 		return // it was lost, and no batch has needed it since
 	}
-	l, err := rawzone.DecodeLedger(o.body, legacy(s.id))
+	l, err := rawzone.DecodeLedger(o.body, w.chain(s.id))
 	if err == nil && l.Empty() {
 		return // whoever reads it looks at the objects
 	}

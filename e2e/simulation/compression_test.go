@@ -120,7 +120,7 @@ func (w *world) wantNames(t *testing.T, before, after rawzone.Compression) {
 	var last rawzone.Name
 	end := rawzone.None
 	for _, key := range w.bucket.keys(rawzone.Rows) {
-		n, ok := legacy(w.shardOne().id).Name(key)
+		n, ok := w.chain(w.shardOne().id).Name(key)
 		if !ok {
 			t.Errorf("%s is not an object of the shard", key)
 		}

@@ -64,7 +64,14 @@ func (p *process) lake() *datalake.Lake {
 		BaseEndpoint: aws.String("http://s3.simulated"), Region: "us-east-1", UsePathStyle: true,
 		Credentials: aws.AnonymousCredentials{}, HTTPClient: &http.Client{Transport: s3Wire{p}}, Retryer: p.w.retryer(),
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
-	}), bucketName)
+	}), bucketName).Repeatable(p.w.draw)
+}
+
+// draw is a random number for real code, which holds no lock.
+func (w *world) draw() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.random.Uint64()
 }
 
 // arrow is the way to Upsert as a process reaches it.
@@ -85,6 +92,9 @@ func (f *functions) idle() (*orchestratorProcess, error) {
 	p := &orchestratorProcess{process: f.process("orchestrator")}
 	var err error
 	p.function, err = orchestrator.New(f.schema, p.lake(), p.arrow(), f.w.compression(), quiet())
+	if err == nil {
+		p.function.Serve(streamARN, f.w.stream.describe)
+	}
 	return p, err
 }
 

@@ -153,7 +153,7 @@ func (m *mapping) succeeded(batch []kinesisRecord) {
 // its error asks. Nobody puts a ledger back while a writer is under way; nor loses it then, if something was given up
 // or the compression changes: see docs/exactly-once.md.
 func (m *mapping) harmLedger() {
-	w, key := m.w, legacy(m.shard.id).LedgerKey()
+	w, key := m.w, m.w.chain(m.shard.id).LedgerKey()
 	ledger, there := w.bucket.objects[key]
 	busy := m.shard.running > 0 || w.bucket.lateOf(m.shard.id)
 	switch {
@@ -224,7 +224,7 @@ func (m *mapping) invoke(batch []kinesisRecord) error {
 	}
 	p.begin(timeout)
 	if giveUp != nil {
-		p.freeze, p.frozen = 1+w.random.IntN(6), w.between(time.Minute, 40*time.Minute)
+		p.freeze, p.frozen = 1+w.random.IntN(8), w.between(time.Minute, 40*time.Minute)
 	}
 	done := make(chan error, 1)
 	m.shard.running++

@@ -86,8 +86,8 @@ func zoneMutants() []mutant {
 		edited("a rebuilt ledger passes an object that was not handed over", headFile,
 			"	if err := o.cover(ctx, head, newest, true); err != nil {\n\t\treturn err\n\t}\n", "	head.Ledger = head.After(newest, time.Now())\n"),
 		{name: "the ledger is created by the first swap", edits: []edit{
-			{ledgerFile, "	if err == nil && head.etag == \"\" {\n", "	if err == nil && head.etag == \"?\" {\n"},
-			{ledgerFile, "	case head.etag == \"\":\n", "	case head.etag == \"?\":\n"},
+			{ledgerFile, "	head, err := l.advance(ctx, Head{}, empty)\n	if errors.Is", "	head, err := Head{Ledger: empty}, error(nil)\n	if errors.Is"},
+			{ledgerFile, "	case h.etag == \"\":\n", "	case h.etag == \"?\":\n"},
 			{ledgerFile, "	if head.etag == \"\" {\n\t\treturn Head{}, fmt.Errorf(\"advance", "	if head.etag == \"?\" {\n\t\treturn Head{}, fmt.Errorf(\"advance"}}},
 		edited("the key from the last record", objectFile, "RowsKey(folder, b.Folder, l.Chain(), b.First, b.FirstOrdinal, l.Turn)", "RowsKey(folder, b.Folder, l.Chain(), b.Last, b.LastOrdinal, l.Turn)"),
 		edited("the key from the sensor alone", rawzoneFile, `"/" + c.place() + name(first, ordinal) + suffix(turn) + ".csv"`, `"/" + c.place() + fmt.Sprintf("%012d", ordinal%7+1) + "-1-0" + suffix(turn) + ".csv"`),

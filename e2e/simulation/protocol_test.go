@@ -109,7 +109,7 @@ func TestGivenUp(t *testing.T) {
 				t.Error("the hand-over did not fail")
 			}
 			if w.faulty = false; lost {
-				w.locked(func() { delete(w.bucket.objects, legacy(w.shardOne().id).LedgerKey()) })
+				w.locked(func() { delete(w.bucket.objects, w.chain(w.shardOne().id).LedgerKey()) })
 			}
 			if err := w.deliver(w.fresh(t), 5, 12); err != nil {
 				t.Error(err)
@@ -154,7 +154,7 @@ func TestVoid(t *testing.T) {
 	inCalm(t, func(w *world) {
 		slow := w.fresh(t)
 		w.locked(func() { slow.begin(time.Hour) })
-		slow.freeze, slow.frozen = 5, 10*time.Minute // read, claim, list, swap, and then
+		slow.freeze, slow.frozen = 9, 10*time.Minute // the registry: read, twice listed, written; the ledger: read, claimed, written, swapped; and then
 		s := w.shardOne()
 		var late error
 		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[:5])) })
@@ -191,11 +191,11 @@ func TestSameName(t *testing.T) {
 			}
 		}
 		w.locked(func() { slow.begin(time.Hour) })
-		slow.freeze, slow.frozen = 3, 10*time.Minute // read, swap, and then
+		slow.freeze, slow.frozen = 4, 10*time.Minute // registry, ledger, swap, and then
 		var late error
 		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[at:at+6])) })
 		time.Sleep(time.Minute)
-		w.locked(func() { delete(w.bucket.objects, legacy(s.id).LedgerKey()) })
+		w.locked(func() { delete(w.bucket.objects, w.chain(s.id).LedgerKey()) })
 		if err := w.deliver(w.fresh(t), at, at+4); err != nil {
 			t.Fatal(err)
 		}
@@ -225,7 +225,6 @@ func (r *kinesisRecord) spoil() {
 // the versions that are newer. The next batch comes to a process that landed the last one, to one that wrote the very
 // copy that was put back, or to one that knows nothing.
 func TestOlderLedger(t *testing.T) {
-	key := legacy(shardOfTest).LedgerKey()
 	for _, written := range []bool{true, false} {
 		for _, who := range []string{"last", "author", "stranger"} {
 			inCalm(t, func(w *world) {
@@ -235,6 +234,7 @@ func TestOlderLedger(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				key := w.chain(shardOfTest).LedgerKey()
 				old := w.bucket.past[key][6] // the claim, and two of each batch so far
 				time.Sleep(time.Hour)
 				if written {
@@ -300,7 +300,7 @@ func TestAppend(t *testing.T) {
 		if _, err := p.function.Append(p.ctx, streamName, s.id, "other", records[6:8]); err == nil || !strings.Contains(err.Error(), "recovered already") {
 			t.Errorf("an overlap: %v", err)
 		}
-		w.locked(func() { delete(w.bucket.objects, legacy(s.id).LedgerKey()) }) // the last object is the recovered one
+		w.locked(func() { delete(w.bucket.objects, w.chain(s.id).LedgerKey()) }) // the last object is the recovered one
 		if err := w.deliver(w.fresh(t), 8, 20); err != nil {
 			t.Fatal(err)
 		}

@@ -158,7 +158,7 @@ var damages = []struct {
 	{"a shard that the stream lists no more, with its ledger lost", func(w *world, _ *repairer) {
 		s := w.stream.shards[0]
 		s.gone = true
-		delete(w.bucket.objects, legacy(s.id).LedgerKey())
+		delete(w.bucket.objects, w.chain(s.id).LedgerKey())
 	}},
 }
 

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -12,7 +13,10 @@ import (
 )
 
 // streamName is the stream.
-const streamName = "kdEntry"
+const (
+	streamName = "kdEntry"
+	streamARN  = "arn:aws:kinesis:us-east-1:000000000000:stream/" + streamName
+)
 
 // stream is what Kinesis has accepted, in shards.
 type stream struct {
@@ -21,6 +25,7 @@ type stream struct {
 	// accepted counts user records, keys those that have found a shard.
 	accepted, keys int
 	sequence       uint64
+	created        time.Time
 	// arrival is Kinesis' clock, which does not always go forward.
 	arrival time.Time
 }
@@ -100,7 +105,7 @@ func (u *user) id() string { return fmt.Sprintf("%s/%s/%d", u.shard, u.sequence,
 // newStream makes all records of a run. They are all there from the start: when they are processed is up to the mapping.
 func newStream(w *world) *stream {
 	// Sequence numbers get one digit longer on the way, as text they would then sort wrongly.
-	s := &stream{w: w, sequence: 1e18 - w.random.Uint64N(40_000), arrival: time.Now()}
+	s := &stream{w: w, sequence: 1e18 - w.random.Uint64N(40_000), arrival: time.Now(), created: time.Now()}
 	w.faulty = true
 	defer func() { w.faulty = false }()
 	half := keys / (1 + w.random.IntN(2))
@@ -205,13 +210,32 @@ func event(shard string, batch []kinesisRecord) []byte {
 			b.WriteByte(',')
 		}
 		fmt.Fprintf(&b, `{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":%q,"sequenceNumber":%q,"data":%q,"approximateArrivalTimestamp":%d.%03d},`+
-			`"eventSource":"aws:kinesis","eventID":"%s:%s","eventSourceARN":"arn:aws:kinesis:us-east-1:000000000000:stream/%s"}`,
+			`"eventSource":"aws:kinesis","eventID":"%s:%s","eventSourceARN":%q}`,
 			r.key, r.sequence, base64.StdEncoding.EncodeToString(r.data), r.arrival.UnixMilli()/1000, r.arrival.UnixMilli()%1000,
-			shard, r.sequence, streamName)
+			shard, r.sequence, streamARN)
 	}
 	b.WriteString("]}")
 	return []byte(b.String())
 }
 
-// legacy is a shard's chain from before there were generations.
-func legacy(shard string) rawzone.Chain { return rawzone.Chain{Stream: streamName, Shard: shard} }
+// describe is what the function asks the stream.
+func (s *stream) describe(context.Context, string) (time.Time, error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return s.created, nil
+}
+
+// chain is the one in which a shard goes on: what the registry says, which everybody reads alike.
+func (w *world) chain(shard string) rawzone.Chain {
+	r, err := rawzone.DecodeRegistry(w.bucket.objects[rawzone.RegistryKey(streamName)].body, streamName)
+	if err != nil {
+		return rawzone.Chain{Stream: streamName, Shard: shard}
+	}
+	chains := r.Chains(shard)
+	for _, c := range chains {
+		if _, there := w.bucket.objects[c.LedgerKey()]; there {
+			return c
+		}
+	}
+	return chains[len(chains)-1]
+}

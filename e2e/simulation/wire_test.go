@@ -34,7 +34,7 @@ func (p *process) begin(timeout time.Duration) {
 	p.left, p.freeze = 0, 0
 	for _, f := range []fault{functionKilledBefore, functionKilledAfter} {
 		if p.left == 0 && p.w.faulty && p.w.random.Float64() < p.w.rates[f] {
-			p.left, p.after = 1+p.w.random.IntN(8), f == functionKilledAfter
+			p.left, p.after = 1+p.w.random.IntN(10), f == functionKilledAfter
 		}
 	}
 }

@@ -48,6 +48,8 @@ type world struct {
 	// service is where rows go if they are not merged; swept is the answer to the last sweep.
 	service *service
 	swept   string
+	// generations are those of the rows in the raw zone, by the record.
+	generations map[string]value
 }
 
 // finding is a broken promise.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"time"
 
@@ -172,11 +171,9 @@ func (r *repairer) landed(ctx context.Context, these []string) (map[string]audit
 	}
 	for _, prefix := range []string{rawzone.Ledgers, rawzone.Quarantine} {
 		for _, key := range r.w.bucket.keys(prefix) {
-			id := path.Base(key)
-			if prefix == rawzone.Quarantine {
-				id = path.Base(path.Dir(key))
+			if c, ok := rawzone.ChainOf(key, streamName); ok {
+				ids[c.Shard] = true
 			}
-			ids[id[:len("shardId-000000000000")]] = true
 		}
 	}
 	r.w.mu.Unlock()
@@ -187,14 +184,18 @@ func (r *repairer) landed(ctx context.Context, these []string) (map[string]audit
 		if !ids[id] {
 			continue
 		}
-		head, err := lake.Ledger(ctx, streamName, id)
-		if err != nil {
-			l := rawzone.Start(legacy(id))
+		head, broken := lake.Ledger(ctx, streamName, id)
+		if broken != nil {
+			chain, err := lake.Locate(ctx, streamName, id)
+			if err != nil {
+				return nil, err
+			}
+			l := rawzone.Start(chain)
 			o, _, failed := lake.Newest(ctx, datalake.Head{Ledger: l}, "")
 			if failed != nil {
 				return nil, failed
 			}
-			out[id] = audit.Landed{Ledger: l.After(o, time.Now()), Broken: []audit.Broken{{Key: legacy(id).LedgerKey(), Err: err}}}
+			out[id] = audit.Landed{Ledger: l.After(o, time.Now()), Broken: []audit.Broken{{Key: chain.LedgerKey(), Err: broken}}}
 			continue
 		}
 		out[id] = audit.Landed{Ledger: head.Ledger, Since: head.Since}

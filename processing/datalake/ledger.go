@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -41,17 +42,64 @@ const patience = 5 * time.Minute
 // Ledger reads how far a shard has landed, the open object included if it exists. It changes nothing, and a head that it
 // found out without a ledger cannot be advanced: see Claim.
 func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
-	head, err := l.read(ctx, rawzone.Chain{Stream: stream, Shard: shard})
+	head, err := l.locate(ctx, stream, shard)
 	if err != nil {
 		return head, err
 	}
+	return l.landed(ctx, head)
+}
+
+// LedgerOf is Ledger for one of a shard's chains.
+func (l *Lake) LedgerOf(ctx context.Context, c rawzone.Chain) (Head, error) {
+	head, err := l.read(ctx, c)
+	if err != nil {
+		return head, err
+	}
+	return l.landed(ctx, head)
+}
+
+// locate reads the ledger of the chain in which a shard goes on. Where there is none, the head is that of the last chain, and
+// it is doubtful if the shard has landed before.
+func (l *Lake) locate(ctx context.Context, stream, shard string) (head Head, err error) {
+	r, err := l.Registry(ctx, stream)
+	if err != nil {
+		return head, err
+	}
+	chains := r.Chains(shard)
+	for _, c := range chains {
+		if head, err = l.read(ctx, c); err != nil || head.etag != "" {
+			return head, err
+		}
+	}
+	if len(chains) == 1 && head.Generation != "" {
+		head.Doubtful, err = l.Claimed(ctx, head.Chain())
+	}
+	return head, err
+}
+
+// Locate is the chain in which a shard goes on, whatever its ledger says.
+func (l *Lake) Locate(ctx context.Context, stream, shard string) (c rawzone.Chain, err error) {
+	r, err := l.Registry(ctx, stream)
+	if err != nil {
+		return c, err
+	}
+	for _, c = range r.Chains(shard) {
+		if _, err := l.Metadata(ctx, c.LedgerKey()); !is(err, "NotFound") {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// landed adds to a head what its open object says, and where the ledger is in doubt, what the others say.
+func (l *Lake) landed(ctx context.Context, head Head) (Head, error) {
 	if head.Open != "" {
 		o, err := l.Object(ctx, head.Open)
 		switch {
 		case err == nil:
 			n := int64(0)
 			if head.Withheld != "" {
-				if n, err = l.countWithheld(ctx, stream, o); err != nil {
+				if n, err = l.countWithheld(ctx, head.Stream, o); err != nil {
 					return head, err
 				}
 			}
@@ -66,7 +114,7 @@ func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
 			return head, err
 		}
 		if o.LastOrdinal > head.Ordinal {
-			n, err := l.countWithheld(ctx, stream, o)
+			n, err := l.countWithheld(ctx, head.Stream, o)
 			if err != nil {
 				return head, err
 			}
@@ -76,29 +124,84 @@ func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
 	return head, nil
 }
 
-// Claim is Ledger for a writer, as it lies in the bucket: what became of its open object is for Resolve to say. Where there
-// is no ledger it makes an empty one: a writer that stood still between a look at the objects and the creation of the
-// ledger would bring back a past that others have long left. A ledger in which somebody has to look is refused.
-func (l *Lake) Claim(ctx context.Context, stream, shard string) (Head, error) {
-	chain := rawzone.Chain{Stream: stream, Shard: shard}
-	head, err := l.read(ctx, chain)
-	if err == nil && head.etag == "" {
-		empty := rawzone.Start(chain)
-		empty.UpdatedAt = time.Now().UTC()
-		if head, err = l.advance(ctx, head, empty); errors.Is(err, ErrFenced) {
-			head, err = l.read(ctx, chain) // another writer was faster
+// Claim is Ledger for a writer, as it lies in the bucket: what became of its open object is for Resolve to say. Where a
+// shard has no ledger it makes an empty one: a writer that stood still between a look at the objects and the creation of
+// the ledger would bring back a past that others have long left. A shard that nobody has claimed before is new, and costs
+// the same whatever lies in the bucket; one that was claimed has lost its ledger. A ledger in which somebody has to look is
+// refused.
+func (l *Lake) Claim(ctx context.Context, r Registry, shard string) (head Head, err error) {
+	chains := r.Chains(shard)
+	for _, c := range chains {
+		if head, err = l.read(ctx, c); err != nil || head.etag != "" {
+			return head.usable(err)
 		}
-		head.Doubtful = true
 	}
+	last := len(chains) - 1
+	for _, c := range chains[:last] { // lost, or never there
+		if o, _, err := l.Newest(ctx, Head{Ledger: rawzone.Start(c)}, ""); err != nil || o.Key != "" {
+			if err != nil {
+				return head, err
+			}
+			return l.open(ctx, c, false)
+		}
+	}
+	fresh, err := l.stake(ctx, chains[last])
+	if err != nil {
+		return head, err
+	}
+	return l.open(ctx, chains[last], fresh)
+}
+
+// open makes the empty ledger of a chain.
+func (l *Lake) open(ctx context.Context, c rawzone.Chain, fresh bool) (Head, error) {
+	empty := rawzone.Start(c)
+	empty.UpdatedAt, empty.New = time.Now().UTC(), fresh
+	head, err := l.advance(ctx, Head{}, empty)
+	if errors.Is(err, ErrFenced) {
+		head, err = l.read(ctx, c) // another writer was faster
+	} else {
+		head.Doubtful = !fresh
+	}
+	return head.usable(err)
+}
+
+// usable refuses a ledger that nobody may write.
+func (h Head) usable(err error) (Head, error) {
 	switch {
 	case err != nil:
-		return head, err
-	case head.etag == "":
-		return Head{}, fmt.Errorf("claim ledger of %s/%s: %w", stream, shard, ErrFenced)
-	case head.Stopped != "":
-		return Head{}, fmt.Errorf("ledger of %s/%s: %s", stream, shard, head.Stopped)
+		return h, err
+	case h.etag == "":
+		return Head{}, fmt.Errorf("claim ledger of %s/%s: %w", h.Stream, h.Shard, ErrFenced)
+	case h.Stopped != "":
+		return Head{}, fmt.Errorf("ledger of %s/%s: %s", h.Stream, h.Shard, h.Stopped)
+	case h.Ended:
+		return Head{}, fmt.Errorf("ledger %s: %w", h.Chain().LedgerKey(), ErrEnded)
 	}
-	return head, nil
+	return h, nil
+}
+
+// Past reads the ledger of a chain that is over, for the writer that ends it. Where there is none, and nothing has landed,
+// it makes one that says so: a writer who does not know yet finds it.
+func (l *Lake) Past(ctx context.Context, c rawzone.Chain) (Head, error) {
+	for {
+		head, err := l.read(ctx, c)
+		if err != nil || head.etag != "" {
+			return head, err
+		}
+		claimed := false
+		if c.Generation != "" {
+			if claimed, err = l.Claimed(ctx, c); err != nil {
+				return head, err
+			}
+		}
+		empty := rawzone.Start(c)
+		empty.UpdatedAt, empty.Ended = time.Now().UTC(), !claimed
+		head, err = l.advance(ctx, Head{}, empty)
+		if !errors.Is(err, ErrFenced) {
+			head.Doubtful = claimed
+			return head, err
+		}
+	}
 }
 
 // read reads the ledger as it lies there: empty, without an etag, if it does not.
@@ -120,7 +223,7 @@ func (l *Lake) read(ctx context.Context, chain rawzone.Chain) (Head, error) {
 	if err != nil {
 		return Head{}, fmt.Errorf("%w; delete %s in bucket %s to have it rebuilt from the raw zone", err, key, l.bucket)
 	}
-	doubtful := ledger.Empty() || aws.ToTime(out.LastModified).Sub(ledger.UpdatedAt) > patience
+	doubtful := ledger.Empty() && !ledger.New && !ledger.Ended || aws.ToTime(out.LastModified).Sub(ledger.UpdatedAt) > patience
 	if ledger.Empty() {
 		ledger.Ordinal = rawzone.Start(chain).Ordinal
 	}
@@ -144,7 +247,7 @@ func (l *Lake) Resolve(ctx context.Context, key string, header []byte) (rawzone.
 
 // Busy reports whether a writer has named an object within a time and not created it yet.
 func (l *Lake) Busy(ctx context.Context, stream, shard string, within time.Duration) (bool, error) {
-	head, err := l.read(ctx, rawzone.Chain{Stream: stream, Shard: shard})
+	head, err := l.locate(ctx, stream, shard)
 	if err != nil || head.Open == "" || time.Since(head.UpdatedAt) > within {
 		return false, err
 	}
@@ -158,42 +261,67 @@ func (l *Lake) Busy(ctx context.Context, stream, shard string, within time.Durat
 	return false, err
 }
 
-// Newest lists the shard's objects and returns the one with the highest ordinals, not counting the one with the key
-// except, and the turn of the next name behind it. Objects land one after another, and none is begun before the one in
-// front of it was handed over; so this one is all that a lost ledger leaves open. The zero Object means that there is none.
-//
-// The shard stands behind the folder in a key, so this lists all rows: the price of a lost ledger, and of a new shard.
+// Newest returns the chain's object with the highest ordinals behind those that the ledger covers, not counting the one with
+// the key except, and the turn of the next name behind it. Objects land one after another, and none is begun before the
+// one in front of it was handed over; so this one is all that a lost ledger leaves open. The zero Object means that there
+// is none. It costs some requests a folder, however many objects there are.
 func (l *Lake) Newest(ctx context.Context, head Head, except string) (newest rawzone.Object, turn int, err error) {
-	names, recovered, err := l.names(ctx, head)
+	c := head.Chain()
+	newest, err = l.newestRecovered(ctx, c, except)
 	if err != nil {
 		return newest, 0, fmt.Errorf("look for the last object of %s/%s: %w", head.Stream, head.Shard, err)
 	}
-	for _, key := range recovered { // these are few, and their names do not tell their ordinals
-		o, err := l.Object(ctx, key)
-		switch {
-		case err == nil && key != except && o.LastOrdinal > newest.LastOrdinal:
-			newest = o
-		case err != nil && !errors.Is(err, rawzone.ErrVoid):
-			return newest, 0, err
+	before := newest
+	for _, whole := range []bool{false, true} {
+		names, err := l.names(ctx, head, whole)
+		if err != nil {
+			return newest, 0, fmt.Errorf("look for the last object of %s/%s: %w", head.Stream, head.Shard, err)
 		}
-	}
-	for _, n := range names { // the highest ordinals first
-		if n.Ordinal <= newest.LastOrdinal {
+		turn, newest = 0, before
+		void := int64(0)
+		for _, n := range names { // the highest ordinals first
+			if n.Ordinal <= newest.LastOrdinal {
+				break
+			}
+			if n.key == except {
+				continue
+			}
+			o, err := l.Object(ctx, n.key)
+			if err == nil {
+				newest = o
+				break
+			}
+			if !errors.Is(err, rawzone.ErrVoid) {
+				return newest, 0, err
+			}
+			turn, void = max(turn, n.Turn+1), max(void, n.Ordinal)
+		}
+		// In front of a void name stands the object that ends there. If it is not among the last ones, all are listed.
+		if void == 0 || newest.LastOrdinal == void-1 || void == head.Ordinal+1 {
 			break
 		}
-		if n.key == except {
-			continue
-		}
-		o, err := l.Object(ctx, n.key)
-		switch {
-		case err == nil:
-			return o, turn, nil
-		case !errors.Is(err, rawzone.ErrVoid):
-			return newest, 0, err
-		}
-		turn = max(turn, n.Turn+1)
 	}
 	return newest, turn, nil
+}
+
+// newestRecovered is the recovered object with the highest ordinals. These are few, and their names do not tell their ordinals.
+func (l *Lake) newestRecovered(ctx context.Context, c rawzone.Chain, except string) (newest rawzone.Object, err error) {
+	keys, err := l.recoveredKeys(ctx, c)
+	for _, key := range keys {
+		if err != nil {
+			break
+		}
+		if key == except {
+			continue
+		}
+		var o rawzone.Object
+		if o, err = l.Object(ctx, key); err == nil && o.LastOrdinal > newest.LastOrdinal {
+			newest = o
+		} else if errors.Is(err, rawzone.ErrVoid) {
+			err = nil
+		}
+	}
+	return newest, err
 }
 
 // name is the key of an object of rows and what it says.
@@ -202,24 +330,59 @@ type name struct {
 	key string
 }
 
-// names lists the shard's objects of rows, those with the highest ordinals first, and the keys of its recovered ones.
-func (l *Lake) names(ctx context.Context, head Head) (names []name, recovered []string, err error) {
-	err = l.List(ctx, rawzone.Rows, func(key string) error {
-		if n, ok := head.Chain().Name(key); ok {
-			names = append(names, name{n, key})
-		} else if _, ok := head.Chain().RecoveredFirst(key); ok {
-			recovered = append(recovered, key)
+func (l *Lake) recoveredKeys(ctx context.Context, c rawzone.Chain) (keys []string, err error) {
+	err = l.List(ctx, c.RecoveredPrefix(), func(key string) error {
+		if _, ok := c.RecoveredFirst(key); ok {
+			keys = append(keys, key)
 		}
 		return nil
 	})
-	slices.SortFunc(names, func(a, b name) int { return cmp.Or(cmp.Compare(b.Ordinal, a.Ordinal), cmp.Compare(b.Turn, a.Turn)) })
-	return names, recovered, err
+	return keys, err
 }
 
-// Behind finds a shard's objects that end behind an ordinal, in order, those of recovered records included. Like Newest it
-// lists all rows.
+// names are the last of the chain's objects of rows in each folder, or all of them, behind those that the ledger covers; those
+// with the highest ordinals first.
+func (l *Lake) names(ctx context.Context, head Head, whole bool) (names []name, err error) {
+	c := head.Chain()
+	var mu sync.Mutex
+	err = l.each(ctx, rawzone.Rows, func(ctx context.Context, folder string) error {
+		var keys []string
+		var err error
+		if !rawzone.HasRows(folder) {
+			return nil
+		}
+		if whole {
+			prefix := c.RowsIn(folder)
+			err = l.EntriesAfter(ctx, prefix, rawzone.From(prefix, head.Ordinal+1), func(key string, _ time.Time) error {
+				keys = append(keys, key)
+				return nil
+			})
+		} else {
+			keys, err = l.behind(ctx, folder, c, head.Ordinal)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, key := range keys {
+			if n, ok := c.Name(key); ok {
+				names = append(names, name{n, key})
+			}
+		}
+		return err
+	})
+	slices.SortFunc(names, func(a, b name) int { return cmp.Or(cmp.Compare(b.Ordinal, a.Ordinal), cmp.Compare(b.Turn, a.Turn)) })
+	return names, err
+}
+
+// Behind finds a shard's objects that end behind an ordinal, in order, those of recovered records included. It
+// lists the chain's objects in each folder.
 func (l *Lake) Behind(ctx context.Context, head Head, ordinal int64) ([]rawzone.Object, error) {
-	names, keys, err := l.names(ctx, head)
+	from := head
+	from.Ordinal = 0
+	names, err := l.names(ctx, from, true)
+	var keys []string
+	if err == nil {
+		keys, err = l.recoveredKeys(ctx, head.Chain())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look for the objects of %s/%s: %w", head.Stream, head.Shard, err)
 	}

@@ -31,7 +31,7 @@ func (o *Orchestrator) Settle(ctx context.Context, stream, shard string) error {
 		return err
 	}
 	o.atHand = nil
-	_, _, err := o.head(ctx, stream, shard)
+	_, _, err := o.head(ctx, stream, shard, o.arn)
 	return err
 }
 
@@ -72,7 +72,7 @@ func (o *Orchestrator) appendOnce(ctx context.Context, stream, shard, source str
 		return rawzone.Object{}, err
 	}
 	o.atHand = records
-	head, _, err := o.head(ctx, stream, shard)
+	head, _, err := o.head(ctx, stream, shard, o.arn)
 	if err != nil {
 		return rawzone.Object{}, err
 	}

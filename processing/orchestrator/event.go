@@ -5,7 +5,9 @@ import "github.com/snowstream/snowstream/record"
 // shardBatch are the records of one shard in an event, in order. They are valid until the next event is parsed.
 type shardBatch struct {
 	stream, shard string
-	records       []record.Record
+	// arn is the stream's, empty where nobody said.
+	arn     string
+	records []record.Record
 }
 
 // parse takes an event apart by shard; mostly all of its records are of one.
@@ -16,7 +18,7 @@ func (o *Orchestrator) parse(event []byte) ([]shardBatch, error) {
 	}
 	var out []shardBatch
 	for _, r := range runs {
-		out = append(out, shardBatch{r.Stream, r.Shard, r.Records})
+		out = append(out, shardBatch{stream: r.Stream, shard: r.Shard, arn: r.ARN, records: r.Records})
 	}
 	return out, nil
 }

@@ -12,8 +12,21 @@ import (
 
 // head does step 1: it reads the shard's ledger and returns it with nothing left open, and how many batches this process
 // has landed with nobody in between.
-func (o *Orchestrator) head(ctx context.Context, stream, shard string) (datalake.Head, int, error) {
-	head, err := o.lake.Claim(ctx, stream, shard)
+func (o *Orchestrator) head(ctx context.Context, stream, shard, arn string) (datalake.Head, int, error) {
+	r, err := o.enroll(ctx, stream, arn)
+	if err != nil {
+		return datalake.Head{}, 0, err
+	}
+	head, err := o.lake.Claim(ctx, r, shard)
+	if errors.Is(err, datalake.ErrEnded) { // another process has seen a new life of the stream begin
+		delete(o.enrolled, stream)
+		if r, err = o.enroll(ctx, stream, arn); err == nil {
+			head, err = o.lake.Claim(ctx, r, shard)
+		}
+	}
+	if err == nil && head.Empty() {
+		head.Sequence, head.Subsequence, err = o.end(ctx, r, shard)
+	}
 	if err != nil {
 		return head, 0, err
 	}

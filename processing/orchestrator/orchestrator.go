@@ -48,6 +48,11 @@ type Orchestrator struct {
 	unpack  *unpack.Unpacker
 	decoder *record.Decoder
 	log     *slog.Logger
+	// arn is the only stream whose records are taken; empty takes any. created asks when a stream was made, nil if nobody can.
+	arn     string
+	created func(ctx context.Context, arn string) (time.Time, error)
+	// enrolled are the streams' generations as this process knows them.
+	enrolled map[string]enrolled
 	// left is how this process left each shard, by what its ledger counts. It saves work and notices a ledger that goes
 	// back; what is covered is always read.
 	left map[rawzone.Chain]left
@@ -72,7 +77,7 @@ func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, pack rawzon
 		return nil, err
 	}
 	return &Orchestrator{
-		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[rawzone.Chain]left{},
+		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[rawzone.Chain]left{}, enrolled: map[string]enrolled{},
 	}, nil
 }
 
@@ -82,6 +87,11 @@ func (o *Orchestrator) Handle(ctx context.Context, event []byte) error {
 	batches, err := o.parse(event)
 	if err != nil {
 		return err
+	}
+	for _, b := range batches {
+		if err := o.own(b); err != nil {
+			return err
+		}
 	}
 	for _, b := range batches {
 		if err := o.land(ctx, b); err != nil {
@@ -102,7 +112,7 @@ const alone = 8
 // land brings the records of one shard through all steps. It loops because a batch may unpack to more than one object.
 func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 	o.atHand = b.records
-	head, row, err := o.head(ctx, b.stream, b.shard)
+	head, row, err := o.head(ctx, b.stream, b.shard, b.arn)
 	if err != nil {
 		return err
 	}

@@ -171,7 +171,11 @@ var ErrNotOpen = errors.New("no object is waiting to be handed over")
 // Withhold puts rows of the shard's open object into quarantine, as a person says: that of an object whose hand-over fails
 // for ever with what is not known to be the row's fault. It may be repeated. The next batch, or Settle, hands over the rest.
 func (o *Orchestrator) Withhold(ctx context.Context, stream, shard string, ordinals []int64) error {
-	head, err := o.lake.Claim(ctx, stream, shard)
+	r, err := o.enroll(ctx, stream, o.arn)
+	if err != nil {
+		return err
+	}
+	head, err := o.lake.Claim(ctx, r, shard)
 	if err != nil {
 		return err
 	}

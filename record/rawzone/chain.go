@@ -1,6 +1,8 @@
 package rawzone
 
 import (
+	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -45,6 +47,17 @@ func (c Chain) RecoveredFirst(key string) (first record.Position, ok bool) {
 	return record.Position{Shard: c.Shard, Sequence: sequence, Subsequence: n}, ok && found && split && err == nil
 }
 
+// Compare orders chains by stream, generation and shard.
+func (c Chain) Compare(other Chain) int {
+	return cmp.Or(cmp.Compare(c.Stream, other.Stream), cmp.Compare(c.Generation, other.Generation), cmp.Compare(c.Shard, other.Shard))
+}
+
+// RowsIn is the prefix of the chain's objects of rows in a folder, which ends in a slash.
+func (c Chain) RowsIn(folder string) string { return folder + c.place() }
+
+// From stands, in a listing, in front of the names below a prefix that have an ordinal or a higher one.
+func From(prefix string, ordinal int64) string { return prefix + fmt.Sprintf("%012d", ordinal) }
+
 // Name reads the name of an object of rows, if it is one of the chain. Recovered and replayed rows are not: their names
 // have no ordinal, or one of another object.
 func (c Chain) Name(key string) (n Name, ok bool) {
@@ -82,8 +95,9 @@ func ChainOf(key, stream string) (c Chain, ok bool) {
 	}
 	shard := parts[0]
 	if strings.HasPrefix(key, Ledgers) {
-		shard, ok = strings.CutSuffix(shard, ".json")
-		ok = ok && len(parts) == 1 && shard != registry
+		name, isLedger := strings.CutSuffix(shard, ".json")
+		name, isClaim := strings.CutSuffix(name, ".claim")
+		shard, ok = name, isLedger != isClaim && len(parts) == 1 && name != registry
 	} else {
 		ok = len(parts) > 1
 	}

@@ -47,6 +47,8 @@ type Ledger struct {
 	Ended bool `json:"ended,omitempty"`
 	// Channel is what was known of the shard's channel when this was written, if rows go by Snowpipe Streaming.
 	Channel *Channel `json:"channel,omitempty"`
+	// New says that the chain was claimed with this ledger: nothing has landed before.
+	New bool `json:"new,omitempty"`
 	// UpdatedAt is when this was written, by its writer's clock.
 	UpdatedAt time.Time `json:"updated_at"`
 	// Check is a checksum over all the above: a ledger that was edited or cut is refused, never believed.
@@ -92,7 +94,7 @@ func (l Ledger) Last() record.Position {
 
 // Before is the ledger that is written before the object is.
 func (l Ledger) Before(o Object, now time.Time) Ledger {
-	l.Open, l.Withheld, l.UpdatedAt = o.Key, "", now.UTC()
+	l.Open, l.Withheld, l.New, l.UpdatedAt = o.Key, "", false, now.UTC()
 	return l
 }
 
@@ -158,8 +160,8 @@ func (l Ledger) sum() string {
 	if l.Open != "" || l.Turn != 0 || l.Stopped != "" { // ledgers from before these fields keep their checksums
 		text += fmt.Sprintf(" %q %d %q", l.Open, l.Turn, l.Stopped)
 	}
-	if l.Generation != "" || l.Ended {
-		text += fmt.Sprintf(" generation %q %t", l.Generation, l.Ended)
+	if l.Generation != "" || l.Ended || l.New {
+		text += fmt.Sprintf(" generation %q %t %t", l.Generation, l.Ended, l.New)
 	}
 	if l.Channel != nil {
 		text += fmt.Sprintf(" channel %d %d %d", l.Channel.Committed, l.Channel.Rejected, l.Channel.Created)

@@ -110,6 +110,9 @@ func RecoveredKey(c Chain, first record.Position, n int) string {
 	return c.RecoveredPrefix() + fmt.Sprintf("%s-%d/%06d.csv", Escape(first.Sequence), first.Subsequence, n)
 }
 
+// HasRows reports whether a folder directly below Rows holds objects that landed in their turn.
+func HasRows(folder string) bool { return folder != recovered && folder != Replayed }
+
 // Replayed is the prefix of the rows that were replayed from quarantine. It cannot be a folder of rows: those have a
 // hyphen behind their label.
 const Replayed = Rows + "replayed/"

@@ -30,6 +30,8 @@ const (
 	// Compress is how the orchestrator packs the objects of rows: none, which is also what an empty one means, gzip or zstd.
 	// It may be changed at any time.
 	Compress = "SNOWSTREAM_COMPRESS"
+	// StreamARN is the stream whose records the orchestrator takes; empty takes those of the stream that its raw zone knows.
+	StreamARN = "SNOWSTREAM_STREAM_ARN"
 	// UpsertFunction is the name or ARN that the orchestrator invokes.
 	UpsertFunction = "SNOWSTREAM_UPSERT_FUNCTION"
 	// Account, User, Role and Warehouse are Upsert's login; Endpoint replaces the account's host.

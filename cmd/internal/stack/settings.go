@@ -237,3 +237,8 @@ func once(path string, content func() ([]byte, error)) ([]byte, error) {
 	}
 	return text, writeSecret(path, text)
 }
+
+// streamARN is the local stream's.
+func (s Settings) streamARN() string {
+	return "arn:aws:kinesis:" + s.Region + ":" + AccountID + ":stream/" + s.Stream
+}

@@ -314,7 +314,9 @@ func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 	one := lambda.Function{Timeout: functionTimeout, MemoryMB: functionMemoryMB, ReservedConcurrency: functionConcurrency}
 	orchestrator, upsert := one, one
 	orchestrator.Name, orchestrator.Command = Orchestrator, []string{program, "function", "orchestrator"}
-	orchestrator.Environment = environment(map[string]string{function.UpsertFunction: Upsert, function.Compress: string(s.Compress)})
+	orchestrator.Environment = environment(map[string]string{
+		function.UpsertFunction: Upsert, function.Compress: string(s.Compress), function.StreamARN: s.streamARN(), "AWS_ENDPOINT_URL_KINESIS": s.Kinesis,
+	})
 	upsert.Name, upsert.Command = Upsert, []string{program, "function", "upsert"}
 	upsert.Environment = environment(map[string]string{
 		function.Account: s.Account, function.User: Loader, function.PrivateKey: known.pem, function.Role: s.Role,

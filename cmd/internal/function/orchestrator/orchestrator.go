@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -50,8 +52,24 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	o.Serve(os.Getenv(function.StreamARN), created(kinesis.NewFromConfig(aws)))
 	function.Start(ctx, func(ctx context.Context, event []byte) ([]byte, error) {
 		return answered, o.Handle(ctx, event)
 	})
 	return nil
+}
+
+// created asks when a stream was made: once a cold start, and every ten minutes. The right to ask is one that an event
+// source mapping on the stream needs anyway, and asking costs nothing.
+func created(api *kinesis.Client) func(context.Context, string) (time.Time, error) {
+	return func(ctx context.Context, arn string) (time.Time, error) {
+		out, err := api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamARN: &arn})
+		if err != nil {
+			return time.Time{}, fmt.Errorf("describe stream %s: %w", arn, err)
+		}
+		if at := out.StreamDescriptionSummary.StreamCreationTimestamp; at != nil {
+			return at.UTC(), nil
+		}
+		return time.Time{}, nil
+	}
 }

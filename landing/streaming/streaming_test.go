@@ -48,10 +48,10 @@ func TestEveryPieceCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := &pieces{refused: refused}
-		read, inserted, err := New(p, schema.Defaults(), s).Merge(t.Context(), in)
+		m, err := New(p, schema.Defaults(), s).Merge(t.Context(), in)
 		switch {
-		case refused == 0 && (err != nil || read != rows || inserted != int64(p.n) || p.n < 3):
-			t.Errorf("all pieces: %d read, %d statements, %v", read, p.n, err)
+		case refused == 0 && (err != nil || m.Read != rows || m.Inserted != int64(p.n) || p.n < 3):
+			t.Errorf("all pieces: %d read, %d statements, %v", m.Read, p.n, err)
 		case refused > 0 && !errors.Is(err, errRefused):
 			t.Errorf("piece %d is refused, and the merge says %v", refused, err)
 		}

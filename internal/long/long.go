@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Variable, set to anything, runs the long tests, too.
+// Variable is the environment variable that, set to anything, runs the long tests, too.
 const Variable = "SNOWSTREAM_LONG"
 
 // Wanted reports whether the long tests run.

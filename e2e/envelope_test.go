@@ -22,15 +22,6 @@ type wrapping struct {
 
 type odd struct{ payload, code string }
 
-// quoted is a JSON string.
-func quoted(text string) string {
-	out, err := json.Marshal(text)
-	if err != nil {
-		panic(err) // text is UTF-8
-	}
-	return string(out)
-}
-
 func gzipText(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)

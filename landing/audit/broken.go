@@ -70,12 +70,6 @@ func isService(err error) bool {
 	return errors.As(err, &service)
 }
 
-// isBroken reports whether an object that may hold the ordinal cannot be read.
-func (a *Auditor) isBroken(s *shard, ordinal int64) bool {
-	at, ok := s.covering(ordinal)
-	return ok && a.broken[s.objects[at].key].Kind != ""
-}
-
 // lastOf is the last ordinal that the shard's i-th object can have.
 func (s *shard) lastOf(i int) int64 {
 	if i+1 < len(s.objects) {

@@ -14,7 +14,9 @@ import (
 )
 
 // ErrZero is a division by zero, in Snowflake's words.
-var ErrZero = errors.New("Division by zero") //nolint:staticcheck // the text reaches the user as it is
+//
+//lint:ignore ST1005 the text reaches the user as it is
+var ErrZero = errors.New("Division by zero")
 
 // Divide is a / b. Of two decimals the scale is that of a and six digits more, up to 12 but never less than a's own,
 // rounded half away from zero. With float it is what a DOUBLE gives.

@@ -77,13 +77,13 @@ func start(t *testing.T, dir string, args ...string) *local {
 
 // result is what --json prints.
 type result struct {
-	Accepted, Streaming, Microbatch, Quarantined, Missing, Doubled, Different, Generated int64
-	Objects                                                                              int64    `json:"landed_objects"`
-	Elapsed                                                                              float64  `json:"elapsed_s"`
-	StreamingP50                                                                         *float64 `json:"streaming_p50_s"`
-	StreamingP99                                                                         *float64 `json:"streaming_p99_s"`
-	MicrobatchP50                                                                        *float64 `json:"microbatch_p50_s"`
-	MicrobatchP99                                                                        *float64 `json:"microbatch_p99_s"`
+	Accepted, Streaming, Microbatch, Quarantined, Missing, Doubled, Different, Generated, Earlier int64
+	Objects                                                                                       int64    `json:"landed_objects"`
+	Elapsed                                                                                       float64  `json:"elapsed_s"`
+	StreamingP50                                                                                  *float64 `json:"streaming_p50_s"`
+	StreamingP99                                                                                  *float64 `json:"streaming_p99_s"`
+	MicrobatchP50                                                                                 *float64 `json:"microbatch_p50_s"`
+	MicrobatchP99                                                                                 *float64 `json:"microbatch_p99_s"`
 }
 
 // finish waits for the end and reads the one object on stdout.

@@ -31,6 +31,14 @@ func writeProof(w io.Writer, p audit.Proof) error {
 	if p.More > 0 {
 		fmt.Fprintf(&b, "  … and %s more: --limit lists them\n", humanize.Comma(int64(p.More)))
 	}
+	for _, e := range p.Earlier {
+		name := e.Generation
+		if name == "" {
+			name = "(from before there were generations)"
+		}
+		fmt.Fprintf(&b, "\n  generation %s: %s streaming and %s micro-batch rows, of a stream or bucket that the ledgers do not number; they are left as they are\n",
+			name, humanize.Comma(e.Streaming), humanize.Comma(e.Microbatch))
+	}
 	c := p.Cost
 	fmt.Fprintf(&b, "\n  %s queries gave %s rows; %s objects listed, %s read; %s records read from the stream\n",
 		humanize.Comma(c.Queries), humanize.Comma(c.Rows), humanize.Comma(c.Objects), humanize.Comma(c.Reads), humanize.Comma(c.Records))

@@ -28,6 +28,8 @@ type result struct {
 	Doubled     int64  `json:"doubled"`
 	// Different counts rows that only one of the tables has, or has with other values.
 	Different int64 `json:"different"`
+	// Earlier counts rows of an earlier stream or bucket of the same names; they are in no other number.
+	Earlier int64 `json:"earlier,omitempty"`
 	// Generated are this run's records that the stream has accepted, Throttled the refusals for their rate that were
 	// retried, Failed those given up, Missed how far the run fell behind its rate because the stream was slower.
 	Generated int64   `json:"generated"`
@@ -49,7 +51,7 @@ type result struct {
 func newResult(r audit.Report, objects int64, made producer.Stats, elapsed time.Duration) result {
 	return result{
 		Accepted: r.Accepted(), Objects: objects, Streaming: r.Streaming(), Microbatch: r.Microbatch(),
-		Quarantined: r.Quarantined(), Missing: r.Missing(), Doubled: r.Doubled(), Different: r.Different,
+		Quarantined: r.Quarantined(), Missing: r.Missing(), Doubled: r.Doubled(), Different: r.Different, Earlier: r.Earlier,
 		Generated: made.Accepted, Throttled: made.Throttled, Failed: made.Failed, Missed: made.Missed,
 		Elapsed: elapsed.Seconds(),
 	}
@@ -81,6 +83,9 @@ func (r result) writeText(w io.Writer) error {
 	row("quarantined", humanize.Comma(r.Quarantined), "")
 	row("missing", humanize.Comma(r.Missing), "")
 	row("doubled", humanize.Comma(r.Doubled), "")
+	if r.Earlier > 0 {
+		row("rows of an earlier stream", humanize.Comma(r.Earlier), "left as they are")
+	}
 	if r.Different > 0 {
 		row("different", humanize.Comma(r.Different), "rows that only one of the tables has")
 	}

@@ -172,7 +172,7 @@ func (e emulator) wantMapping(t *testing.T, out Outputs) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, "environment", f.Environment.Variables, map[string]string{"SNOWSTREAM_BUCKET": "life-raw", "SNOWSTREAM_UPSERT_FUNCTION": "life-u", "SNOWSTREAM_COMPRESS": "none"})
+	want(t, "environment", f.Environment.Variables, map[string]string{"SNOWSTREAM_BUCKET": "life-raw", "SNOWSTREAM_UPSERT_FUNCTION": "life-u", "SNOWSTREAM_COMPRESS": "none", "SNOWSTREAM_STREAM_ARN": out.StreamARN})
 	a, err := api.GetFunctionEventInvokeConfig(t.Context(), &lambda.GetFunctionEventInvokeConfigInput{FunctionName: &out.UpsertARN, Qualifier: aws.String("$LATEST")})
 	if err != nil {
 		t.Fatal(err)

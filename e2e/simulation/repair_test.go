@@ -553,7 +553,7 @@ func TestAuditSeesWhatAllAgreeOn(t *testing.T) {
 	for _, deep := range []bool{false, true} {
 		landed(t, func(w *world, r *repairer) {
 			r.shallow = !deep
-			changed := w.streaming.rows[7]
+			changed := w.streaming.rows[slices.IndexFunc(w.streaming.rows, func(o row) bool { return o["_SHARD"].text == w.stream.shards[0].id })]
 			for _, t := range []*table{w.streaming, w.pipe.table} {
 				at := slices.IndexFunc(t.rows, func(o row) bool { return o.id() == changed.id() })
 				t.change(at, t.rows[at].but("CURRENTTEMPERATURE", "4711"))
@@ -587,4 +587,40 @@ func TestAuditSeesWhatAllAgreeOn(t *testing.T) {
 			w.checkMended()
 		})
 	}
+}
+
+// TestRepairLeavesEarlierGenerations: rows of the stream's earlier life have the same shards and ordinals. They are counted,
+// compared with nothing, and not touched by a repair that may delete and has something to mend beside them.
+func TestRepairLeavesEarlierGenerations(t *testing.T) {
+	landed(t, func(w *world, r *repairer) {
+		var earlier []row
+		for _, o := range w.streaming.rows[:40] {
+			earlier = append(earlier, o.but("_GENERATION", "g0000000000000000").but("_SEQUENCE", "1"+o["_SEQUENCE"].text).but("CURRENTTEMPERATURE", "1"))
+		}
+		w.streaming.change(3) // a row is lost
+		w.streaming.insert(earlier...)
+		w.pipe.table.insert(earlier[:30]...)
+		r.delete = true
+		after, done := r.twice(t)
+		if !after.OK || done.Deleted != 0 || done.Replaced != 0 {
+			t.Errorf("%+v, done %+v", after.Findings, done)
+		}
+		if len(after.Earlier) != 1 || after.Earlier[0].Streaming != 40 || after.Earlier[0].Microbatch != 30 {
+			t.Errorf("earlier generations: %+v", after.Earlier)
+		}
+		left := func(rows []row) (n int) {
+			for _, o := range rows {
+				if o["_GENERATION"].text == "g0000000000000000" {
+					n++
+				}
+			}
+			return n
+		}
+		if left(w.streaming.rows) != 40 || left(w.pipe.table.rows) != 30 {
+			t.Errorf("of 40 and 30 earlier rows %d and %d are left", left(w.streaming.rows), left(w.pipe.table.rows))
+		}
+		now := func(o row) bool { return o["_GENERATION"].text == "g0000000000000000" }
+		w.streaming.rows, w.pipe.table.rows = slices.DeleteFunc(w.streaming.rows, now), slices.DeleteFunc(w.pipe.table.rows, now)
+		w.checkMended()
+	})
 }

@@ -53,6 +53,24 @@ func (q queries) table(query string) *table {
 	return q.w.streaming
 }
 
+// generations is the condition that leaves other generations out.
+var generations = regexp.MustCompile(`COALESCE\((?:t\.)?"_GENERATION", ''\) IN \(([^)]*)\)`)
+
+// of is the table as a statement reads it: without the generations that it leaves out.
+func (t *table) of(query string) *table {
+	m := generations.FindStringSubmatch(query)
+	if m == nil {
+		return t
+	}
+	some := newTable()
+	for _, r := range t.rows {
+		if slices.Contains(strings.Split(m[1], ", "), "'"+r["_GENERATION"].text+"'") {
+			some.insert(r)
+		}
+	}
+	return some
+}
+
 // between are the rows of a shard from one ordinal to another, in order.
 func (t *table) between(shard string, first, last int64) (out []row) {
 	for _, r := range t.rows {
@@ -126,8 +144,10 @@ var (
 
 // answer are the rows of a query. mu is held.
 func (q queries) answer(query string, args []any) ([][]any, error) {
-	t := q.table(query)
+	t := q.table(query).of(query)
 	switch {
+	case strings.HasPrefix(query, `SELECT COALESCE("_GENERATION", '')`):
+		return t.generations(), nil
 	case strings.Contains(query, `AS "LANDED"`):
 		return t.whole(args)
 	case bucketed.MatchString(query):
@@ -164,6 +184,17 @@ func (q queries) answer(query string, args []any) ([][]any, error) {
 func printed(r row) []any {
 	sub, _ := strconv.ParseInt(r["_SUBSEQUENCE"].text, 10, 64)
 	return []any{r.ordinal(), r["_SEQUENCE"].text, sub, r.print()}
+}
+
+func (t *table) generations() (out [][]any) {
+	counts := map[string]int64{}
+	for _, r := range t.rows {
+		counts[r["_GENERATION"].text]++
+	}
+	for _, generation := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, []any{generation, counts[generation]})
+	}
+	return out
 }
 
 func (t *table) whole(args []any) ([][]any, error) {
@@ -310,7 +341,7 @@ func (q queries) Exec(_ context.Context, query string, args ...any) (sql.Result,
 	t := q.table(query)
 	switch {
 	case strings.HasPrefix(query, "DELETE FROM "):
-		rows, err := t.named(args)
+		rows, err := t.of(query).named(args)
 		for _, r := range rows {
 			t.remove(r)
 		}

@@ -75,6 +75,8 @@ type Report struct {
 	Shards map[string]Shard
 	// Different counts rows that stand in one table and not in the other, equal in every column.
 	Different int64
+	// Earlier counts the streaming table's rows of other generations than those of the ledgers: they are in no other number.
+	Earlier int64
 }
 
 // OK reports whether nothing is missing, doubled or different.
@@ -118,22 +120,26 @@ type Expected struct {
 // Count counts both tables and compares the counts with what each shard should hold: one aggregation a table.
 func Count(ctx context.Context, session Session, names schema.Names, shards map[string]Expected) (Report, error) {
 	r := Report{Shards: map[string]Shard{}}
+	now := map[string]bool{}
 	for id, e := range shards {
+		now[e.Ledger.Generation] = true
 		r.Shards[id] = Shard{Accepted: e.accepted(), Quarantined: e.Ledger.Quarantined - e.Replayed}
 	}
 	var streaming, microbatch map[string]Counts
+	var earlier int64
 	var group errgroup.Group
 	group.Go(func() (err error) {
-		streaming, err = count(ctx, session, names.In(names.Streaming))
+		streaming, earlier, err = count(ctx, session, names.In(names.Streaming), now)
 		return err
 	})
 	group.Go(func() (err error) {
-		microbatch, err = count(ctx, session, names.In(names.Microbatch))
+		microbatch, _, err = count(ctx, session, names.In(names.Microbatch), now)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return r, err
 	}
+	r.Earlier = earlier
 	ids := slices.Collect(maps.Keys(streaming))
 	for _, id := range slices.AppendSeq(ids, maps.Keys(microbatch)) {
 		s := r.Shards[id]
@@ -152,18 +158,34 @@ func (e Expected) accepted() int64 {
 // starts like this.
 const ofStream = ` STARTSWITH("_SHARD", 'shardId-')`
 
-func count(ctx context.Context, session Session, table string) (map[string]Counts, error) {
-	out := map[string]Counts{}
-	err := session.Query(ctx, func(scan func(...any) error) error {
-		var id string
+// count counts a table's rows by shard, those of the generations that are numbered now; earlier is how many others there are.
+func count(ctx context.Context, session Session, table string, now map[string]bool) (out map[string]Counts, earlier int64, err error) {
+	out = map[string]Counts{}
+	err = session.Query(ctx, func(scan func(...any) error) error {
+		var id, generation string
 		var c Counts
-		err := scan(&id, &c.Rows, &c.Ordinals, &c.Identities, &c.Lowest, &c.Highest)
-		out[id] = c
+		err := scan(&id, &generation, &c.Rows, &c.Ordinals, &c.Identities, &c.Lowest, &c.Highest)
+		if len(now) > 0 && !now[generation] {
+			earlier += c.Rows
+			return err
+		}
+		out[id] = out[id].with(c)
 		return err
-	}, `SELECT "_SHARD", COUNT(*), COUNT(DISTINCT "_ORDINAL"), COUNT(DISTINCT "_SEQUENCE" || '/' || "_SUBSEQUENCE"), MIN("_ORDINAL"), MAX("_ORDINAL")
-FROM `+table+` WHERE`+ofStream+` GROUP BY "_SHARD"`)
+	}, `SELECT "_SHARD", `+generationOf+`, COUNT(*), COUNT(DISTINCT "_ORDINAL"), COUNT(DISTINCT "_SEQUENCE" || '/' || "_SUBSEQUENCE"), MIN("_ORDINAL"), MAX("_ORDINAL")
+FROM `+table+` WHERE`+ofStream+` GROUP BY 1, 2`)
 	if err != nil {
-		return nil, fmt.Errorf("count the rows of %s: %w", table, err)
+		return nil, 0, fmt.Errorf("count the rows of %s: %w", table, err)
 	}
-	return out, nil
+	return out, earlier, nil
+}
+
+// with adds the counts of another generation of the same shard.
+func (c Counts) with(other Counts) Counts {
+	if c.Rows == 0 {
+		return other
+	}
+	return Counts{
+		Rows: c.Rows + other.Rows, Ordinals: c.Ordinals + other.Ordinals, Identities: c.Identities + other.Identities,
+		Lowest: min(c.Lowest, other.Lowest), Highest: max(c.Highest, other.Highest),
+	}
 }

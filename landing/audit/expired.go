@@ -124,7 +124,7 @@ func (a *Auditor) delays(ctx context.Context, s *shard, objects []object) (map[s
 			}
 			return err
 		}, `SELECT q."FIRST", MIN(DATE_PART(epoch_second, t."_ARRIVED_AT")), MAX(DATE_PART(epoch_second, t."_ARRIVED_AT"))
-FROM `+a.table(Streaming)+` AS t JOIN (
+FROM `+a.from(Streaming)+` AS t JOIN (
   SELECT f.value[0]::NUMBER(38,0) AS "FIRST", f.value[1]::NUMBER(38,0) AS "LAST" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
 ) AS q ON t."_ORDINAL" BETWEEN q."FIRST" AND q."LAST" WHERE t."_SHARD" = ? GROUP BY 1 ORDER BY 1`, string(bind), s.id)
 		if err != nil {

@@ -84,8 +84,12 @@ func keysOfRows(rows []row) (bind string, lowest, highest int64, err error) {
 
 // these is the SQL that finds the rows of keysOfRows; its binds are the shard, the two ends of the ordinals and the keys.
 func (a *Auditor) these() string {
+	only := ""
+	if a.only != "" {
+		only = ` AND COALESCE(t."_GENERATION", '')` + strings.TrimPrefix(a.only, generationOf)
+	}
 	return `t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? AND t."_ORDINAL" || '/' || t."_SEQUENCE" || '/' || t."_SUBSEQUENCE" || '/' || ` +
-		Fingerprint(a.c.Schema, "t") + ` IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`
+		Fingerprint(a.c.Schema, "t") + ` IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)` + only
 }
 
 // texts reads rows with all of their values, as texts that the warehouse takes back.
@@ -104,7 +108,7 @@ func (a *Auditor) texts(ctx context.Context, place Place, shard string, rows []r
 		err := scan(into...)
 		out = append(out, r)
 		return err
-	}, `SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", `+strings.Join(schema.Texts(a.c.Schema, "t"), ", ")+` FROM `+a.table(place)+` AS t
+	}, `SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", `+strings.Join(schema.Texts(a.c.Schema, "t"), ", ")+` FROM `+a.from(place)+` AS t
 WHERE `+a.these()+` ORDER BY 1, 2, 3`, shard, lowest, highest, bind)
 	if err != nil {
 		return nil, fmt.Errorf("read rows of %s before they are taken away: %w", a.table(place), err)

@@ -100,7 +100,9 @@ type Proof struct {
 	// Findings are the first Limit of them, More is how many there are besides.
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more_findings"`
-	Cost     Cost      `json:"cost"`
+	// Earlier are the rows of other generations; they are counted, and nothing else.
+	Earlier []Earlier `json:"earlier,omitempty"`
+	Cost    Cost      `json:"cost"`
 }
 
 // Total adds up all shards.
@@ -135,6 +137,10 @@ type Auditor struct {
 	// broken are the objects that cannot be read, by key; trouble counts those of which the object is not to blame.
 	broken  map[string]Finding
 	trouble int
+	// earlier are the generations that the ledgers do not number; only is the SQL condition that leaves their rows out,
+	// empty where there are none.
+	earlier []Earlier
+	only    string
 }
 
 // New returns an auditor.
@@ -191,6 +197,9 @@ func (a *Auditor) audit(ctx context.Context) ([]Finding, error) {
 // are lost, and the stream has forgotten them.
 func (a *Auditor) look(ctx context.Context) (counted [2]map[group]aggregate, err error) {
 	if err := a.begin(ctx); err != nil {
+		return counted, err
+	}
+	if err := a.apart(ctx); err != nil {
 		return counted, err
 	}
 	for i, place := range tables() {
@@ -291,7 +300,7 @@ func (a *Auditor) add(all []Finding) {
 
 // proof bounds the findings and names their sequence numbers.
 func (a *Auditor) proof(ctx context.Context, all []Finding) (Proof, error) {
-	p := Proof{OK: true, Stream: a.c.Stream, Findings: []Finding{}, Shards: []Tally{}}
+	p := Proof{OK: true, Stream: a.c.Stream, Findings: []Finding{}, Shards: []Tally{}, Earlier: a.earlier}
 	for _, id := range slices.Sorted(maps.Keys(a.shards)) {
 		p.Shards = append(p.Shards, *a.shards[id].tally)
 	}

@@ -51,7 +51,7 @@ func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*sha
 	}, fmt.Sprintf(`SELECT t."_SHARD", CASE WHEN t."_ORDINAL" BETWEEN l."FIRST" AND l."LANDED" THEN FALSE ELSE TRUE END, %s
 FROM %s AS t LEFT JOIN (
   SELECT f.value[0]::STRING AS "LEDGER", f.value[1]::NUMBER(38,0) AS "FIRST", f.value[2]::NUMBER(38,0) AS "LANDED" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
-) AS l ON t."_SHARD" = l."LEDGER"%s GROUP BY 1, 2 ORDER BY 2, 1 LIMIT %d`, a.aggregates("t"), a.table(place), where, maxGroups), string(bind))
+) AS l ON t."_SHARD" = l."LEDGER"%s GROUP BY 1, 2 ORDER BY 2, 1 LIMIT %d`, a.aggregates("t"), a.from(place), where, maxGroups), string(bind))
 	if err != nil {
 		return nil, fmt.Errorf("count the rows of %s: %w", a.table(place), err)
 	}
@@ -68,7 +68,7 @@ func (a *Auditor) buckets(ctx context.Context, place Place, id string, first, la
 		out[from] = sum
 		return err
 	}, fmt.Sprintf(`SELECT t."_ORDINAL" - MOD(t."_ORDINAL" - %d, %d), %s FROM %s AS t
-WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? GROUP BY 1`, first, width, a.aggregates("t"), a.table(place)), id, first, last)
+WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? GROUP BY 1`, first, width, a.aggregates("t"), a.from(place)), id, first, last)
 	if err != nil {
 		return nil, fmt.Errorf("count the rows of %s from ordinal %d to %d: %w", a.table(place), first, last, err)
 	}
@@ -87,7 +87,7 @@ func (a *Auditor) rows(ctx context.Context, place Place, id string, first, last 
 		return err
 	}, fmt.Sprintf(`SELECT t."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", %s FROM %s AS t
 WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? ORDER BY 1, 2, 3, 4 LIMIT %d`,
-		Fingerprint(a.c.Schema, "t"), a.table(place), maxRows), id, first, last)
+		Fingerprint(a.c.Schema, "t"), a.from(place), maxRows), id, first, last)
 	if err != nil {
 		return nil, fmt.Errorf("read the rows of %s from ordinal %d to %d: %w", a.table(place), first, last, err)
 	}
@@ -104,7 +104,7 @@ func (a *Auditor) repeated(ctx context.Context, place Place, s *shard) (out []Fi
 		f.LastSequence = f.FirstSequence
 		out = append(out, f)
 		return err
-	}, `SELECT "_SEQUENCE", MIN("_ORDINAL"), MAX("_ORDINAL"), COUNT(DISTINCT "_ORDINAL") - 1 FROM `+a.table(place)+`
+	}, `SELECT "_SEQUENCE", MIN("_ORDINAL"), MAX("_ORDINAL"), COUNT(DISTINCT "_ORDINAL") - 1 FROM `+a.from(place)+`
 WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ? GROUP BY "_SEQUENCE", "_SUBSEQUENCE" HAVING COUNT(DISTINCT "_ORDINAL") > 1 ORDER BY 2 LIMIT 100`,
 		s.id, s.first(), s.Ledger.Ordinal)
 	if err != nil {

@@ -151,7 +151,7 @@ func (w *walk) find(ctx context.Context, p record.Position) (ordinal int64, err 
 	}
 	a := w.auditor
 	err = a.query(ctx, func(scan func(...any) error) error { return scan(&ordinal) },
-		`SELECT COALESCE(MIN("_ORDINAL"), 0) FROM `+a.table(Streaming)+` WHERE "_SHARD" = ? AND "_SEQUENCE" = ? AND "_SUBSEQUENCE" = ?`,
+		`SELECT COALESCE(MIN("_ORDINAL"), 0) FROM `+a.from(Streaming)+` WHERE "_SHARD" = ? AND "_SEQUENCE" = ? AND "_SUBSEQUENCE" = ?`,
 		w.shard.id, p.Sequence, p.Subsequence)
 	if err != nil {
 		return 0, fmt.Errorf("look for a record of %s in %s: %w", w.shard.id, a.table(Streaming), err)
@@ -178,7 +178,7 @@ func (w *walk) same(ctx context.Context, records []record.Record) (same bool, pr
 	var got string
 	a := w.auditor
 	err = a.query(ctx, func(scan func(...any) error) error { return scan(&gotRows, &got, &print) },
-		`SELECT COUNT(*), `+total(identity("t"))+`, `+total(Fingerprint(a.c.Schema, "t"))+` FROM `+a.table(Streaming)+` AS t WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ?`,
+		`SELECT COUNT(*), `+total(identity("t"))+`, `+total(Fingerprint(a.c.Schema, "t"))+` FROM `+a.from(Streaming)+` AS t WHERE t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ?`,
 		w.shard.id, w.next, w.next+int64(len(records))-1)
 	if err != nil {
 		return false, "", fmt.Errorf("compare %s with the stream: %w", a.table(Streaming), err)
@@ -250,7 +250,7 @@ func (w *walk) known(ctx context.Context, records []record.Record) (map[record.P
 			err := scan(&r.ordinal, &r.sequence, &r.subsequence)
 			out[r.position(w.shard.id)] = r.ordinal
 			return err
-		}, `SELECT "_ORDINAL", "_SEQUENCE", "_SUBSEQUENCE" FROM `+a.table(place)+` WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ?
+		}, `SELECT "_ORDINAL", "_SEQUENCE", "_SUBSEQUENCE" FROM `+a.from(place)+` WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ?
 AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, w.shard.id, w.shard.first(), w.shard.Ledger.Ordinal, string(bind))
 		if err != nil {
 			return nil, fmt.Errorf("look for records of the stream in %s: %w", a.table(place), err)

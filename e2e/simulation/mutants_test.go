@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -28,21 +29,26 @@ func TestMutants(t *testing.T) {
 		t.Logf("%d mutants fit the code; -mutants plants them", len(all))
 		return
 	}
-	caught, tried, began := 0, 0, time.Now()
-	for _, m := range all {
-		if !strings.Contains(m.name, *only) {
-			continue
+	var caught, tried atomic.Int64
+	began := time.Now()
+	t.Run("plant", func(t *testing.T) { // ends when all of them have
+		for _, m := range all {
+			if !strings.Contains(m.name, *only) {
+				continue
+			}
+			tried.Add(1)
+			t.Run(m.name, func(t *testing.T) {
+				t.Parallel() // each builds and runs on about one core
+				by, output := m.try(t)
+				if by == "" {
+					t.Fatalf("not caught: %s\n%s", m.name, tail(output))
+				}
+				caught.Add(1)
+				t.Logf("caught: %-60s by %s", m.name, by)
+			})
 		}
-		tried++
-		by, output := m.try(t)
-		if by == "" {
-			t.Errorf("not caught: %s\n%s", m.name, tail(output))
-			continue
-		}
-		caught++
-		t.Logf("caught: %-60s by %s", m.name, by)
-	}
-	t.Logf("%d of %d caught in %s", caught, tried, time.Since(began).Round(time.Second))
+	})
+	t.Logf("%d of %d caught in %s", caught.Load(), tried.Load(), time.Since(began).Round(time.Second))
 }
 
 // root is the module's folder.

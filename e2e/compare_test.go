@@ -32,7 +32,7 @@ func TestCompareTables(t *testing.T) {
 	both := [2]string{n.In(n.Streaming), n.In(n.Microbatch)}
 	for _, table := range both {
 		for shard, rows := range map[string]int{one: many, two: 100} {
-			exec(fmt.Sprintf(`INSERT INTO %s SELECT 1, 64, 'OK', '%s', '495', 0, %d + ROW_NUMBER() OVER (ORDER BY 1), '2026-01-01 00:00:00' FROM TABLE(GENERATOR(ROWCOUNT => %d))`,
+			exec(fmt.Sprintf(`INSERT INTO %s SELECT 1, 64, 'OK', '%s', '495', 0, %d + ROW_NUMBER() OVER (ORDER BY 1), '2026-01-01 00:00:00', NULL FROM TABLE(GENERATOR(ROWCOUNT => %d))`,
 				table, shard, record.Base(shard), rows))
 		}
 	}
@@ -53,7 +53,7 @@ func TestCompareTables(t *testing.T) {
 			`DELETE FROM %s WHERE "_ORDINAL" = 600000`, 1},
 		{"that row is gone", "", "", 1},
 		{"one more is gone, at the end of a slice", `DELETE FROM %s WHERE "_ORDINAL" = 500000`, "", 2},
-		{"a row too many, far behind", `INSERT INTO %s SELECT 1, 64, 'OK', 'shardId-000000000000', '495', 0, 9999999, '2026-01-01 00:00:00'`, "", 3},
+		{"a row too many, far behind", `INSERT INTO %s SELECT 1, 64, 'OK', 'shardId-000000000000', '495', 0, 9999999, '2026-01-01 00:00:00', NULL`, "", 3},
 		{"a shard is gone", `DELETE FROM %s WHERE "_SHARD" = 'shardId-000000000001'`, "", 103},
 	} {
 		if c.do != "" {

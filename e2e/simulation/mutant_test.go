@@ -198,7 +198,7 @@ func boxMutants() []mutant {
 	return []mutant{
 		in(edited("a failed write is acknowledged", "local/kinesis/log/append.go", "		return l.takeBack(offset, err)\n", "		return nil\n"), "./local/kinesis/log", "."),
 		in(edited("an error after the first committed piece of a MERGE is swallowed", streamingFile,
-			"if inserted += n; err != nil {", "if inserted += n; err != nil && inserted == 0 {"), "./landing/streaming", "TestEveryPieceCounts"),
+			"if err := t.send(ctx, &bind, &m); err != nil {\n\t\t\t\treturn m, err", "if err := t.send(ctx, &bind, &m); err != nil && m.Inserted == 0 {\n\t\t\t\treturn m, err"), "./landing/streaming", "TestEveryPieceCounts"),
 		in(edited("a file is not synced", "local/kinesis/log/append.go", "if err := l.file.Sync(); err != nil {", "if err := error(nil); err != nil {"), "./local/kinesis/log", "."),
 		in(edited("a folder is not synced", "local/kinesis/log/append.go", "if err := l.cfg.FS.SyncDir(l.cfg.Dir); err != nil {", "if err := error(nil); err != nil {"), "./local/kinesis/log", "."),
 		in(edited("all of a PutRecords is sent again", "listener/writer.go", "p.pending = append(again, p.pending...)", "p.pending = append(append(again[:0:0], call...), p.pending...)"), "./listener", "TestPartialThrottle$"),

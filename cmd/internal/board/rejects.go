@@ -101,13 +101,13 @@ func (r *rejects) readShard(ctx context.Context, l rawzone.Ledger, after string)
 // list lists a shard's quarantine behind a key. Without one it goes back from the ledger's end, ten times as far each
 // time, until there is something: keys stand in the order of ordinals, and only their beginning costs nothing to skip.
 func (r *rejects) list(ctx context.Context, l rawzone.Ledger, after string) (keys []string, err error) {
-	prefix := rawzone.Quarantine + rawzone.Escape(l.Stream) + "/" + rawzone.Escape(l.Shard) + "/"
+	prefix := l.Chain().Quarantined()
 	if after != "" {
 		return r.keys(ctx, prefix, after)
 	}
 	for back := int64(1000); ; back *= 10 {
 		from := max(l.Base(), l.Ordinal-back)
-		keys, err = r.keys(ctx, prefix, prefix+fmt.Sprintf("%012d", from))
+		keys, err = r.keys(ctx, prefix, rawzone.From(prefix, from))
 		if err != nil || len(keys) > 0 || from == l.Base() {
 			return keys, err
 		}

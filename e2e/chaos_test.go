@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 var (
@@ -50,6 +52,7 @@ func quiet(t *testing.T, dir string, args ...string) (*local, outside) {
 // TestChaosKill kills function processes with SIGKILL at random moments under load, up to ten for each of -kills, and
 // then the whole stack, which starts again on the same folder.
 func TestChaosKill(t *testing.T) {
+	long.Test(t)
 	for _, path := range rowPaths {
 		t.Run(path, func(t *testing.T) { testChaosKill(t, path) })
 	}
@@ -95,6 +98,7 @@ func (r *rig) feedClient() *kinesis.Client {
 // one fault after the other at all services, then all of them mixed, and at last each service is out of reach for a
 // while.
 func TestChaosServices(t *testing.T) {
+	long.Test(t)
 	random := chance(t)
 	r, f := newRig(t, random), &feed{}
 	f.during(t, r.feedClient(), r.Stream, func() {
@@ -122,6 +126,7 @@ func TestChaosServices(t *testing.T) {
 
 // TestChaosReshard splits and merges shards under load.
 func TestChaosReshard(t *testing.T) {
+	long.Test(t)
 	random, dir, f := chance(t), t.TempDir(), &feed{}
 	l, o := quiet(t, dir, "--shards", "2")
 	splits, merges := 0, 0
@@ -198,6 +203,7 @@ func (o outside) merge(t *testing.T, a, b types.Shard) {
 // TestChaosTwins delivers every batch twice, and in pieces cut otherwise, while the event source mapping delivers it,
 // too: three orchestrators work on one shard at once.
 func TestChaosTwins(t *testing.T) {
+	long.Test(t)
 	random, dir, f := chance(t), t.TempDir(), &feed{}
 	l, o := quiet(t, dir, "--shards", "2")
 	twins := map[string]*twin{}

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/quarantine"
 	failed "github.com/snowstream/snowstream/processing/replay"
@@ -253,6 +254,7 @@ func (w *world) age() {
 
 // TestCollectCrash ends a collection at each of its calls to S3, before and after the call, and collects again.
 func TestCollectCrash(t *testing.T) {
+	long.Test(t)
 	for k := 1; ; k++ {
 		crashed := false
 		for _, after := range []bool{false, true} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/snowstream/snowstream/internal/long"
 	landingaudit "github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/local/warehouse"
@@ -14,6 +15,7 @@ import (
 // TestCompareTables: whatever is done to one row of two equal tables, the comparison counts it, in each slice of a table that is
 // too large for one.
 func TestCompareTables(t *testing.T) {
+	long.Test(t)
 	db := openDeployer(t, startWarehouse(t, warehouse.Config{S3Endpoint: "http://127.0.0.1:1"}))
 	exec := func(statement string) {
 		t.Helper()

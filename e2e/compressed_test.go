@@ -12,11 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // TestCompressed runs one data folder with another compression each time. Objects of all kinds lie side by side, and all
 // that reads them reads each: Upsert, the pipe, the audit, the repair and the replay.
 func TestCompressed(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	for _, c := range []string{"gzip", "zstd", "none"} {
 		r := start(t, dir, "--compress", c, "--records", "1200", "--rate", "1500", "--no-dashboard").finish(t)

@@ -28,6 +28,7 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/snowstream/snowstream/deploy"
+	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/local/warehouse"
@@ -131,6 +132,7 @@ func (a accounts) apply(t *testing.T, args ...string) applied {
 
 // TestDeploy takes a deployment through its life in two accounts: planned, made, used, changed, taken down.
 func TestDeploy(t *testing.T) {
+	long.Test(t)
 	a := openAccounts(t)
 	n := schema.Defaults()
 	planned := a.plan(t)
@@ -297,6 +299,7 @@ func (a accounts) gone(t *testing.T, n schema.Names, f deploy.File) {
 // of them together reach what one would have, and the last one finds nothing to do. Then the same with destroy. What is
 // killed in the middle of a stack's operation is the test of deploy/cloudformation.
 func TestDeployKilled(t *testing.T) {
+	long.Test(t)
 	a := openAccounts(t)
 	a.foreignBucket(t)
 	for _, at := range []struct {

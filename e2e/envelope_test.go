@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // wrapping is an envelope's sample: how a record that lands is written, and ten oddities that do not, with their reasons.
@@ -221,6 +223,7 @@ func (w wrapping) show(t *testing.T) string {
 // TestEnvelopes: 1,000 records of each envelope, ten of them odd. All rows are in both tables, the odd ones in quarantine with
 // their reasons, and the audit finds nothing, with values compared.
 func TestEnvelopes(t *testing.T) {
+	long.Test(t)
 	for name, w := range wrappings() {
 		t.Run(name, func(t *testing.T) { w.land(t) })
 	}

@@ -14,6 +14,7 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -31,6 +32,7 @@ type collected struct {
 // TestTooLargeForLambda: records that no invocation can carry go by the failure destination, and end as a row, or in
 // quarantine, without anybody asking. A thousand others are not held up.
 func TestTooLargeForLambda(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l, o := quiet(t, dir)
 	if _, err := o.kinesis.UpdateMaxRecordSize(t.Context(), &kinesis.UpdateMaxRecordSizeInput{
@@ -77,6 +79,7 @@ func TestTooLargeForLambda(t *testing.T) {
 // whose objects have landed; then S3 is out of reach, and batches are given up of which nothing has. What was given up is
 // collected, and a second collection changes nothing (F18).
 func TestGivenUp(t *testing.T) {
+	long.Test(t)
 	r, f := newRig(t, chance(t)), &feed{}
 	all, err := r.lambda.ListEventSourceMappings(t.Context(), &awslambda.ListEventSourceMappingsInput{})
 	if err != nil || len(all.EventSourceMappings) != 1 {

@@ -145,6 +145,11 @@ func (l *Lake) Claim(ctx context.Context, r Registry, shard string) (head Head, 
 			return l.open(ctx, c, false)
 		}
 	}
+	// Neither ledger nor chain: the writer may have remembered a registry that is gone, with all ledgers. Then a shard that
+	// has landed looks like a new one, and its ordinals would begin again in the same generation.
+	if now, err := l.registry(ctx, chains[last].Stream); err != nil || now.etag == "" || now.Last().ID != r.Last().ID {
+		return head, cmp.Or(err, ErrEnded)
+	}
 	fresh, err := l.stake(ctx, chains[last])
 	if err != nil {
 		return head, err

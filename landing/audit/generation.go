@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -22,59 +20,38 @@ type Earlier struct {
 // generationOf is a row's generation; rows from before there were any have the empty one.
 const generationOf = `COALESCE("_GENERATION", '')`
 
-// apart finds the generations that the ledgers do not number, and leaves them out of what the audit reads.
-func (a *Auditor) apart(ctx context.Context) error {
-	a.earlier, a.only = nil, ""
+// number remembers the generations that the ledgers number.
+func (a *Auditor) number() {
 	now := map[string]bool{}
 	for _, s := range a.shards {
-		now[s.Ledger.Generation] = true
+		now[schema.Literal(s.Ledger.Generation)] = true
 	}
-	if len(now) == 0 {
-		return nil
+	a.now = strings.Join(slices.Sorted(maps.Keys(now)), ", ")
+}
+
+// numbered is the condition for the rows that the ledgers number; rows of no shard of Kinesis have no generation.
+func (a *Auditor) numbered(table string) string {
+	if a.now == "" {
+		return "TRUE"
 	}
-	other := map[string]*Earlier{}
-	for _, place := range tables() {
-		err := a.query(ctx, func(scan func(...any) error) error {
-			var generation string
-			var rows int64
-			if err := scan(&generation, &rows); err != nil || now[generation] {
-				return err
-			}
-			e := other[generation]
-			if e == nil {
-				e = &Earlier{Generation: generation}
-				other[generation] = e
-			}
-			if place == Streaming {
-				e.Streaming += rows
-			} else {
-				e.Microbatch += rows
-			}
-			return nil
-		}, `SELECT `+generationOf+`, COUNT(*) FROM `+a.table(place)+` WHERE`+ofStream+` GROUP BY 1 ORDER BY 1`)
-		if err != nil {
-			return fmt.Errorf("look which generations %s holds: %w", a.table(place), err)
-		}
-	}
-	if len(other) == 0 {
-		return nil
-	}
+	return `(NOT STARTSWITH(` + table + `."_SHARD", 'shardId-') OR COALESCE(` + table + `."_GENERATION", '') IN (` + a.now + `))`
+}
+
+// apart leaves the rows of other generations, as they were counted in each table, out of all that the audit reads from here on.
+func (a *Auditor) apart(counted [2]map[string]int64) {
+	a.earlier = nil
+	other := maps.Clone(counted[0])
+	maps.Copy(other, counted[1])
 	for _, generation := range slices.Sorted(maps.Keys(other)) {
-		a.earlier = append(a.earlier, *other[generation])
+		a.earlier = append(a.earlier, Earlier{Generation: generation, Streaming: counted[0][generation], Microbatch: counted[1][generation]})
 	}
-	var literals []string
-	for _, generation := range slices.Sorted(maps.Keys(now)) {
-		literals = append(literals, schema.Literal(generation))
-	}
-	a.only = generationOf + ` IN (` + strings.Join(literals, ", ") + `)`
-	return nil
 }
 
 // from is a table as the audit reads it: where it holds rows of other generations, without them. Rows that came through
 // Upsert's plain form have no generation, and stay out of every audit by their shard.
 func (a *Auditor) from(place Place) string {
-	if a.only == "" {
+	if len(a.earlier) == 0 {
 		return a.table(place)
 	}
-	return `(SELECT * FROM ` + a.table(place) + ` WHERE ` + a.only + `)`
+	return `(SELECT g.* FROM ` + a.table(place) + ` AS g WHERE ` + a.numbered("g") + `)`
 }

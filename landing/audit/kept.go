@@ -84,12 +84,8 @@ func keysOfRows(rows []row) (bind string, lowest, highest int64, err error) {
 
 // these is the SQL that finds the rows of keysOfRows; its binds are the shard, the two ends of the ordinals and the keys.
 func (a *Auditor) these() string {
-	only := ""
-	if a.only != "" {
-		only = ` AND COALESCE(t."_GENERATION", '')` + strings.TrimPrefix(a.only, generationOf)
-	}
 	return `t."_SHARD" = ? AND t."_ORDINAL" BETWEEN ? AND ? AND t."_ORDINAL" || '/' || t."_SEQUENCE" || '/' || t."_SUBSEQUENCE" || '/' || ` +
-		Fingerprint(a.c.Schema, "t") + ` IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)` + only
+		Fingerprint(a.c.Schema, "t") + ` IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f) AND ` + a.numbered("t")
 }
 
 // texts reads rows with all of their values, as texts that the warehouse takes back.

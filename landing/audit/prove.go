@@ -137,10 +137,9 @@ type Auditor struct {
 	// broken are the objects that cannot be read, by key; trouble counts those of which the object is not to blame.
 	broken  map[string]Finding
 	trouble int
-	// earlier are the generations that the ledgers do not number; only is the SQL condition that leaves their rows out,
-	// empty where there are none.
+	// now are the generations that the ledgers number, as SQL literals; earlier are the others.
+	now     string
 	earlier []Earlier
-	only    string
 }
 
 // New returns an auditor.
@@ -199,14 +198,13 @@ func (a *Auditor) look(ctx context.Context) (counted [2]map[group]aggregate, err
 	if err := a.begin(ctx); err != nil {
 		return counted, err
 	}
-	if err := a.apart(ctx); err != nil {
-		return counted, err
-	}
+	var earlier [2]map[string]int64
 	for i, place := range tables() {
-		if counted[i], err = a.whole(ctx, place, a.shards); err != nil {
+		if counted[i], earlier[i], err = a.whole(ctx, place, a.shards); err != nil {
 			return counted, err
 		}
 	}
+	a.apart(earlier)
 	return counted, a.list(ctx) // after the tables: each row that they have is in an object by now
 }
 
@@ -222,6 +220,7 @@ func (a *Auditor) begin(ctx context.Context) error {
 			}
 		}
 	}
+	a.number()
 	return err
 }
 

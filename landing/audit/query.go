@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 
@@ -27,35 +28,42 @@ type group struct {
 // maxGroups bounds how many shards one audit looks at; those with a ledger come first.
 const maxGroups = 20000
 
-// whole aggregates a table by shard, each split by what the ledgers cover. It is the one query that reads all rows.
-func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*shard) (map[group]aggregate, error) {
+// whole aggregates a table by shard, each split by what the ledgers cover; earlier counts the rows of other generations than
+// the ledgers', by generation. It is the one query that reads all rows.
+func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*shard) (out map[group]aggregate, earlier map[string]int64, err error) {
 	ledgers := make([][3]any, 0, len(shards))
 	for id, s := range shards {
 		ledgers = append(ledgers, [3]any{id, s.first(), s.Ledger.Ordinal})
 	}
 	bind, err := json.Marshal(ledgers)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	where := ""
 	if place == Streaming {
 		where = ` WHERE NOT STARTSWITH(t."_SHARD", 'request-')` // rows of Upsert's plain form: they are no part of the stream
 	}
-	out := map[group]aggregate{}
+	out, earlier = map[group]aggregate{}, map[string]int64{}
 	err = a.query(ctx, func(scan func(...any) error) error {
 		var g group
 		var sum aggregate
-		err := scan(append([]any{&g.shard, &g.outside}, sum.into()...)...)
-		out[g] = sum
+		var other sql.NullString
+		err := scan(append([]any{&g.shard, &g.outside, &other}, sum.into()...)...)
+		if other.Valid {
+			earlier[other.String] += sum.rows
+		} else {
+			out[g] = sum
+		}
 		return err
-	}, fmt.Sprintf(`SELECT t."_SHARD", CASE WHEN t."_ORDINAL" BETWEEN l."FIRST" AND l."LANDED" THEN FALSE ELSE TRUE END, %s
+	}, fmt.Sprintf(`SELECT t."_SHARD", CASE WHEN t."_ORDINAL" BETWEEN l."FIRST" AND l."LANDED" THEN FALSE ELSE TRUE END,
+  CASE WHEN %s THEN NULL ELSE COALESCE(t."_GENERATION", '') END, %s
 FROM %s AS t LEFT JOIN (
   SELECT f.value[0]::STRING AS "LEDGER", f.value[1]::NUMBER(38,0) AS "FIRST", f.value[2]::NUMBER(38,0) AS "LANDED" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
-) AS l ON t."_SHARD" = l."LEDGER"%s GROUP BY 1, 2 ORDER BY 2, 1 LIMIT %d`, a.aggregates("t"), a.from(place), where, maxGroups), string(bind))
+) AS l ON t."_SHARD" = l."LEDGER"%s GROUP BY 1, 2, 3 ORDER BY 2, 1 LIMIT %d`, a.numbered("t"), a.aggregates("t"), a.table(place), where, maxGroups), string(bind))
 	if err != nil {
-		return nil, fmt.Errorf("count the rows of %s: %w", a.table(place), err)
+		return nil, nil, fmt.Errorf("count the rows of %s: %w", a.table(place), err)
 	}
-	return out, nil
+	return out, earlier, nil
 }
 
 // buckets aggregates a run of ordinals by pieces of the same width; the map is by each piece's first ordinal.

@@ -73,6 +73,8 @@ type Config struct {
 	Landing schema.Landing
 	// SnowflakeAccount is the account's identifier; SnowflakeEndpoint replaces its host.
 	SnowflakeAccount, SnowflakeEndpoint string
+	// Settings are what File.Settings says.
+	Settings map[string]string
 	// SchemaText is the text of the schema file that Landing.Schema was read from; empty for the sensor example.
 	SchemaText string
 	// RotateKey makes a new key pair although there is one.
@@ -168,6 +170,7 @@ func (d *Deployment) wanted() File {
 			User: l.User, Role: l.Role, Operator: l.Operator, Auditor: l.Auditor,
 		},
 		Names: l.Names, SchemaText: d.SchemaText, Compress: rawzone.Compression(p.Compress),
+		RowPath: p.RowPath, RowCommit: p.RowCommit, Settings: d.Settings,
 	}
 }
 

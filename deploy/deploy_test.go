@@ -319,6 +319,7 @@ func TestCheckRefused(t *testing.T) {
 // after it.
 func TestLoginChanges(t *testing.T) {
 	c := config(t)
+	c.Parameters.RowPath, c.Parameters.Authentication = cloudformation.RowsByMerge, cloudformation.WorkloadIdentity
 	const role = "arn:aws:iam::123456789012:role/snowstream-us-east-1-upsert"
 	for _, tt := range []struct {
 		name, login     string

@@ -42,6 +42,12 @@ type File struct {
 	Upsert       string `json:"upsert"`
 	// Compress is how the orchestrator packs the objects of rows; empty in files from before there was a choice.
 	Compress rawzone.Compression `json:"compress,omitempty"`
+	// RowPath and RowCommit are how rows get into the streaming table; empty, in files from before there was a choice, is by MERGE.
+	RowPath   string `json:"row_path,omitempty"`
+	RowCommit string `json:"row_commit,omitempty"`
+	// Settings are those that were given to the last apply, by the names of their flags: the next one has them too, unless it
+	// is given others.
+	Settings map[string]string `json:"settings,omitempty"`
 	// Authentication is workload-identity or key-pair; SecretARN is the secret with the private key of the latter.
 	Authentication string `json:"authentication"`
 	SecretARN      string `json:"secret_arn,omitempty"`
@@ -69,8 +75,9 @@ type File struct {
 
 // Snowflake is the account and who does what in it.
 type Snowflake struct {
-	Account   string `json:"account"`
-	Endpoint  string `json:"endpoint,omitempty"`
+	Account  string `json:"account"`
+	Endpoint string `json:"endpoint,omitempty"`
+	// Warehouse is empty where none was asked for.
 	Warehouse string `json:"warehouse"`
 	// User and Role are the function's. Operator and Auditor are roles for people; empty if there are none.
 	User     string `json:"user"`

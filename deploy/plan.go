@@ -142,7 +142,12 @@ func (d *Deployment) notes(p Plan) (out []string) {
 	if d.file.ExistingBucket {
 		out = append(out, "bucket "+d.file.Bucket+" is there: its notifications are completed, none is replaced; the rest of it is left alone")
 	}
-	if d.keyPair() {
+	if d.file.Snowflake.Warehouse == "" {
+		out = append(out, "no warehouse is made or used: Snowpipe Streaming needs none. `snowstream audit`, repairs, and the MERGE of rows that "+
+			"Snowpipe Streaming rejects or that are sent to "+d.file.Upsert+" by others need one: name one that is there with --warehouse, or --create-warehouse makes "+
+			"one that is asleep, and costs nothing, until then")
+	}
+	if d.keyPair() && d.file.Snowflake.Login != cloudformation.KeyPair {
 		out = append(out, "a key pair is made on this machine; its private half goes into the stack's secret and nowhere else")
 	}
 	return out

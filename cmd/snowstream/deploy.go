@@ -25,7 +25,9 @@ type deployOptions struct {
 	existingStream                      string
 	source, orchestrator, upsert        string
 	schemaFile                          string
-	patience                            time.Duration
+	// schemaText is the schema of the last apply.
+	schemaText string
+	patience   time.Duration
 	// Snowflake: who deploys, and what.
 	account, snowflakeEndpoint string
 	login                      login
@@ -44,8 +46,8 @@ learn to trust each other. Each command may be stopped anywhere and run again.
 
 AWS credentials are found as the AWS tools find them. In Snowflake it signs in as
 --snowflake-login with --snowflake-key-file or with the password in the environment
-variable ` + passwordVariable + `. Settings that are to stay belong into
-snowstream.yaml under "deploy"; what was made is remembered in ` + deploy.DefaultFile + `.`,
+variable ` + passwordVariable + `. What was made, and the settings of the last
+apply, are remembered in ` + deploy.DefaultFile + `: a setting that is left away stays as it was.`,
 		Example: `  snowstream deploy plan --snowflake-account myorg-prod --snowflake-login me --snowflake-key-file me.p8 --create-database
   snowstream deploy apply
   snowstream deploy check
@@ -108,10 +110,12 @@ func (o *deployOptions) snowflakeFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.account, "snowflake-account", "", "Snowflake account identifier, such as myorg-myaccount")
 	o.login.flags(f)
 	f.StringVar(&o.snowflakeEndpoint, "snowflake-endpoint", "", "URL in place of the account's own, for PrivateLink")
-	f.StringVar(&o.parameters.Authentication, "authentication", o.parameters.Authentication, "how the function signs in: workload-identity (no secret at all) or key-pair")
+	f.StringVar(&o.parameters.RowPath, "row-path", o.parameters.RowPath, "how rows get into the streaming table: snowpipe (Snowpipe Streaming, no warehouse) or merge (a warehouse that is awake)")
+	f.StringVar(&o.parameters.RowCommit, "row-commit", o.parameters.RowCommit, "with snowpipe, when a batch is done: deferred (received by the service) or wait (in the table)")
+	f.StringVar(&o.parameters.Authentication, "authentication", "", "how the function signs in: key-pair, which snowpipe needs, or workload-identity, no secret at all (default: with merge workload-identity)")
 	f.StringVar(&l.User, "user", "SNOWSTREAM_UPSERT", "the function's user in Snowflake")
 	f.StringVar(&l.Role, "role", "SNOWSTREAM_WRITER", "the function's role in Snowflake")
-	f.StringVar(&l.Warehouse, "warehouse", "SNOWSTREAM_WH", "the warehouse that runs the function's statements")
+	f.StringVar(&l.Warehouse, "warehouse", "SNOWSTREAM_WH", "the warehouse that runs the function's statements (with snowpipe none, unless one is named or made)")
 	f.BoolVar(&l.MakeWarehouse, "create-warehouse", false, "make the warehouse: XS, asleep after a minute")
 	f.StringVar(&l.Operator, "operator-role", "", "make a role for people who pause and refresh the pipe")
 	f.StringVar(&l.Auditor, "auditor-role", "", "make a role for people who read both tables")

@@ -19,15 +19,19 @@ import (
 // nameByEnvironment gives every name that the flags leave open the environment's, so that two environments in one pair of
 // accounts share none. The default environment keeps the names that it has always had.
 func (o *deployOptions) nameByEnvironment(f *pflag.FlagSet) {
-	environment := o.parameters.Environment
-	if environment == cloudformation.Defaults().Environment {
-		return
-	}
-	if given := f.Lookup("file"); given == nil || !given.Changed {
+	environment, fallback := o.parameters.Environment, cloudformation.Defaults().Environment
+	if given := f.Lookup("file"); environment != fallback && (given == nil || !given.Changed) {
 		o.file = strings.Replace(deploy.DefaultFile, "snowstream", environment, 1)
 	}
 	made, err := deploy.Load(o.file)
 	known := err == nil && made.Environment == environment
+	if known {
+		o.recall(f, made)
+	}
+	defer o.settle(f)
+	if environment == fallback {
+		return
+	}
 	upper := strings.ToUpper(strings.ReplaceAll(environment, "-", "_"))
 	p, l := &o.parameters, &o.landing
 	for _, n := range []struct {
@@ -97,6 +101,10 @@ func (o *deployOptions) checkFlags() error {
 	refuse(p.MemoryMB < 128 || p.MemoryMB > 10240, "--memory %d: a function has 128 to 10240 MB", p.MemoryMB)
 	refuse(p.BatchSize < 1 || p.BatchSize > 10000, "--batch-size %d: a batch has 1 to 10000 records", p.BatchSize)
 	refuse(o.batchWindow < 0 || o.batchWindow.Seconds() > 300, "--batch-window %s: a batch waits 0s to 300s", o.batchWindow)
+	refuse(p.RowPath != cloudformation.RowsBySnowpipe && p.RowPath != cloudformation.RowsByMerge, "--row-path %q: it can be %s or %s", p.RowPath, cloudformation.RowsBySnowpipe, cloudformation.RowsByMerge)
+	refuse(p.RowCommit != cloudformation.CommitDeferred && p.RowCommit != cloudformation.CommitWait, "--row-commit %q: it can be %s or %s", p.RowCommit, cloudformation.CommitDeferred, cloudformation.CommitWait)
+	refuse(p.RowPath == cloudformation.RowsBySnowpipe && p.Authentication == cloudformation.WorkloadIdentity,
+		"--authentication %s: Snowflake documents no such login for Snowpipe Streaming; take %s, or --row-path %s", p.Authentication, cloudformation.KeyPair, cloudformation.RowsByMerge)
 	refuse(p.Authentication == "password", "--authentication password is refused: Snowflake ends passwords of service users in 2026, and the function would have to "+
 		"keep one that somebody must rotate; take workload-identity, which needs no secret, or key-pair")
 	for _, id := range p.ExistingSubnets {

@@ -96,6 +96,7 @@ func (o *deployOptions) config(cmd *cobra.Command) (deploy.Config, error) {
 	c := deploy.Config{
 		Path: o.file, StackName: o.stack, Region: o.region, AWSEndpoint: o.endpoint, Parameters: o.parameters, Landing: o.landing,
 		SnowflakeAccount: o.account, SnowflakeEndpoint: o.snowflakeEndpoint, Load: o.load, Patience: o.patience,
+		Settings: settings(cmd),
 	}
 	c.Parameters.BatchWindowSeconds = int(o.batchWindow.Seconds())
 	if o.onDemand {
@@ -112,6 +113,13 @@ func (o *deployOptions) config(cmd *cobra.Command) (deploy.Config, error) {
 		c.Parameters.ExistingStreamARN, c.Parameters.StreamName = o.existingStream, strings.TrimPrefix(parsed.Resource, "stream/")
 	}
 	c.Landing.Schema = record.Sensor()
+	if o.schemaFile == "" && o.schemaText != "" {
+		var err error
+		if c.Landing.Schema, err = schemafile.Parse([]byte(o.schemaText)); err != nil {
+			return c, fmt.Errorf("the schema of the last apply: %w", err)
+		}
+		c.SchemaText = o.schemaText
+	}
 	if o.schemaFile != "" {
 		text, err := os.ReadFile(o.schemaFile)
 		if err != nil {
@@ -212,6 +220,7 @@ func (o *deployOptions) reopen() (deploy.Config, deploy.File, error) {
 	p.Environment, p.StreamName, p.BucketName, p.ExistingBucket, p.ArtifactBucket = f.Environment, f.Stream, f.Bucket, f.ExistingBucket, f.ArtifactBucket
 	p.OrchestratorName, p.UpsertName, p.Authentication = f.Orchestrator, f.Upsert, f.Authentication
 	p.Compress = cmp.Or(string(f.Compress), p.Compress)
+	p.RowPath, p.RowCommit, c.Settings = cmp.Or(f.RowPath, cloudformation.RowsByMerge), cmp.Or(f.RowCommit, p.RowCommit), f.Settings
 	l.Names, l.User, l.Role, l.Warehouse, l.Operator, l.Auditor = f.Names, f.Snowflake.User, f.Snowflake.Role, f.Snowflake.Warehouse, f.Snowflake.Operator, f.Snowflake.Auditor
 	l.Database, l.MakeWarehouse = true, true // so that their undo is considered; only what the file lists is undone
 	l.Schema = record.Sensor()

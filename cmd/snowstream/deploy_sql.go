@@ -106,6 +106,9 @@ func writeLanding(out io.Writer, l schema.Landing) error {
 	for _, s := range prepare {
 		fmt.Fprintf(out, "-- %s\n%s;\n\n", s.Why, s.SQL)
 	}
+	if l.Login.KeyLater {
+		fmt.Fprintf(out, "-- the public half of the key whose private half lies in the stack's secret; `deploy apply` makes both\n-- %s;\n\n", schema.SetKey(l.User, "<PUBLIC KEY>", 1))
+	}
 	fmt.Fprint(out, "-- after the stack: afterwards SHOW PIPES names the queue that the bucket must notify\n\n")
 	for _, s := range l.Connect() {
 		if _, err := fmt.Fprintf(out, "-- %s\n%s;\n\n", s.Why, s.SQL); err != nil {

@@ -110,7 +110,7 @@ func TestLife(t *testing.T) {
 			OrchestratorARN: "arn:aws:lambda:us-east-1:000000000000:function:life-o", UpsertARN: "arn:aws:lambda:us-east-1:000000000000:function:life-u",
 			OrchestratorRoleARN: "arn:aws:iam::000000000000:role/life-us-east-1-orchestrator", UpsertRoleARN: UpsertRoleARN("aws", "000000000000", "us-east-1", "life"),
 			StorageRoleARN: StorageRoleARN("aws", "000000000000", "us-east-1", "life"), MappingID: out.MappingID,
-			FailureQueueURL: strings.Replace(e.url, "127.0.0.1", "localhost", 1) + "/000000000000/life-upsert-failures", Dashboard: "life-us-east-1",
+			FailureQueueURL: strings.Replace(e.url, "127.0.0.1", "localhost", 1) + "/000000000000/life-upsert-failures", Dashboard: "life-us-east-1", SecretARN: out.SecretARN,
 		})
 		if !strings.Contains(strings.Join(events, "\n"), "RawZone CREATE_COMPLETE") {
 			t.Errorf("no event of the bucket: %v", events)

@@ -19,6 +19,16 @@ const (
 	KeyPair = "key-pair"
 )
 
+// How rows get into the streaming table, and when those by Snowpipe count as handed over.
+const (
+	// RowsBySnowpipe is Snowpipe Streaming, RowsByMerge one MERGE a batch.
+	RowsBySnowpipe = "snowpipe"
+	RowsByMerge    = "merge"
+	// CommitDeferred is when the service has received them, CommitWait when they are in the table.
+	CommitDeferred = "deferred"
+	CommitWait     = "wait"
+)
+
 // Parameters are what the template is filled in with. Defaults has a value for each that can have one; Check says what
 // is missing.
 type Parameters struct {
@@ -76,18 +86,22 @@ type Parameters struct {
 	MaximumRecordAgeSeconds int
 
 	// SnowflakeAccount is the account identifier, SnowflakeEndpoint a URL in place of its own, for PrivateLink.
-	SnowflakeAccount   string
-	SnowflakeEndpoint  string
-	SnowflakeUser      string
-	SnowflakeRole      string
+	SnowflakeAccount  string
+	SnowflakeEndpoint string
+	SnowflakeUser     string
+	SnowflakeRole     string
+	// SnowflakeWarehouse runs each MERGE. With RowsBySnowpipe it may be empty: then nothing can mend what the service rejects.
 	SnowflakeWarehouse string
 	SnowflakeDatabase  string
 	SnowflakeSchema    string
 	StreamingTable     string
 	// Pipe is watched by SnowflakeUpsert for the pipe-lag alarm.
 	Pipe string
-	// Authentication is WorkloadIdentity or KeyPair.
+	// Authentication is WorkloadIdentity or KeyPair; RowsBySnowpipe needs the latter.
 	Authentication string
+	// RowPath is RowsBySnowpipe or RowsByMerge, RowCommit CommitDeferred or CommitWait.
+	RowPath   string
+	RowCommit string
 
 	// StorageUserARN is the IAM user of the Snowflake account that may assume the storage role, and only with ExternalID.
 	StorageUserARN string
@@ -117,7 +131,7 @@ func Defaults() Parameters {
 		OrchestratorName: "SnowflakeOrchestrator", UpsertName: "SnowflakeUpsert",
 		Architecture: "arm64", MemoryMB: 256, OrchestratorTimeoutSeconds: 300, UpsertTimeoutSeconds: 240,
 		Compress: "none", BatchSize: 100, BatchWindowSeconds: 60, MaximumRetryAttempts: 10000,
-		Authentication: WorkloadIdentity, LogRetentionDays: 30, PipeLagSeconds: 900,
+		Authentication: KeyPair, RowPath: RowsBySnowpipe, RowCommit: CommitDeferred, LogRetentionDays: 30, PipeLagSeconds: 900,
 	}
 }
 
@@ -164,6 +178,11 @@ func (p Parameters) Check() error {
 	}
 	refuse(p.Authentication != WorkloadIdentity && p.Authentication != KeyPair,
 		"authentication %q: %s or %s", p.Authentication, WorkloadIdentity, KeyPair)
+	refuse(p.RowPath != RowsBySnowpipe && p.RowPath != RowsByMerge, "row path %q: %s or %s", p.RowPath, RowsBySnowpipe, RowsByMerge)
+	refuse(p.RowCommit != CommitDeferred && p.RowCommit != CommitWait, "row commit %q: %s or %s", p.RowCommit, CommitDeferred, CommitWait)
+	refuse(p.RowPath == RowsBySnowpipe && p.Authentication == WorkloadIdentity,
+		"rows by Snowpipe Streaming need the authentication %s: a login by workload identity is not documented for it", KeyPair)
+	refuse(p.RowPath == RowsByMerge && p.SnowflakeWarehouse == "", "the Snowflake warehouse is empty, and each MERGE needs one")
 	refuse(p.Architecture != "arm64" && p.Architecture != "x86_64", "architecture %q: arm64 or x86_64", p.Architecture)
 	refuse(!slices.Contains([]string{"none", "gzip", "zstd"}, p.Compress), "compress %q: none, gzip or zstd", p.Compress)
 	refuse(p.UpsertTimeoutSeconds >= p.OrchestratorTimeoutSeconds, "the orchestrator's time-out (%d s) must be longer than Upsert's (%d s)",
@@ -186,7 +205,7 @@ func (p Parameters) required() []text {
 		{"the key of the orchestrator's zip", p.OrchestratorZip}, {"the key of Upsert's zip", p.UpsertZip},
 		{"the orchestrator's name", p.OrchestratorName}, {"Upsert's name", p.UpsertName},
 		{"the Snowflake account", p.SnowflakeAccount}, {"the Snowflake user", p.SnowflakeUser}, {"the Snowflake role", p.SnowflakeRole},
-		{"the Snowflake warehouse", p.SnowflakeWarehouse}, {"the Snowflake database", p.SnowflakeDatabase},
+		{"the Snowflake database", p.SnowflakeDatabase},
 		{"the Snowflake schema", p.SnowflakeSchema}, {"the streaming table", p.StreamingTable}, {"the pipe", p.Pipe},
 		{"the IAM user of Snowflake's integration", p.StorageUserARN}, {"the external id", p.ExternalID},
 	}
@@ -232,6 +251,7 @@ func (p Parameters) values() []types.Parameter {
 		{"SnowflakeAccount", p.SnowflakeAccount}, {"SnowflakeEndpoint", p.SnowflakeEndpoint}, {"SnowflakeUser", p.SnowflakeUser},
 		{"SnowflakeRole", p.SnowflakeRole}, {"SnowflakeWarehouse", p.SnowflakeWarehouse}, {"SnowflakeDatabase", p.SnowflakeDatabase},
 		{"SnowflakeSchema", p.SnowflakeSchema}, {"StreamingTable", p.StreamingTable}, {"Pipe", p.Pipe}, {"Authentication", p.Authentication},
+		{"RowPath", p.RowPath}, {"RowCommit", p.RowCommit},
 		{"StorageUserARN", p.StorageUserARN}, {"ExternalID", p.ExternalID}, {"PipeQueueARN", p.PipeQueueARN},
 		{"LogRetentionDays", number(p.LogRetentionDays)}, {"AlarmTopicARN", p.AlarmTopicARN}, {"PipeLagSeconds", number(p.PipeLagSeconds)},
 		// A window that is waited out is no delay; half of the retention is the last moment to do something about one.

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 
@@ -12,6 +13,20 @@ var template []byte
 
 // Template is the template's text, YAML with comments that say why.
 func Template() []byte { return append([]byte(nil), template...) }
+
+// maxBody is the most that CloudFormation takes as a template in a call.
+const maxBody = 51200
+
+// body is the template as it is sent: without the lines that only people read, which CloudFormation would count.
+func body() string {
+	var out bytes.Buffer
+	for line := range bytes.Lines(template) {
+		if text := bytes.TrimSpace(line); len(text) > 0 && text[0] != '#' {
+			out.Write(line)
+		}
+	}
+	return out.String()
+}
 
 // Purpose is what the template says of one of its resources, for people who decide whether to have it.
 type Purpose struct {

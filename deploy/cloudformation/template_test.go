@@ -33,10 +33,11 @@ func variants() map[string]Parameters {
 	full, existing, pass := example(), example(), example()
 	pass.PipeQueueARN = "arn:aws:sqs:eu-central-1:999988887777:sf-snowpipe"
 	full.NAT, full.Authentication, full.Shards, full.AlarmTopicARN = true, KeyPair, 0, "arn:aws:sns:eu-central-1:111122223333:alarms"
-	full.Compress = "zstd"
+	full.Compress, full.RowCommit, full.SnowflakeWarehouse = "zstd", CommitWait, ""
 	full.LedgerWriters, full.SchemaFile, full.SnowflakeEndpoint = []string{"arn:aws:iam::111122223333:role/auditor"}, "/var/task/schema.yaml", "https://org-account.privatelink.snowflakecomputing.com"
 	existing.ExistingStreamARN, existing.ExistingStreamKeyARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/kdEntry", "arn:aws:kms:eu-central-1:111122223333:key/stream"
 	existing.ExistingBucket, existing.ExistingBucketKeyARN = true, "arn:aws:kms:eu-central-1:111122223333:key/bucket"
+	existing.RowPath, existing.Authentication = RowsByMerge, WorkloadIdentity
 	existing.ExistingSubnets, existing.ExistingSecurityGroups = []string{"subnet-1", "subnet-2"}, []string{"sg-1"}
 	return map[string]Parameters{"first pass": example(), "second pass": pass, "all of its own": full, "existing": existing}
 }
@@ -92,10 +93,19 @@ func want(t *testing.T, what string, got, wanted any) {
 
 // TestFits: CloudFormation takes 51,200 bytes of template in a call, and knows no parameter that the template does not.
 func TestFits(t *testing.T) {
-	t.Logf("%d bytes of template", len(template))
-	if len(template) > 51200 {
-		t.Errorf("the template has %d bytes: CloudFormation takes 51,200 in a call", len(template))
+	t.Logf("%d bytes of template, %d without comments", len(template), len(body()))
+	if len(body()) > maxBody {
+		t.Errorf("the template has %d bytes without comments: CloudFormation takes %d in a call", len(body()), maxBody)
 	}
+	whole, err := resolve.Template(template, given(example()), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := resolve.Template([]byte(body()), given(example()), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "what is sent", sent, whole)
 	var text struct {
 		Parameters map[string]any `yaml:"Parameters"`
 	}
@@ -188,6 +198,33 @@ func TestMapping(t *testing.T) {
 		want(t, "qualifier", r["UpsertAsynchronous"].Properties["Qualifier"], any("$LATEST"))
 		want(t, "queue encryption", r["UpsertFailures"].Properties["SqsManagedSseEnabled"], any(true))
 		wantOnlyTLS(t, r["UpsertFailuresPolicy"].Properties["PolicyDocument"], "arn:aws:sqs:eu-central-1:111122223333:snowstream-upsert-failures")
+	})
+}
+
+// TestSweep: where the service may lose rows somebody looks each minute, and a look that fails is not kept for later.
+func TestSweep(t *testing.T) {
+	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
+		rule, made := r["SweepSchedule"]
+		snowpipe := p.RowPath == RowsBySnowpipe
+		if want(t, "a schedule", made, snowpipe); !made {
+			return
+		}
+		environment, _ := at(r["Upsert"].Properties, "Environment", "Variables").(map[string]any)
+		_, warehouse := environment["SNOWSTREAM_SNOWFLAKE_WAREHOUSE"]
+		want(t, "row path, commit, warehouse", []any{environment["SNOWSTREAM_ROW_PATH"], environment["SNOWSTREAM_ROW_COMMIT"], warehouse}, []any{p.RowPath, p.RowCommit, p.SnowflakeWarehouse != ""})
+		want(t, "each", rule.Properties["ScheduleExpression"], any("rate(1 minute)"))
+		want(t, "says", at(rule.Properties, "Targets", 0, "Input"), any(`{"sweep":true}`))
+		want(t, "calls", at(rule.Properties, "Targets", 0, "Arn"), any("<Sweep>"))
+		want(t, "may call", []any{r["SweepPermission"].Properties["FunctionName"], r["SweepPermission"].Properties["Principal"]}, []any{"<Sweep>", "events.amazonaws.com"})
+		asynchronous := r["SweepAsynchronous"].Properties
+		want(t, "retries, kept", []any{asynchronous["Qualifier"], asynchronous["MaximumRetryAttempts"], asynchronous["DestinationConfig"]}, []any{"sweep", 0, nil})
+		for _, s := range policies(t, r["UpsertRole"]) {
+			for _, key := range []string{"ledger/kdEntry/x.json", "kinesiscsv/x.csv"} {
+				if arn := "arn:aws:s3:::" + p.BucketName + "/" + key; s.Effect == "Allow" && s.Covers("s3:PutObject", arn) {
+					t.Errorf("Upsert may write %s", key)
+				}
+			}
+		}
 	})
 }
 
@@ -401,7 +438,7 @@ func TestAlarms(t *testing.T) {
 			"AWS/Lambda DestinationDeliveryFailures SnowflakeOrchestrator", "AWS/Lambda DestinationDeliveryFailures SnowflakeUpsert",
 			"AWS/SQS ApproximateNumberOfMessagesVisible <UpsertFailures>", "AWS/Kinesis WriteProvisionedThroughputExceeded kdEntry",
 			"AWS/Lambda OnFailureDestinationDeliveredEventCount <Mapping>", "AWS/Lambda DroppedEventCount <Mapping>",
-			"snowstream quarantined kdEntry", "snowstream pipe_lag_seconds kdEntry",
+			"snowstream quarantined kdEntry", "snowstream pipe_lag_seconds kdEntry", "snowstream standing_shards kdEntry",
 		} {
 			if !watched[metric] {
 				t.Errorf("nobody watches %s", metric)
@@ -417,7 +454,7 @@ func TestAlarms(t *testing.T) {
 func TestNothingElse(t *testing.T) {
 	known := []string{"AWS::Kinesis::Stream", "AWS::Logs::LogGroup", "AWS::IAM::Role", "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping",
 		"AWS::Lambda::EventInvokeConfig", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::S3::Bucket", "AWS::S3::BucketPolicy",
-		"AWS::SecretsManager::Secret", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"}
+		"AWS::Lambda::Alias", "AWS::Lambda::Permission", "AWS::Events::Rule", "AWS::SecretsManager::Secret", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"}
 	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
 		for id, resource := range r {
 			if !slices.Contains(known, resource.Type) && !(p.NAT && strings.HasPrefix(resource.Type, "AWS::EC2::")) {
@@ -432,7 +469,10 @@ func TestCheck(t *testing.T) {
 		"environment": func(p *Parameters) { p.Environment = "Snow Stream" }, "stream": func(p *Parameters) { p.StreamName = "" },
 		"bucket": func(p *Parameters) { p.BucketName = "Raw_Zone" }, "shards": func(p *Parameters) { p.Shards = -1 },
 		"password": func(p *Parameters) { p.Authentication = "password" }, "external id": func(p *Parameters) { p.ExternalID = "" },
-		"compression":    func(p *Parameters) { p.Compress = "brotli" },
+		"compression": func(p *Parameters) { p.Compress = "brotli" },
+		"row path":    func(p *Parameters) { p.RowPath = "insert" }, "commit": func(p *Parameters) { p.RowCommit = "never" },
+		"no key":         func(p *Parameters) { p.Authentication = WorkloadIdentity },
+		"no warehouse":   func(p *Parameters) { p.RowPath, p.SnowflakeWarehouse = RowsByMerge, "" },
 		"time-outs":      func(p *Parameters) { p.UpsertTimeoutSeconds = 300 },
 		"another stream": func(p *Parameters) { p.ExistingStreamARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/other" },
 		"half a network": func(p *Parameters) { p.ExistingSubnets = []string{"subnet-1"} },

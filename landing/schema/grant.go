@@ -1,8 +1,9 @@
 package schema
 
-// WriterGrants is all that the function's role may do: write the streaming table. MERGE needs SELECT as well.
+// WriterGrants is all that the function's role may do: write the streaming table. Snowpipe Streaming needs INSERT, and no right
+// on the table's own pipe; MERGE needs SELECT as well, and a warehouse, which may be "".
 func WriterGrants(n Names, role, warehouse string) []Statement {
-	return append(reach(n, role, warehouse), grant("SELECT, INSERT, UPDATE", "TABLE", n.In(n.Streaming), role, "MERGE into the streaming table")...)
+	return append(reach(n, role, warehouse), grant("SELECT, INSERT", "TABLE", n.In(n.Streaming), role, "write the streaming table")...)
 }
 
 // PipeWatcherGrant lets the function's role see what the pipe is waiting for, so that an alarm can tell when it stands still.
@@ -58,8 +59,11 @@ func (l Landing) DeployerGrants(role string) []string {
 		"GRANT USAGE, CREATE TABLE, CREATE STAGE, CREATE FILE FORMAT, CREATE PIPE ON SCHEMA "+Quote(n.Database)+"."+Quote(n.Schema)+to)
 }
 
-// reach is what every role needs to get at a table at all.
+// reach is what every role needs to get at a table at all. Without a warehouse it can be looked at, and not be queried.
 func reach(n Names, role, warehouse string) []Statement {
+	if warehouse == "" {
+		return place(n, role)
+	}
 	return append(grant("USAGE", "WAREHOUSE", Quote(warehouse), role, "run statements"), place(n, role)...)
 }
 

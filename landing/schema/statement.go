@@ -59,7 +59,7 @@ type Landing struct {
 	// Database and Warehouse ask for the database with its schema, and for the warehouse, to be made; otherwise they
 	// must be there.
 	Database, MakeWarehouse bool
-	// Warehouse is the writer's. Role and User are the writer's, too: all that the function can do.
+	// Warehouse is the writer's; empty where rows go by Snowpipe Streaming and nobody asked for one. Role and User are the writer's, too: all that the function can do.
 	Warehouse, Role, User string
 	// Operator and Auditor are roles for people; "" makes none. Deployer is the role that runs all this.
 	Operator, Auditor string
@@ -132,7 +132,7 @@ func (l Landing) database() []Statement {
 // warehouse is the smallest one: a MERGE of a batch needs no more, and a minute of idling is the least that is billed.
 func (l Landing) warehouse() Statement {
 	return Statement{
-		Kind: "WAREHOUSE", Name: l.Warehouse, Why: "runs the MERGE of each batch; the smallest, and asleep after a minute",
+		Kind: "WAREHOUSE", Name: l.Warehouse, Why: "runs MERGEs and audits; the smallest, and asleep after a minute",
 		SQL: "CREATE WAREHOUSE IF NOT EXISTS " + Quote(l.Warehouse) +
 			" WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60 AUTO_RESUME = TRUE INITIALLY_SUSPENDED = TRUE",
 		Probe: Probe{Show: "SHOW WAREHOUSES LIKE " + Literal(l.Warehouse), Row: map[string]string{"name": l.Warehouse}},

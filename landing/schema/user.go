@@ -41,10 +41,14 @@ func (l Landing) user() (Statement, error) {
 		return Statement{}, err
 	}
 	n := l.Names
+	warehouse := ""
+	if l.Warehouse != "" {
+		warehouse = " DEFAULT_WAREHOUSE = " + Quote(l.Warehouse)
+	}
 	return Statement{
 		Kind: "USER", Name: l.User, Why: "the function signs in as this user, and nobody else can",
-		SQL: strings.TrimSpace(fmt.Sprintf("CREATE USER IF NOT EXISTS %s TYPE = SERVICE\n  DEFAULT_ROLE = %s DEFAULT_WAREHOUSE = %s DEFAULT_NAMESPACE = %s.%s\n  %s",
-			Quote(l.User), Quote(l.Role), Quote(l.Warehouse), Quote(n.Database), Quote(n.Schema), login)),
+		SQL: strings.TrimSpace(fmt.Sprintf("CREATE USER IF NOT EXISTS %s TYPE = SERVICE\n  DEFAULT_ROLE = %s%s DEFAULT_NAMESPACE = %s.%s\n  %s",
+			Quote(l.User), Quote(l.Role), warehouse, Quote(n.Database), Quote(n.Schema), login)),
 		Probe: Probe{Show: "SHOW USERS LIKE " + Literal(l.User), Row: map[string]string{"name": l.User}},
 		Undo:  "DROP USER IF EXISTS " + Quote(l.User),
 	}, nil

@@ -136,7 +136,21 @@ func (u *Upsert) sweep(ctx context.Context) (handoff.Answer, error) {
 		}
 		answer.Pending = append(answer.Pending, pending)
 	}
+	u.swept(answer.Pending)
 	return answer, errors.Join(errs...)
+}
+
+// swept reports how far the shards are: what stands still is what an alarm has to ring for.
+func (u *Upsert) swept(all []handoff.Pending) {
+	standing, uncommitted, rejected := 0, int64(0), int64(0)
+	for _, p := range all {
+		if p.Again || p.Error != "" {
+			standing++
+		}
+		uncommitted += p.Last - p.Committed
+		rejected += p.Rejected
+	}
+	u.log.Info("swept", "stream", u.path.stream, "shards", len(all), "standing_shards", standing, "uncommitted_records", uncommitted, "rejected_rows", rejected)
 }
 
 // settle waits until an object's rows are committed, if its shard has a channel: what the channel holds may not be merged.

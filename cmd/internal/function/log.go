@@ -10,13 +10,14 @@ import (
 const MetricNamespace = "snowstream"
 
 // metrics say which attributes of a log line CloudWatch takes for metrics, by the line's message. The
-// first and the last are there once for an object of rows, the other once a minute.
+// first and the last are there once for an object of rows, the others once a minute.
 var metrics = map[string]directive{
 	"landed": {MetricNamespace, [][]string{{"stream"}}, []metric{
 		{"records", "Count"}, {"rows", "Count"}, {"quarantined", "Count"}, {"age_ms", "Milliseconds"},
 		{"decode_ms", "Milliseconds"}, {"store_ms", "Milliseconds"}, {"hand_over_ms", "Milliseconds"},
 	}},
 	"pipe":   {MetricNamespace, [][]string{{"stream"}}, []metric{{"pipe_lag_seconds", "Seconds"}, {"pipe_pending_files", "Count"}}},
+	"swept":  {MetricNamespace, [][]string{{"stream"}}, []metric{{"standing_shards", "Count"}, {"uncommitted_records", "Count"}, {"rejected_rows", "Count"}}},
 	"merged": {MetricNamespace, [][]string{{}}, []metric{{"inserted", "Count"}, {"merge_ms", "Milliseconds"}}},
 }
 

@@ -28,7 +28,7 @@ func Deployed(cfg aws.Config, f deploy.File, login snowflake.Config) Settings {
 	}
 	return Settings{
 		Region: f.Region, Stream: f.Stream, Bucket: f.Bucket, Account: f.Snowflake.Account, User: login.User,
-		Database: f.Names.Database, Schema: f.Names.Schema, Warehouse: login.Warehouse, Role: login.Role, Compress: f.Compress,
+		Database: f.Names.Database, Schema: f.Names.Schema, Warehouse: login.Warehouse, Role: login.Role, Compress: f.Compress, RowPath: f.RowPath, RowCommit: f.RowCommit,
 		deployed: &deployed{cfg, login, f.Names, f.Orchestrator, f.Upsert},
 	}
 }

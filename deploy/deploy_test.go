@@ -369,3 +369,10 @@ func TestLoginChanges(t *testing.T) {
 		t.Errorf("a person's user: %v", err)
 	}
 }
+
+// TestCounted: the bill has as many alarms as the template.
+func TestCounted(t *testing.T) {
+	if got := strings.Count(string(cloudformation.Template()), "Type: AWS::CloudWatch::Alarm"); got != cost.Alarms {
+		t.Errorf("the template has %d alarms, and the bill %d", got, cost.Alarms)
+	}
+}

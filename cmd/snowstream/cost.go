@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -22,8 +23,11 @@ func newCost() *cobra.Command {
 		Long: `Computes what a month of this pipeline costs in AWS and Snowflake from one dated table
 of prices, and what one change would make of it. It asks nobody and changes nothing.
 
-Left out are storage, logs and requests to keys. A price that is marked with * is from
-memory: look it up before it decides anything (--prices shows the whole table).`,
+What a month adds to storage stands below the bill. A load that comes near to what a shard
+or the table can take is warned of, with the batch size that would do, and one that cannot
+work is refused. How long the parts of a batch take is assumed; --merge-seconds and its like
+replace that by what you have measured. A price that is marked with * is from memory: look
+it up before it decides anything (--prices shows the whole table).`,
 		Example: `  snowstream cost --rate 100 --record-bytes 200
   snowstream cost --rate 1000 --record-bytes 500 --batch-size 5000 --edition enterprise --json`,
 		Args: noArguments,
@@ -36,9 +40,11 @@ memory: look it up before it decides anything (--prices shows the whole table).`
 				return usageError{err}
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(bills)
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(bills)
+			} else {
+				err = writeBills(cmd.OutOrStdout(), bills)
 			}
-			return writeBills(cmd.OutOrStdout(), bills)
+			return errors.Join(err, bills[0].Impossible())
 		},
 	}
 	f := cmd.Flags()
@@ -48,7 +54,12 @@ memory: look it up before it decides anything (--prices shows the whole table).`
 	f.IntVar(&l.Shards, "shards", 0, "shards of the stream; 0 takes as many as the rate needs")
 	f.BoolVar(&l.OnDemand, "on-demand", false, "an on-demand stream")
 	f.BoolVar(&l.NAT, "nat", false, "a VPC with a NAT gateway")
-	f.BoolVar(&l.KeyPair, "key-pair", false, "the function signs in with a key in a secret")
+	f.StringVar(&l.RowPath, "row-path", cost.Snowpipe, "how rows get into the streaming table: snowpipe or merge")
+	f.StringVar(&l.RowCommit, "row-commit", cost.Deferred, "with snowpipe, when a batch is done: deferred or wait")
+	f.BoolVar(&l.KeyPair, "key-pair", true, "the function signs in with a key in a secret")
+	f.IntVar(&l.MemoryMB, "memory", 256, "memory of each function in MB")
+	f.IntVar(&l.RetentionHours, "retention-hours", 24, "how long the stream keeps records")
+	f.IntVar(&l.ExpireAfterDays, "expire-after-days", 0, "days until objects of rows are deleted from the raw zone; 0 keeps them")
 	f.StringVar(&l.Region, "region", cost.DefaultRegion, "AWS region of the prices")
 	f.BoolVar(&prices, "prices", false, "print the table of prices, with source and date")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
@@ -59,6 +70,12 @@ memory: look it up before it decides anything (--prices shows the whole table).`
 func loadFlags(f *pflag.FlagSet, l *cost.Load) {
 	f.Float64Var(&l.Rate, "rate", 10, "records a second, for the estimate")
 	f.IntVar(&l.RecordBytes, "record-bytes", 200, "mean size of a record, for the estimate")
+	f.IntVar(&l.CSVBytes, "row-bytes", 0, "mean size of a row as CSV with the tables' own columns, for the estimate (default: half a record and 140)")
+	d := cost.DefaultTimes()
+	f.Float64Var(&l.Times.Own, "own-seconds", d.Own, "the orchestrator's own work for a batch, for the estimate")
+	f.Float64Var(&l.Times.Merge, "merge-seconds", d.Merge, "a MERGE of a batch, for the estimate")
+	f.Float64Var(&l.Times.Append, "append-seconds", d.Append, "an append to Snowpipe Streaming, for the estimate")
+	f.Float64Var(&l.Times.Commit, "commit-seconds", d.Commit, "from append to commit, for the estimate")
 	f.StringVar(&l.Edition, "edition", cost.Standard, "Snowflake edition: standard, enterprise or business-critical")
 }
 
@@ -85,13 +102,16 @@ func writeBills(out io.Writer, bills []cost.Bill) error {
 	fmt.Fprintf(out, "\nand otherwise, all else the same\n")
 	for _, b := range bills[1:] {
 		fmt.Fprintf(out, "  %-22s %12s  %s\n", b.Name, dollars(b.USD), b.Why)
+		for _, l := range b.Limits {
+			fmt.Fprintf(out, "  %37s %s\n", "", l)
+		}
 	}
 	return nil
 }
 
 // writeBill names the dominant item, because that is the one to think about.
 func writeBill(out io.Writer, b cost.Bill) error {
-	fmt.Fprintf(out, "a month in %s, %g records/s of %d B, one MERGE every %.3g s\n", b.Load.Region, b.Load.Rate, b.Load.RecordBytes, b.BatchInterval)
+	fmt.Fprintf(out, "a month in %s, %g records/s of %d B, one batch every %.3g s\n", b.Load.Region, b.Load.Rate, b.Load.RecordBytes, b.BatchInterval)
 	for _, i := range b.Items {
 		mark := " "
 		if i.FromMemory {
@@ -99,8 +119,17 @@ func writeBill(out io.Writer, b cost.Bill) error {
 		}
 		fmt.Fprintf(out, "  %-22s %12s %s %14s x %-11.10g %s\n", i.Name, dollars(i.USD), mark, humanize.CommafWithDigits(i.Quantity, 2), i.Price, i.Unit)
 	}
-	_, err := fmt.Fprintf(out, "  %-22s %12s   most of it: %s\n", "all", dollars(b.USD), b.Dominant)
-	return err
+	fmt.Fprintf(out, "  %-22s %12s   most of it: %s\n", "all", dollars(b.USD), b.Dominant)
+	fmt.Fprint(out, "  * is a price from memory: look it up before it decides anything\n")
+	for _, g := range b.Growth {
+		fmt.Fprintf(out, "  %-34s grows by %s GB a month: %s a month after 1 month, %s after 12, %s after 36\n",
+			g.Where, humanize.CommafWithDigits(g.GB, 2), dollars(g.USD[0]), dollars(g.USD[1]), dollars(g.USD[2]))
+	}
+	fmt.Fprintf(out, "  times of a batch: %s\n", b.Load.Times.Source)
+	for _, l := range b.Limits {
+		fmt.Fprintf(out, "  warning: %s\n", l)
+	}
+	return nil
 }
 
 func dollars(usd float64) string { return "$" + humanize.FormatFloat("#,###.##", usd) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -32,9 +33,11 @@ and the monthly bill for --rate and --record-bytes.`,
 				return explain(err)
 			}
 			if o.json {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(p)
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(p)
+			} else {
+				err = writePlan(cmd.OutOrStdout(), d.File(), p)
 			}
-			return writePlan(cmd.OutOrStdout(), d.File(), p)
+			return errors.Join(err, p.Bill.Impossible())
 		},
 	}
 }

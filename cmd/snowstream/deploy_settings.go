@@ -14,7 +14,7 @@ import (
 // notRemembered are the flags that say how a command works and not what is deployed, and who the person is that runs it.
 func notRemembered() []string {
 	return []string{"file", "json", "config", "help", "environment", "endpoint-url", "aws-account", "patience", "schema", "functions-source", "orchestrator-program", "upsert-program",
-		"snowflake-login", "snowflake-key-file", "snowflake-login-role", "snowflake-login-warehouse", "rate", "record-bytes", "edition"}
+		"snowflake-login", "snowflake-key-file", "snowflake-login-role", "snowflake-login-warehouse", "rate", "record-bytes", "row-bytes", "own-seconds", "merge-seconds", "append-seconds", "commit-seconds", "edition"}
 }
 
 // recall gives the flags that are left away the values that the last apply had, so that leaving one away undoes nothing.

@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files again")
 
 func load(rate float64, size, batch int, window time.Duration, shards int) Load {
-	return Load{Rate: rate, RecordBytes: size, BatchSize: batch, BatchWindow: window, Shards: shards, Region: DefaultRegion, Edition: Standard}
+	return Load{Rate: rate, RecordBytes: size, BatchSize: batch, BatchWindow: window, Shards: shards, Region: DefaultRegion, Edition: Standard, RowPath: Merge, CSVBytes: size}
 }
 
 // TestTable holds a table that was computed by hand from the same prices.
@@ -80,7 +80,9 @@ func TestGathered(t *testing.T) {
 func TestGolden(t *testing.T) {
 	full := load(100, 200, 100, time.Minute, 2)
 	full.NAT, full.KeyPair, full.Edition = true, true, Enterprise
-	for name, l := range map[string]Load{"sensor": load(10, 200, 100, time.Minute, 1), "full": full} {
+	sensor := load(10, 200, 100, time.Minute, 1)
+	sensor.RowPath, sensor.CSVBytes, full.CSVBytes = Snowpipe, 0, 0
+	for name, l := range map[string]Load{"sensor": sensor, "full": full} {
 		bills, err := Compare(l)
 		if err != nil {
 			t.Fatal(err)
@@ -101,6 +103,67 @@ func TestGolden(t *testing.T) {
 		}
 		if diff := cmp.Diff(string(want), string(text)); diff != "" {
 			t.Errorf("%s (run with -update if this is meant):\n%s", file, diff)
+		}
+	}
+}
+
+// TestLimits: what cannot work, or hardly, says so and what would.
+func TestLimits(t *testing.T) {
+	by := func(l Load, path, commit string) Load {
+		l.RowPath, l.RowCommit = path, commit
+		return l
+	}
+	for _, tt := range []struct {
+		name       string
+		load       Load
+		limits     []Limit
+		impossible bool
+	}{
+		{"the sensor example", by(load(10, 200, 100, time.Minute, 1), Snowpipe, Deferred), nil, false},
+		{"100 a second in batches of 100 by MERGE", load(100, 200, 100, time.Minute, 1),
+			[]Limit{{"the one batch at a time of each shard", 1.7, 243}, {"the one MERGE at a time of the table", 1.5, 215}}, true},
+		{"the batch that it says", load(100, 200, 243, time.Minute, 1), nil, false},
+		{"near to it", load(100, 200, 200, time.Minute, 1),
+			[]Limit{{"the one batch at a time of each shard", 0.85, 243}, {"the one MERGE at a time of the table", 0.75, 215}}, false},
+		{"shards do not help a table", load(100, 200, 100, time.Minute, 4), []Limit{{"the one MERGE at a time of the table", 1.5, 215}}, true},
+		{"the same by Snowpipe", by(load(100, 200, 100, time.Minute, 1), Snowpipe, Deferred), nil, false},
+		{"waiting for the commit", by(load(100, 200, 100, time.Minute, 1), Snowpipe, Wait), []Limit{{"the one batch at a time of each shard", 7, 1000}}, true},
+		{"no batch would do", by(load(900, 1000, 100, time.Minute, 1), Snowpipe, Wait), []Limit{{"the one batch at a time of each shard", 63, 0}}, true},
+	} {
+		b, err := Month(tt.load)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.limits, b.Limits, cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-6 })); diff != "" || (b.Impossible() != nil) != tt.impossible {
+			t.Errorf("%s: %v, %s", tt.name, b.Impossible(), diff)
+		}
+	}
+}
+
+// TestPaths: what rows by Snowpipe Streaming cost, and that the other path stands beside each.
+func TestPaths(t *testing.T) {
+	l := load(100, 200, 100, time.Minute, 1)
+	for path, other := range map[string]string{Snowpipe: "rows by MERGE", Merge: "rows by Snowpipe"} {
+		l.RowPath = path
+		bills, err := Compare(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bills[1].Name != other || (bills[0].Part("Warehouse") > 0) != (path == Merge) || (bills[1].Part("Warehouse") > 0) != (path == Snowpipe) {
+			t.Errorf("%s: %s beside it, warehouses %g and %g", path, bills[1].Name, bills[0].Part("Warehouse"), bills[1].Part("Warehouse"))
+		}
+		t.Logf("%s: $%.2f at 100/s", path, bills[0].USD)
+		big, raw := l, bills[0].Growth
+		big.MemoryMB, big.RetentionHours, big.ExpireAfterDays = 1024, 24*30, 30
+		more, err := Month(big)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(more.Part("Lambda compute")/bills[0].Part("Lambda compute")-4) > 1e-9 || more.Part("Kinesis retention") == 0 || more.Part("Kinesis long") == 0 {
+			t.Errorf("memory and retention are not honoured: %+v", more.Items)
+		}
+		if raw[0].USD[2] < 30*raw[0].USD[0] || more.Growth[1].USD[2] > 1.01*more.Growth[1].USD[0] {
+			t.Errorf("the raw zone grows by %v, and with a lifecycle by %v", raw[0], more.Growth[1])
 		}
 	}
 }
@@ -137,6 +200,12 @@ func TestRefused(t *testing.T) {
 		{func(l *Load) { l.Rate = 1500 }, "they need 2"},
 		{func(l *Load) { l.Edition = "gold" }, "no Snowflake edition"},
 		{func(l *Load) { l.Region = "moon-1" }, "us-east-1"},
+		{func(l *Load) { l.MemoryMB = 64 }, "64 MB of memory"},
+		{func(l *Load) { l.RetentionHours = 9000 }, "24 to 8760"},
+		{func(l *Load) { l.CSVBytes = -1 }, "less than 0"},
+		{func(l *Load) { l.RowPath = "insert" }, "no row path"},
+		{func(l *Load) { l.RowCommit = "never" }, "no row commit"},
+		{func(l *Load) { l.Times.Merge = -1 }, "less than 0 s"},
 	} {
 		l := good
 		tt.change(&l)

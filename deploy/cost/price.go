@@ -31,6 +31,13 @@ const (
 const (
 	kinesisShard     = "kinesis-shard"
 	kinesisPut       = "kinesis-put"
+	kinesisRetention = "kinesis-retention"
+	kinesisLong      = "kinesis-long-retention"
+	logGB            = "log"
+	kmsCall          = "kms"
+	s3GB             = "s3-storage"
+	snowflakeGB      = "snowflake-storage"
+	firehoseGB       = "firehose"
 	kinesisStream    = "kinesis-on-demand-stream"
 	kinesisIn        = "kinesis-on-demand-in"
 	kinesisOut       = "kinesis-on-demand-out"
@@ -70,11 +77,40 @@ const (
 	onDemandRoundedTo = 1024
 )
 
-// regions is the one table of prices. A price stands for itself: nothing is scaled from another region.
+// regions are the tables of prices. The European ones are from memory, all of them: what is not remembered to be different is
+// Virginia's.
 func regions() map[string][]Price {
-	return map[string][]Price{DefaultRegion: {
+	return map[string][]Price{DefaultRegion: virginia(), "eu-west-1": europe(map[string]float64{
+		kinesisShard: 0.017, kinesisPut: 0.0165, kinesisRetention: 0.022, natHour: 0.048, natData: 0.048,
+	}), "eu-central-1": europe(map[string]float64{
+		kinesisShard: 0.018, kinesisPut: 0.0175, kinesisRetention: 0.024, natHour: 0.052, natData: 0.052, s3Put: 0.0054, s3Get: 0.00043, s3GB: 0.0245, logGB: 0.63,
+	})}
+}
+
+// europe is Virginia's table with what is remembered to be different, and Snowflake's prices for the European Union.
+func europe(different map[string]float64) []Price {
+	different[creditStandard], different[creditEnterprise], different[creditCritical] = 2.6, 3.9, 5.2
+	out := virginia()
+	for i := range out {
+		out[i].Source = remembered
+		if usd, ok := different[out[i].Key]; ok {
+			out[i].USD = usd
+		}
+	}
+	return out
+}
+
+func virginia() []Price {
+	return []Price{
 		{kinesisShard, 0.015, "shard-hour", documented, tableDate},
 		{kinesisPut, 0.014, "million put units of 25 KB", documented, tableDate},
+		{kinesisRetention, 0.02, "shard-hour of retention beyond a day", remembered, tableDate},
+		{kinesisLong, 0.023, "GB-month of retention beyond seven days", remembered, tableDate},
+		{logGB, 0.50, "GB of logs", remembered, tableDate},
+		{kmsCall, 0.03, "ten thousand calls of a key", remembered, tableDate},
+		{s3GB, 0.023, "GB-month in S3", remembered, tableDate},
+		{snowflakeGB, 0.023, "GB-month in Snowflake, compressed", remembered, snowflakeDate},
+		{firehoseGB, 0.071, "GB through Firehose to Snowflake", remembered, tableDate},
 		{kinesisStream, 0.04, "on-demand stream-hour", remembered, tableDate},
 		{kinesisIn, 0.08, "GB in, each record rounded up to 1 KB", remembered, tableDate},
 		{kinesisOut, 0.04, "GB out, each record rounded up to 1 KB", remembered, tableDate},
@@ -93,7 +129,7 @@ func regions() map[string][]Price {
 		{creditCritical, 4, "credit", documented, snowflakeDate},
 		{snowpipeGB, creditsPerGB, snowpipeUnit, documented, snowflakeDate},
 		{warehouseXS, creditsPerXSHour, warehouseUnit, documented, snowflakeDate},
-	}}
+	}
 }
 
 // Prices is the table of a region, or an error that names the regions with a table.

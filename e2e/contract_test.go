@@ -433,7 +433,7 @@ func (w *world) append(first, last int) {
 	for i := first; i < last; i++ {
 		records = append(records, record.Record{Position: record.Position{Shard: contractShard, Sequence: sequence(i)}, Data: []byte(payload(i))})
 	}
-	if _, err := w.orchestrator(nil).Append(w.t.Context(), contractStream, contractShard, "test", records); err != nil {
+	if _, err := w.orchestrator(nil).Append(w.t.Context(), orchestrator.Batch{Stream: contractStream, Shard: contractShard, Source: "test", Records: records}); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -100,14 +100,32 @@ type CSVReader struct {
 	line   int
 	header []string
 	row    []Value
-	// head is the end of the header line, from the start of the last row.
-	head, from int
-	skip       func(row []Value) bool
+	// head is the header line, from the start of the last row.
+	head []byte
+	from int
+	skip func(row []Value) bool
+	// source gives what comes behind data, nil if nothing does; why makes its errors.
+	source io.Reader
+	why    func(error) error
+	// gone is how many bytes were read before data.
+	gone int
+}
+
+// maxLine is the longest row that is read from a source, in bytes: a payload at its longest, with each character doubled, and
+// what else belongs to its row.
+const maxLine = 3 * MaxPayload
+
+// ReadCSV is NewCSVReader for a text that is read row by row. why makes the error of a read that fails.
+func ReadCSV(source io.Reader, why func(error) error) (*CSVReader, error) {
+	return newCSVReader(&CSVReader{source: source, why: why})
 }
 
 // NewCSVReader reads the header line; io.ErrUnexpectedEOF means that it is not complete.
 func NewCSVReader(data []byte) (*CSVReader, error) {
-	r := &CSVReader{data: data}
+	return newCSVReader(&CSVReader{data: data})
+}
+
+func newCSVReader(r *CSVReader) (*CSVReader, error) {
 	row, err := r.read()
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -118,15 +136,60 @@ func NewCSVReader(data []byte) (*CSVReader, error) {
 	for _, v := range row {
 		r.header = append(r.header, string(v.Text))
 	}
-	r.head = r.at
+	r.head = r.data[:r.at]
+	if r.source != nil {
+		r.head = bytes.Clone(r.head)
+	}
 	return r, nil
+}
+
+// fill has a whole row lie at r.at, or all that is left: a row ends with the first line feed outside of quotes.
+func (r *CSVReader) fill() error {
+	quoted, at := false, r.at
+	for r.source != nil {
+		for at < len(r.data) {
+			n := bytes.IndexByte(r.data[at:], '\n')
+			piece := r.data[at:]
+			if n >= 0 {
+				piece = piece[:n]
+			}
+			quoted = quoted != (bytes.Count(piece, []byte{'"'})%2 == 1)
+			if at += len(piece); n >= 0 {
+				if at++; !quoted {
+					return nil
+				}
+			}
+		}
+		if at -= r.at; r.at > 0 {
+			r.gone += r.at
+			r.data, r.at = r.data[:copy(r.data, r.data[r.at:])], 0
+		}
+		if len(r.data) == cap(r.data) {
+			if len(r.data) >= maxLine {
+				return r.why(fmt.Errorf("line %d has more than %d bytes", r.line+1, maxLine))
+			}
+			r.data = slices.Grow(r.data, max(len(r.data), 64<<10))
+		}
+		n, err := r.source.Read(r.data[len(r.data):cap(r.data)])
+		r.data = r.data[:len(r.data)+n]
+		switch {
+		case err == io.EOF:
+			r.source = nil
+		case err != nil:
+			return r.why(err)
+		}
+	}
+	return nil
 }
 
 // Skip has Next leave out the rows for which it returns true.
 func (r *CSVReader) Skip(skip func(row []Value) bool) { r.skip = skip }
 
 // Line is the last row as it stands in the CSV, behind the header line.
-func (r *CSVReader) Line() []byte { return slices.Concat(r.data[:r.head], r.data[r.from:r.at]) }
+func (r *CSVReader) Line() []byte { return slices.Concat(r.head, r.data[r.from:r.at]) }
+
+// Size is how many bytes were read so far, the header included.
+func (r *CSVReader) Size() int { return r.gone + r.at }
 
 // Header are the column names.
 func (r *CSVReader) Header() []string { return r.header }
@@ -142,7 +205,6 @@ func (r *CSVReader) Next() ([]Value, error) {
 }
 
 func (r *CSVReader) next() ([]Value, error) {
-	r.from = r.at
 	row, err := r.read()
 	if err == io.EOF {
 		return nil, io.EOF
@@ -157,7 +219,12 @@ func (r *CSVReader) next() ([]Value, error) {
 }
 
 func (r *CSVReader) read() ([]Value, error) {
-	if r.at == len(r.data) {
+	if r.source != nil {
+		if err := r.fill(); err != nil {
+			return nil, err
+		}
+	}
+	if r.from = r.at; r.at == len(r.data) {
 		return nil, io.EOF
 	}
 	r.line++

@@ -2,8 +2,13 @@ package record
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -123,10 +128,65 @@ func FuzzCSVReader(f *testing.F) {
 			}
 			again = append(again, '\n')
 		}
+		piecewise(t, again)
 		if reread, err := NewCSVReader(again); err != nil || len(reread.Header()) != len(r.Header()) {
 			t.Fatalf("%q became %q: %v", text, again, err)
 		}
 	})
+}
+
+// piecewise compares a text that is read from a source with the same text that is at hand.
+func piecewise(t *testing.T, text []byte) {
+	t.Helper()
+	why := func(err error) error { return fmt.Errorf("read: %w", err) }
+	for _, source := range []io.Reader{iotest.OneByteReader(bytes.NewReader(text)), iotest.DataErrReader(bytes.NewReader(text))} {
+		whole, err := NewCSVReader(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := ReadCSV(source, why)
+		if err != nil || !slices.Equal(parts.Header(), whole.Header()) {
+			t.Fatalf("header of %q: %q, %v", text, parts.Header(), err)
+		}
+		for {
+			want, end := whole.Next()
+			got, err := parts.Next()
+			if fmt.Sprint(got) != fmt.Sprint(want) || (err == nil) != (end == nil) || whole.Size() != parts.Size() || end == nil && !bytes.Equal(whole.Line(), parts.Line()) {
+				t.Fatalf("%q: %v %v, want %v %v", text, got, err, want, end)
+			}
+			if end != nil {
+				break
+			}
+		}
+	}
+	if broken, err := ReadCSV(iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(text))), why); err == nil || !errors.Is(err, iotest.ErrTimeout) {
+		t.Fatalf("%q from a source that fails: %v, %v", text, broken, err)
+	}
+}
+
+// TestReadCSV: rows of any length, and one that never ends.
+func TestReadCSV(t *testing.T) {
+	for _, size := range []int{0, 1, 100, 65535, 65536, 65537, 200_000} {
+		field := strings.Repeat("\"\"\n", size/3) + strings.Repeat("x", size%3)
+		piecewise(t, []byte("A,B\n\""+field+"\",1\n2,\""+field+"\"\n"))
+	}
+	endless := io.MultiReader(strings.NewReader("A\n\""), iotest.DataErrReader(io.LimitReader(sameByte{}, 2*maxLine)))
+	r, err := ReadCSV(endless, func(err error) error { return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); err == nil || cap(r.data) > 2*maxLine {
+		t.Errorf("a row without an end was read, into %d bytes: %v", cap(r.data), err)
+	}
+}
+
+type sameByte struct{}
+
+func (sameByte) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '1'
+	}
+	return len(p), nil
 }
 
 func TestCut(t *testing.T) {

@@ -29,6 +29,7 @@ const (
 	ControlRecord  Code = "control_record"  // what an envelope's system sends for itself, without data; set aside
 	Tombstone      Code = "tombstone"       // an empty record that says that a key was deleted; set aside
 	TooLarge       Code = "too_large"       // more than 16 MiB, the most that a Snowflake text can hold, once unpacked
+	OverMemory     Code = "over_memory"     // unpacks to more than a function of this memory can hold; it is kept packed
 
 	RefusedByDestination Code = "refused_by_destination" // a row that the table does not take, by its own error
 	WithheldByHand       Code = "withheld_by_hand"       // a row that a person has put aside

@@ -119,7 +119,7 @@ func (l landed) rejected(ctx context.Context, into map[string]audit.Landed) erro
 			return nil
 		}
 		shard.Rejected = append(shard.Rejected, audit.Rejected{
-			Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Withheld: e.Withheld(), Digest: digest(e),
+			Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Withheld: e.Withheld(), Digest: digest(e), Packed: e.Reason.Code == record.OverMemory,
 		})
 		into[e.Shard] = shard
 		return nil

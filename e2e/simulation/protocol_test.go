@@ -279,7 +279,7 @@ func TestAppend(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.begin(time.Hour)
-		if _, err := p.function.Append(p.ctx, streamName, s.id, "test", records[5:8]); !errors.Is(err, orchestrator.ErrAhead) {
+		if _, err := p.function.Append(p.ctx, orchestrator.Batch{Stream: streamName, Shard: s.id, Source: "test", Records: records[5:8]}); !errors.Is(err, orchestrator.ErrAhead) {
 			t.Errorf("records that the ledger has not passed: %v", err)
 		}
 		if err := w.deliver(p, 8, 12); err != nil {
@@ -289,7 +289,7 @@ func TestAppend(t *testing.T) {
 		for range 3 {
 			p = w.fresh(t)
 			p.begin(time.Hour)
-			o, err := p.function.Append(p.ctx, streamName, s.id, "test", records[5:8])
+			o, err := p.function.Append(p.ctx, orchestrator.Batch{Stream: streamName, Shard: s.id, Source: "test", Records: records[5:8]})
 			if err != nil || o.FirstOrdinal != first || o.LastOrdinal != first+int64(len(usersOf(s.records[5:8])))-1 || o.Last.Sequence != s.records[7].sequence {
 				t.Fatalf("%+v, %v", o, err)
 			}
@@ -297,7 +297,7 @@ func TestAppend(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := p.function.Append(p.ctx, streamName, s.id, "other", records[6:8]); err == nil || !strings.Contains(err.Error(), "recovered already") {
+		if _, err := p.function.Append(p.ctx, orchestrator.Batch{Stream: streamName, Shard: s.id, Source: "other", Records: records[6:8]}); err == nil || !strings.Contains(err.Error(), "recovered already") {
 			t.Errorf("an overlap: %v", err)
 		}
 		w.locked(func() { delete(w.bucket.objects, w.chain(s.id).LedgerKey()) }) // the last object is the recovered one

@@ -81,7 +81,7 @@ func (w *world) append(s *shard, run []kinesisRecord) error {
 	}
 	w.count(appended)
 	err := w.withOrchestrator(s, func(o *orchestrator.Orchestrator, p *process) error {
-		_, err := o.Append(p.ctx, streamName, s.id, "given up", records)
+		_, err := o.Append(p.ctx, orchestrator.Batch{Stream: streamName, Shard: s.id, Source: "given up", Records: records})
 		return err
 	})
 	if errors.Is(err, orchestrator.ErrAhead) {

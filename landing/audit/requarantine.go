@@ -7,7 +7,6 @@ import (
 
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
-	"github.com/snowstream/snowstream/record/unpack"
 )
 
 // unquarantined finds the objects of rows whose rejected records lie in no quarantine object any more. The ledger knows how
@@ -145,7 +144,7 @@ func (m *mender) rejections(records []record.Record, o rawzone.Object, landed ma
 
 // between reads all records of an object from the stream, nil if it does not have them all.
 func (m *mender) between(ctx context.Context, s *shard, o rawzone.Object) (all []record.Record, err error) {
-	u, err := unpack.New(m.c.Schema)
+	u, err := m.unpacker(s)
 	if err != nil {
 		return nil, err
 	}

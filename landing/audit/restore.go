@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
-	"github.com/snowstream/snowstream/record/unpack"
 )
 
 // restore writes an object of rows again, from the stream, if that still has its records. It returns the reason where
@@ -36,7 +36,7 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 	if err != nil || reason != "" {
 		return reason, err
 	}
-	records, err := m.again(ctx, s, ledger.Sequence, f.Last-f.First+1)
+	records, inside, err := m.again(ctx, s, ledger, f)
 	if err != nil {
 		return "", err
 	}
@@ -44,6 +44,7 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 		return "the stream does not have its records any more", nil
 	}
 	batch := record.NewDecoder(m.c.Schema).Cut(records, s.Ledger.Generation, f.First)
+	batch.Inside = inside
 	ledger.Turn = s.turns[f.First]
 	o, err := m.named(ctx, s, f, rawzone.Of(batch, m.c.Schema.Folder, ledger))
 	if err != nil {
@@ -129,26 +130,47 @@ func (m *mender) before(ctx context.Context, s *shard, f Finding) (l rawzone.Led
 	return l.After(o, time.Now()), "", nil
 }
 
-// again reads records from the stream and unpacks them, until there are so many of them.
-func (m *mender) again(ctx context.Context, s *shard, after string, want int64) (out []record.Record, err error) {
-	u, err := unpack.New(m.c.Schema)
+// again reads the records of a finding from the stream, which follow what a ledger covers. There are more or fewer where the
+// stream has others. inside is the object's Inside: the run may begin and end inside a Kinesis record.
+func (m *mender) again(ctx context.Context, s *shard, behind rawzone.Ledger, f Finding) (out []record.Record, inside string, err error) {
+	u, err := m.unpacker(s)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	want := f.Last - f.First + 1
 	enough := errors.New("enough")
-	err = m.c.Reader.Read(ctx, s.id, after, func(records []record.Record) error {
+	take := func(records []record.Record) error {
 		for _, r := range records {
 			if int64(len(out)) >= want {
 				return enough
 			}
-			out = u.Append(out, r)
+			if out = u.Append(out, r); r.Sequence == behind.Sequence {
+				out = slices.DeleteFunc(out, func(r record.Record) bool { return r.Compare(behind.Last()) <= 0 })
+			}
 		}
 		return nil
-	})
-	if errors.Is(err, enough) {
-		err = nil
 	}
-	return out, err
+	if behind.Inside == "" {
+		err = m.c.Reader.Read(ctx, s.id, behind.Sequence, take)
+	} else {
+		err = m.c.Reader.Range(ctx, s.id, behind.Sequence, s.Ledger.Sequence, take)
+	}
+	if err != nil && !errors.Is(err, enough) {
+		return nil, "", err
+	}
+	if int64(len(out)) > want && m.endsInside(s, f, out[want-1].Position, out[want].Position) {
+		out, inside = out[:want], u.Cursor(nil).Numbering()
+	}
+	return out, inside, nil
+}
+
+// endsInside reports whether a finding ends with one position and something else goes on with the other one.
+func (m *mender) endsInside(s *shard, f Finding, last, next record.Position) bool {
+	if f.Last == s.Ledger.Ordinal {
+		return s.Ledger.Inside != "" && s.Ledger.Last() == last
+	}
+	at, ok := s.covering(f.Last + 1)
+	return ok && s.objects[at].first == next
 }
 
 // totalBefore is how many objects the shard had with the one that ends at an ordinal.

@@ -42,6 +42,8 @@ type Rejected struct {
 	// Withheld says that it is a row of its object, which the table did not take. It must be in neither table until it is
 	// Replayed, and then it is a row like any other.
 	Withheld bool
+	// Packed says that its payload was not unpacked, for want of memory.
+	Packed bool
 }
 
 // shard is what an audit knows of a shard.

@@ -24,7 +24,7 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 	if a.c.Reader == nil {
 		return nil, nil
 	}
-	u, err := unpack.New(a.c.Schema)
+	u, err := a.unpacker(s)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,10 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 				s.tally.Accepted++
 				continue
 			}
-			landed = u.Append(landed, r)
+			if landed = u.Append(landed, r); !s.Ledger.Passed(r.Sequence) { // the rest of it waits
+				landed = slices.DeleteFunc(landed, func(r record.Record) bool { return r.Compare(s.Ledger.Last()) > 0 })
+				s.tally.Accepted++
+			}
 		}
 		for len(landed) > 0 {
 			n := min(len(landed), leaf)
@@ -56,6 +59,22 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 		return nil
 	})
 	return w.found, err
+}
+
+// unpacker takes a shard's records apart as they were when they landed.
+func (a *Auditor) unpacker(s *shard) (*unpack.Unpacker, error) {
+	u, err := unpack.New(a.c.Schema)
+	if err != nil {
+		return nil, err
+	}
+	packed := map[record.Position]bool{}
+	for _, r := range s.Rejected {
+		if r.Packed {
+			packed[r.Position] = true
+		}
+	}
+	u.Leave(func(p record.Position) bool { return packed[p] })
+	return u, nil
 }
 
 // walk goes through a shard's records in order.

@@ -121,15 +121,8 @@ func unpack(c rawzone.Compression, packed []byte) (csv []byte, err error) {
 	if len(packed) == 0 {
 		return nil, io.ErrUnexpectedEOF // to zstd nothing is no frame, and fine
 	}
-	var in io.Reader
-	if c == rawzone.Zstd {
-		z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, err
-		}
-		defer z.Close()
-		in = z
-	} else if in, err = gzip.NewReader(bytes.NewReader(packed)); err != nil {
+	in, err := unpacker(c, bytes.NewReader(packed))
+	if err != nil {
 		return nil, err
 	}
 	csv, err = io.ReadAll(io.LimitReader(in, maxUnpacked+1))
@@ -137,4 +130,12 @@ func unpack(c rawzone.Compression, packed []byte) (csv []byte, err error) {
 		err = errors.New("they unpack to more than 1 GiB")
 	}
 	return csv, err
+}
+
+// unpacker unpacks what it reads.
+func unpacker(c rawzone.Compression, packed io.Reader) (io.Reader, error) {
+	if c == rawzone.Zstd {
+		return zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+	}
+	return gzip.NewReader(packed)
 }

@@ -450,23 +450,23 @@ func (l *Lake) Recovered(ctx context.Context, head Head, first, last record.Posi
 	}
 	slices.SortFunc(places, func(a, b place) int { return b.at.Compare(a.at) })
 	for _, p := range places { // backwards; none reaches into another, so the last one in front of the range decides
-		found, err := l.Object(ctx, p.key)
+		found, failed := l.Object(ctx, p.key)
 		switch {
-		case errors.Is(err, rawzone.ErrVoid) && p.at == first:
+		case errors.Is(failed, rawzone.ErrVoid) && p.at == first:
 			n++
-		case errors.Is(err, rawzone.ErrVoid):
-		case err != nil:
-			return o, 0, err
+		case errors.Is(failed, rawzone.ErrVoid):
+		case failed != nil:
+			return o, 0, failed
 		case p.at == first:
-			o = found
+			return found, n, nil // those behind it go on where it ends
 		case found.Last.Compare(first) >= 0:
-			return o, 0, fmt.Errorf("records of %s/%s from %s on were recovered already, from %s, as %s: leave them out",
+			err = fmt.Errorf("records of %s/%s from %s on were recovered already, from %s, as %s: leave them out",
 				head.Stream, head.Shard, p.at.Sequence, found.Source, p.key)
 		default:
-			return o, n, nil
+			return o, n, err
 		}
 	}
-	return o, n, nil
+	return o, n, err
 }
 
 // Advance replaces the ledger that head was read from by next. ErrFenced means that another writer came first; nothing was

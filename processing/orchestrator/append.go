@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -35,28 +36,62 @@ func (o *Orchestrator) Settle(ctx context.Context, stream, shard string) error {
 	return err
 }
 
+// Batch are Kinesis records of one shard, in order, that are appended.
+type Batch struct {
+	Stream, Shard string
+	// Source says where they come from, in short, and stands in the objects' metadata.
+	Source  string
+	Records []record.Record
+	// Landed is the sub-sequence number up to which the first record has landed, where Inside is not empty; see Ledger.Inside.
+	Landed int64
+	Inside string
+}
+
+// first is the position of the first record to land.
+func (b Batch) first() record.Position {
+	p := b.Records[0].Position
+	if b.Inside != "" {
+		p.Subsequence = b.Landed + 1
+	}
+	return p
+}
+
+// behind is what is left of a batch once an object of it has landed.
+func (b Batch) behind(o rawzone.Object) Batch {
+	b.Landed, b.Inside = o.Last.Subsequence, o.Inside
+	for len(b.Records) > 0 {
+		if c := record.CompareSequence(b.Records[0].Sequence, o.Last.Sequence); c > 0 || c == 0 && o.Inside != "" {
+			break
+		}
+		b.Records = b.Records[1:]
+	}
+	return b
+}
+
 // Append lands records that the shard's ledger has passed without them, such as those of a batch that the event source
-// mapping gave up, as one more object at the shard's present end. They get the next ordinals, and the ledger's position
+// mapping gave up, as more objects at the shard's present end. They get the next ordinals, and the ledger's position
 // stays where it is.
 //
-// The records are Kinesis records of one shard, in order; the caller knows that none of them lies in the raw zone, and looks
-// after the ledger has passed them, because from then on nobody else can land them. Source says where they come from, in
-// short, and stands in the object's metadata.
+// The caller knows that none of them lies in the raw zone, and looks after the ledger has passed them, because from then on
+// nobody else can land them.
 //
 // It is safe beside the live writer, at the price of a retry of the one that comes second, and may be repeated: the name of
-// the object is fixed by the first record, and a second call finds it and changes nothing. Records that overlap with what
-// was appended before under another first record are an error, and nothing is written.
-func (o *Orchestrator) Append(ctx context.Context, stream, shard, source string, records []record.Record) (rawzone.Object, error) {
-	for i, r := range records {
-		if r.Shard != shard || i > 0 && records[i-1].Compare(r.Position) >= 0 {
-			return rawzone.Object{}, fmt.Errorf("append to %s/%s: the records are not the shard's, in order", stream, shard)
+// each object is fixed by its first record, and a second call finds it and changes nothing. Records that overlap with what
+// was appended before under another first record are an error, and nothing of them is written. It returns the last object.
+func (o *Orchestrator) Append(ctx context.Context, b Batch) (object rawzone.Object, err error) {
+	for i, r := range b.Records {
+		if r.Shard != b.Shard || i > 0 && b.Records[i-1].Compare(r.Position) >= 0 {
+			return object, fmt.Errorf("append to %s/%s: the records are not the shard's, in order", b.Stream, b.Shard)
 		}
 	}
-	if len(records) == 0 || source == "" {
-		return rawzone.Object{}, fmt.Errorf("append to %s/%s: no records, or no source", stream, shard)
+	if len(b.Records) == 0 || b.Source == "" {
+		return object, fmt.Errorf("append to %s/%s: no records, or no source", b.Stream, b.Shard)
 	}
-	for try := 1; ; try++ {
-		object, err := o.appendOnce(ctx, stream, shard, source, records)
+	for try := 1; len(b.Records) > 0; try++ {
+		if object, err = o.appendOnce(ctx, b); err == nil {
+			b, try = b.behind(object), 0
+			continue
+		}
 		if !errors.Is(err, datalake.ErrFenced) || try == appendTries {
 			return object, err
 		}
@@ -64,33 +99,42 @@ func (o *Orchestrator) Append(ctx context.Context, stream, shard, source string,
 			return object, err
 		}
 	}
+	return object, nil
 }
 
-// appendOnce looks for the object under the same head that it then swaps: a second writer of the same records is refused.
-func (o *Orchestrator) appendOnce(ctx context.Context, stream, shard, source string, records []record.Record) (rawzone.Object, error) {
-	if err := o.yield(ctx, stream, shard); err != nil {
+// appendOnce lands the first object of a batch. It looks for the object under the same head that it then swaps: a second
+// writer of the same records is refused.
+func (o *Orchestrator) appendOnce(ctx context.Context, b Batch) (rawzone.Object, error) {
+	if err := o.yield(ctx, b.Stream, b.Shard); err != nil {
 		return rawzone.Object{}, err
 	}
-	o.atHand = records
-	head, _, err := o.head(ctx, stream, shard, o.arn)
+	o.atHand = b.Records
+	head, _, err := o.head(ctx, b.Stream, b.Shard, o.arn)
 	if err != nil {
 		return rawzone.Object{}, err
 	}
-	first, last := records[0].Position, records[len(records)-1].Position
-	if record.CompareSequence(last.Sequence, head.Sequence) > 0 {
-		return rawzone.Object{}, fmt.Errorf("append to %s/%s up to %s: %w", stream, shard, last.Sequence, ErrAhead)
+	last := b.Records[len(b.Records)-1].Position
+	if !head.Passed(last.Sequence) {
+		return rawzone.Object{}, fmt.Errorf("append to %s/%s up to %s: %w", b.Stream, b.Shard, last.Sequence, ErrAhead)
 	}
-	object, n, err := o.lake.Recovered(ctx, head, first, last)
+	last.Subsequence = math.MaxInt64
+	object, n, err := o.lake.Recovered(ctx, head, b.first(), last)
 	if err != nil || object.Key != "" {
 		return object, err
 	}
-	var unpacked []record.Record
-	for _, r := range records {
-		unpacked = o.unpack.Append(unpacked, r)
+	records := o.unpack.Cursor(b.Records)
+	if b.Inside != "" {
+		if records, err = o.rest(head.Chain(), b.Records, b.Landed, b.Inside); err != nil {
+			return object, err
+		}
 	}
-	batch := o.cut(unpacked, head.Ledger)
-	object = rawzone.Recovered(batch.Batch, source, head.Ledger, n).Compressed(o.pack)
-	if head, err = o.object(ctx, head, object, batch); err != nil {
+	defer records.Close()
+	if records.Peek() == nil {
+		return object, fmt.Errorf("append to %s/%s: record %s has nothing behind sub-sequence %d", b.Stream, b.Shard, b.Records[0].Sequence, b.Landed)
+	}
+	batch := o.cut(records, head.Ledger)
+	object = rawzone.Recovered(batch.Batch, b.Source, head.Ledger, n).Compressed(o.pack)
+	if head, object, err = o.object(ctx, head, object, batch); err != nil {
 		return object, err
 	}
 	_, err = o.lake.Advance(ctx, head, head.Ledger)

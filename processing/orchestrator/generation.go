@@ -7,6 +7,7 @@ import (
 
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // lifeMemory is how long a process takes a stream for the same one without asking. A process that is wrong meanwhile
@@ -58,24 +59,24 @@ func (o *Orchestrator) enroll(ctx context.Context, stream, arn string) (datalake
 }
 
 // end ends the generations in front of the one in which a shard begins: whatever they have open is handed over, and a
-// writer that does not know yet is refused by the swap. It returns how far the last of them had come. A record that such
+// writer that does not know yet is refused by the swap. It returns the ledger of the one that had come furthest. A record that such
 // a writer has landed already does not land again.
-func (o *Orchestrator) end(ctx context.Context, r datalake.Registry, shard string) (sequence string, subsequence int64, err error) {
+func (o *Orchestrator) end(ctx context.Context, r datalake.Registry, shard string) (last rawzone.Ledger, err error) {
 	for _, c := range r.Ended(shard) {
 		head, err := o.lake.Past(ctx, c)
 		if err != nil {
-			return "", 0, err
+			return last, err
 		}
 		if !head.Ended {
 			if head, err = o.close(ctx, head); err != nil {
-				return "", 0, err
+				return last, err
 			}
 		}
-		if record.CompareSequence(head.Sequence, sequence) > 0 {
-			sequence, subsequence = head.Sequence, head.Subsequence
+		if record.CompareSequence(head.Sequence, last.Sequence) > 0 {
+			last = head.Ledger
 		}
 	}
-	return sequence, subsequence, nil
+	return last, nil
 }
 
 // close ends one ledger.

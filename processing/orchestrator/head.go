@@ -25,7 +25,9 @@ func (o *Orchestrator) head(ctx context.Context, stream, shard, arn string) (dat
 		}
 	}
 	if err == nil && head.Empty() {
-		head.Sequence, head.Subsequence, err = o.end(ctx, r, shard)
+		var last rawzone.Ledger
+		last, err = o.end(ctx, r, shard)
+		head.Sequence, head.Subsequence, head.Inside = last.Sequence, last.Subsequence, last.Inside
 	}
 	if err != nil {
 		return head, 0, err

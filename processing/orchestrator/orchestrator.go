@@ -22,6 +22,7 @@ package orchestrator
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -58,6 +59,8 @@ type Orchestrator struct {
 	left map[rawzone.Chain]left
 	// atHand are the Kinesis records of the call under way, in order.
 	atHand []record.Record
+	// room is how many bytes of rows and rejected records are held at once.
+	room int
 }
 
 // left is a shard as this process left it: the version of its ledger, and what that covers together with the object that
@@ -77,9 +80,28 @@ func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, pack rawzon
 		return nil, err
 	}
 	return &Orchestrator{
-		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[rawzone.Chain]left{}, enrolled: map[string]enrolled{},
+		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[rawzone.Chain]left{}, enrolled: map[string]enrolled{}, room: maxObject,
 	}, nil
 }
+
+// Bound keeps the process within a memory of so many bytes: objects close earlier, and a payload of which one alone does not fit
+// is quarantined as it came. From 256 MB on every payload fits that a column can hold.
+func (o *Orchestrator) Bound(memory int64) {
+	room := int(max(1<<20, min(maxObject, (memory-ownMemory)/perByte)))
+	o.Room(room)
+	o.unpack.Bound(room)
+}
+
+// Room has objects close at so many bytes of rows and rejected records.
+func (o *Orchestrator) Room(bytes int) { o.room = bytes }
+
+const (
+	// ownMemory is what the process needs besides: itself, and an event of 6 MB as text and taken apart.
+	ownMemory = 64 << 20
+	// perByte is what a byte of a payload may cost at its worst: unpacked from one buffer into another, decoded, each character
+	// doubled in the CSV and the buffer grown, or in quarantine as a copy, as base64 and as JSON.
+	perByte = 12
+)
 
 // Handle takes one Kinesis event. It returns nil once all of its records are in the raw zone or in quarantine, and in the
 // streaming table, except for those of a batch that was given up before: the ledger has passed these.
@@ -101,8 +123,8 @@ func (o *Orchestrator) Handle(ctx context.Context, event []byte) error {
 	return nil
 }
 
-// maxObject is the size of unpacked payloads at which an object is closed: a batch of 6 MB may unpack to a thousand
-// times as much. An object always ends where a Kinesis record ends.
+// maxObject is how many bytes of rows and rejected records make an object at most, but for a single record that takes more: a
+// batch of 6 MB may unpack to a thousand times as much. An object may end inside a Kinesis record.
 const maxObject = 32 << 20
 
 // alone is after how many batches without another writer in between a process stops to note at once that an object was
@@ -116,15 +138,28 @@ func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 	if err != nil {
 		return err
 	}
-	fresh := o.fresh(b.records, head.Last())
-	if len(fresh) == 0 {
+	fresh, err := o.fresh(b.records, head.Ledger)
+	if err != nil {
+		return err
+	}
+	defer func() { fresh.Close() }()
+	if fresh.Peek() == nil {
 		return nil
 	}
-	for ; len(fresh) > 0; fresh = o.fresh(b.records, head.Last()) {
+	for fresh.Peek() != nil {
 		batch := o.cut(fresh, head.Ledger)
 		object := rawzone.Of(batch.Batch, o.schema.Folder, head.Ledger).Compressed(o.pack)
-		if head, err = o.object(ctx, head, object, batch); err != nil {
+		var landed rawzone.Object
+		if head, landed, err = o.object(ctx, head, object, batch); err != nil {
 			return err
+		}
+		if landed.Last != batch.Last || landed.Inside != batch.Inside { // another writer's, of the same name
+			again, err := o.fresh(b.records, head.Ledger)
+			if err != nil {
+				return err
+			}
+			fresh.Close()
+			fresh = again
 		}
 	}
 	if row < alone {
@@ -145,31 +180,46 @@ type cut struct {
 	took    time.Duration
 }
 
-// cut decides records, at least one, and numbers them behind what the ledger covers.
-func (o *Orchestrator) cut(records []record.Record, l rawzone.Ledger) cut {
-	began := time.Now()
-	batch := o.decoder.Cut(records, l.Generation, l.Ordinal+1)
-	return cut{batch, records[0].ArrivedAt, time.Since(began)}
+// cut decides records, at least one, until an object is full, and numbers them behind what the ledger covers. The number of the
+// last one may lie inside a Kinesis record.
+func (o *Orchestrator) cut(records *unpack.Cursor, l rawzone.Ledger) (c cut) {
+	began, first := time.Now(), true
+	c.Batch = o.decoder.Take(func(taken int) *record.Record {
+		r := records.Peek()
+		if r == nil || !first && taken+2*len(r.Data) > o.room {
+			return nil
+		}
+		if first {
+			first, c.arrived = false, r.ArrivedAt
+		}
+		records.Next()
+		return r
+	}, l.Generation, l.Ordinal+1)
+	if next := records.Peek(); next != nil && next.Sequence == c.Last.Sequence {
+		c.Inside = records.Numbering()
+	}
+	c.took = time.Since(began)
+	return c
 }
 
-// object does steps 3 to 6, and returns the head with the object counted as covered.
-func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object rawzone.Object, batch cut) (datalake.Head, error) {
+// object does steps 3 to 6, and returns the head with the object counted as covered, and the object as it landed.
+func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object rawzone.Object, batch cut) (datalake.Head, rawzone.Object, error) {
 	began := time.Now()
 	head, err := o.lake.Advance(ctx, head, head.Before(object, time.Now()))
 	if err != nil {
-		return head, err
+		return head, object, err
 	}
 	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {
-		return head, err
+		return head, object, err
 	}
 	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)
 	if err != nil {
-		return head, err
+		return head, object, err
 	}
 	d := delivery{object: object, csv: batch.CSV}
 	if adopted {
 		if d, err = o.again(ctx, head.Stream, "", object); err != nil {
-			return head, err
+			return head, object, err
 		}
 	}
 	stored := time.Now()
@@ -178,7 +228,7 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object ra
 		err = o.unique(ctx, head, object)
 	}
 	if err != nil {
-		return head, err
+		return head, object, err
 	}
 	now := time.Now()
 	head.Ledger = head.AfterAll(object, int64(len(d.without)), now)
@@ -186,15 +236,27 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object ra
 		"records", object.LastOrdinal-object.FirstOrdinal+1, "rows", object.Rows, "quarantined", object.Quarantined,
 		"age_ms", now.Sub(batch.arrived).Milliseconds(), "decode_ms", batch.took.Milliseconds(),
 		"store_ms", stored.Sub(began).Milliseconds(), "hand_over_ms", now.Sub(stored).Milliseconds())
-	return head, nil
+	return head, object, nil
 }
 
-// fresh unpacks the Kinesis records behind a position, which are in the shard's order, up to the size of an object.
-func (o *Orchestrator) fresh(records []record.Record, last record.Position) []record.Record {
-	for len(records) > 0 && record.CompareSequence(records[0].Sequence, last.Sequence) <= 0 {
+// fresh are the records behind what a ledger covers, in the shard's order.
+func (o *Orchestrator) fresh(records []record.Record, l rawzone.Ledger) (*unpack.Cursor, error) {
+	for len(records) > 0 && l.Passed(records[0].Sequence) {
 		records = records[1:]
 	}
-	return o.unpack.Unpack(records, maxObject)
+	if len(records) == 0 || records[0].Sequence != l.Sequence {
+		return o.unpack.Cursor(records), nil
+	}
+	return o.rest(l.Chain(), records, l.Subsequence, l.Inside)
+}
+
+// rest are records of which the first one has landed in part.
+func (o *Orchestrator) rest(c rawzone.Chain, records []record.Record, landed int64, inside string) (*unpack.Cursor, error) {
+	cursor, err := o.unpack.Rest(records, landed, inside)
+	if err != nil {
+		return nil, fmt.Errorf("go on in record %s of %s/%s behind sub-sequence %d: %w", records[0].Sequence, c.Stream, c.Shard, landed, err)
+	}
+	return cursor, nil
 }
 
 // place is where an object stands in its shard. fresh says that this process has just created it.

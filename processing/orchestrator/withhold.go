@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
+	"github.com/snowstream/snowstream/record/unpack"
 )
 
 // delivery is an object on its way to the streaming table.
@@ -40,7 +42,10 @@ func (o *Orchestrator) deliver(ctx context.Context, head *datalake.Head, d *deli
 	if d.object.Rows == 0 {
 		return nil
 	}
-	m := handoff.Message{Object: d.object.Key, Rows: d.object.Rows, CSV: string(d.csv)}
+	m := handoff.Message{Object: d.object.Key, Rows: d.object.Rows}
+	if len(d.csv) <= handoff.MaxInline {
+		m.CSV = string(d.csv)
+	}
 	for {
 		m.Without, m.Place = d.without, nil // without a place it is a MERGE, which can leave rows out
 		if len(d.without) == 0 {
@@ -65,56 +70,56 @@ func (o *Orchestrator) deliver(ctx context.Context, head *datalake.Head, d *deli
 	}
 }
 
-// withhold puts rows of an object aside: the ledger names their quarantine object, and then it is written. The swap is what
-// makes it safe: whoever has handed the object over in the meantime has moved the ledger on, and this writer stops.
+// withhold puts rows of an object aside, as many at once as fit: the ledger names their quarantine object, and then it is
+// written. The swap is what makes it safe: whoever has handed the object over in the meantime has moved the ledger on, and this
+// writer stops.
 func (o *Orchestrator) withhold(ctx context.Context, head *datalake.Head, d *delivery, refused []record.Refusal) error {
-	rejected, err := o.rejected(ctx, d, refused)
-	if err != nil {
-		return err
-	}
-	text, err := rawzone.EncodeQuarantine(head.Stream, rejected)
-	if err != nil {
-		return err
-	}
-	key := rawzone.WithheldKey(head.Stream, d.object, d.next)
-	next, err := o.lake.Advance(ctx, *head, head.Withholding(d.object, key, time.Now()))
-	if err != nil {
-		return err
-	}
-	if err := o.lake.Withhold(ctx, key, d.object, len(rejected), text); err != nil {
-		return err
-	}
-	*head = next
-	d.next++
-	for _, r := range refused {
-		d.without = append(d.without, r.Ordinal)
-	}
-	o.log.Warn("rows withheld", "stream", head.Stream, "shard", head.Shard, "object", d.object.Key, "quarantine", key, "quarantined", len(rejected))
-	return nil
-}
-
-// rejected are the refused rows as quarantine holds them: with the payload as it came, if the batch at hand has it, and
-// otherwise with the row itself.
-func (o *Orchestrator) rejected(ctx context.Context, d *delivery, refused []record.Refusal) (out []record.Rejected, err error) {
-	csv := d.csv
-	if csv == nil {
-		if csv, err = o.lake.Read(ctx, d.object.Key); err != nil {
-			return nil, err
-		}
-	}
 	reasons := make(map[int64]record.Reason, len(refused))
 	for _, r := range refused {
 		reasons[r.Ordinal] = r.Reason
 	}
-	rows, err := record.NewCSVReader(csv)
+	for len(reasons) > 0 {
+		rejected, err := o.rejected(ctx, d, reasons)
+		if err != nil {
+			return err
+		}
+		text, err := rawzone.EncodeQuarantine(head.Stream, rejected)
+		if err != nil {
+			return err
+		}
+		key := rawzone.WithheldKey(head.Stream, d.object, d.next)
+		next, err := o.lake.Advance(ctx, *head, head.Withholding(d.object, key, time.Now()))
+		if err != nil {
+			return err
+		}
+		if err := o.lake.Withhold(ctx, key, d.object, len(rejected), text); err != nil {
+			return err
+		}
+		*head = next
+		d.next++
+		for _, r := range rejected {
+			d.without = append(d.without, r.Ordinal)
+			delete(reasons, r.Ordinal)
+		}
+		o.log.Warn("rows withheld", "stream", head.Stream, "shard", head.Shard, "object", d.object.Key, "quarantine", key, "quarantined", len(rejected))
+	}
+	return nil
+}
+
+// rejected are the first of the refused rows as quarantine holds them: with the payload as it came, if the batch at hand has
+// it, and otherwise with the row itself.
+func (o *Orchestrator) rejected(ctx context.Context, d *delivery, reasons map[int64]record.Reason) (out []record.Rejected, err error) {
+	rows, err := o.rows(ctx, d)
 	if err != nil {
-		return nil, fmt.Errorf("object %s: %w", d.object.Key, err)
+		return nil, err
 	}
 	lineage := slices.Index(rows.Header(), record.Lineage()[0].Name)
-	for {
+	find := finder{o: o}
+	defer find.close()
+	for taken := 0; taken < o.room && len(out) < len(reasons); {
 		row, err := rows.Next()
 		if err == io.EOF {
-			break
+			return nil, fmt.Errorf("upsert refused %d rows of %s, which has %d of them", len(reasons), d.object.Key, len(out))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("object %s: %w", d.object.Key, err)
@@ -128,17 +133,25 @@ func (o *Orchestrator) rejected(ctx context.Context, d *delivery, refused []reco
 			continue
 		}
 		r.Reason, r.Generation = reason, d.object.Generation
-		if known, ok := o.payload(r.Position); ok {
+		if known, ok := find.payload(r.Position); ok {
 			r.Record = known
 		} else {
 			r.Row = rows.Line()
 		}
-		out = append(out, r)
-	}
-	if len(out) != len(reasons) {
-		return nil, fmt.Errorf("upsert refused %d rows of %s, which has %d of them", len(reasons), d.object.Key, len(out))
+		out, taken = append(out, r), taken+len(r.Data)+len(r.Row)
 	}
 	return out, nil
+}
+
+// rows are the rows of an object, from memory if they are at hand.
+func (o *Orchestrator) rows(ctx context.Context, d *delivery) (rows *record.CSVReader, err error) {
+	if d.csv == nil {
+		return o.lake.Rows(ctx, d.object.Key)
+	}
+	if rows, err = record.NewCSVReader(d.csv); err != nil {
+		err = fmt.Errorf("object %s: %w", d.object.Key, err)
+	}
+	return rows, err
 }
 
 // identified reads who a row is from its lineage columns.
@@ -151,18 +164,38 @@ func identified(lineage []record.Value) (r record.Rejected, err error) {
 	return r, errors.Join(errs[:]...)
 }
 
-// payload finds a record among those at hand.
-func (o *Orchestrator) payload(p record.Position) (record.Record, bool) {
-	i, found := slices.BinarySearchFunc(o.atHand, p.Sequence, func(r record.Record, sequence string) int { return record.CompareSequence(r.Sequence, sequence) })
-	if !found || o.atHand[i].Shard != p.Shard {
-		return record.Record{}, false
+// finder finds records among those at hand. The positions that it is asked for ascend.
+type finder struct {
+	o        *Orchestrator
+	sequence string
+	cursor   *unpack.Cursor
+}
+
+// payload returns the record at a position.
+func (f *finder) payload(p record.Position) (record.Record, bool) {
+	if f.cursor == nil || f.sequence != p.Sequence {
+		i, found := slices.BinarySearchFunc(f.o.atHand, p.Sequence, func(r record.Record, sequence string) int { return record.CompareSequence(r.Sequence, sequence) })
+		if !found || f.o.atHand[i].Shard != p.Shard {
+			return record.Record{}, false
+		}
+		f.close()
+		f.sequence, f.cursor = p.Sequence, f.o.unpack.Cursor(f.o.atHand[i:i+1])
 	}
-	for _, one := range o.unpack.Append(nil, o.atHand[i]) {
-		if one.Subsequence == p.Subsequence {
-			return one, true
+	for r := f.cursor.Peek(); r != nil && r.Subsequence <= p.Subsequence; r = f.cursor.Peek() {
+		f.cursor.Next()
+		if r.Subsequence == p.Subsequence {
+			found := *r
+			found.Data = bytes.Clone(r.Data)
+			return found, true
 		}
 	}
 	return record.Record{}, false
+}
+
+func (f *finder) close() {
+	if f.cursor != nil {
+		f.cursor.Close()
+	}
 }
 
 // ErrNotOpen means that no object of the shard waits for its hand-over.

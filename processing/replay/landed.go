@@ -20,7 +20,7 @@ type landed struct {
 	// objects that landed in their turn, by the shard's folder, in the order of the stream. They were listed when the
 	// ledger of each shard had passed what passed says, so no more of them will come for records up to there.
 	objects map[string][]object
-	passed  map[string]string
+	passed  map[string]rawzone.Ledger
 	// chains are those that the shards' ledgers count.
 	chains map[string]rawzone.Chain
 }
@@ -33,13 +33,13 @@ type object struct {
 
 // look reads the ledgers of shards, and lists the raw zone: one request for 1,000 objects of all shards.
 func (l *landed) look(ctx context.Context, shards ...string) error {
-	l.objects, l.passed, l.chains = map[string][]object{}, map[string]string{}, map[string]rawzone.Chain{}
+	l.objects, l.passed, l.chains = map[string][]object{}, map[string]rawzone.Ledger{}, map[string]rawzone.Chain{}
 	for _, id := range shards {
 		head, err := l.lake.Ledger(ctx, l.stream, id)
 		if err != nil {
 			return err
 		}
-		l.chains[id], l.passed[id] = head.Chain(), head.Sequence
+		l.chains[id], l.passed[id] = head.Chain(), head.Ledger
 	}
 	err := l.lake.List(ctx, rawzone.Rows, func(key string) error {
 		chain, ok := rawzone.ChainOf(key, l.stream)
@@ -57,14 +57,58 @@ func (l *landed) look(ctx context.Context, shards ...string) error {
 	return err
 }
 
-// between are the sequence numbers of a document's range that have a place.
-func (l *landed) between(ctx context.Context, d document) (map[string]bool, error) {
-	if passed, ok := l.passed[d.Batch.Shard]; !ok || record.CompareSequence(passed, d.Batch.Last) < 0 {
+// place is how much of a Kinesis record has one: all of it, or, where inside is not empty, the records in it up to a
+// sub-sequence number, numbered as inside says. Parts land in order.
+type place struct {
+	upTo   int64
+	inside string
+}
+
+// there are the Kinesis records that have a place, by sequence number.
+type there map[string]place
+
+// whole reports whether all of a Kinesis record has a place.
+func (t there) whole(sequence string) bool {
+	p, ok := t[sequence]
+	return ok && p.inside == ""
+}
+
+// has reports whether anything of a Kinesis record has a place.
+func (t there) has(sequence string) bool {
+	_, ok := t[sequence]
+	return ok
+}
+
+// count is how many have one as a whole.
+func (t there) count() (n int64) {
+	for _, p := range t {
+		if p.inside == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// add notes a record of an object: all of it is there, unless it is the last one and goes on in another object.
+func (t there) add(sequence string, o rawzone.Object) {
+	now := place{}
+	if sequence == o.Last.Sequence {
+		now = place{o.Last.Subsequence, o.Inside}
+	}
+	before, ok := t[sequence]
+	if !ok || before.inside != "" && (now.inside == "" || now.upTo > before.upTo) {
+		t[sequence] = now
+	}
+}
+
+// between are the records of a document's range that have a place.
+func (l *landed) between(ctx context.Context, d document) (there, error) {
+	if passed, ok := l.passed[d.Batch.Shard]; !ok || !passed.Passed(d.Batch.Last) {
 		if err := l.look(ctx, d.Batch.Shard); err != nil {
 			return nil, err
 		}
 	}
-	out := map[string]bool{}
+	out := there{}
 	if err := l.regular(ctx, d, out); err != nil {
 		return nil, err
 	}
@@ -80,7 +124,7 @@ func (l *landed) between(ctx context.Context, d document) (map[string]bool, erro
 }
 
 // regular reads the objects that open in the range, and the nearest in front of it.
-func (l *landed) regular(ctx context.Context, d document, into map[string]bool) error {
+func (l *landed) regular(ctx context.Context, d document, into there) error {
 	for _, o := range slices.Backward(l.objects[d.Batch.Shard]) {
 		if record.CompareSequence(o.first.Sequence, d.Batch.Last) > 0 {
 			continue
@@ -97,7 +141,7 @@ func (l *landed) regular(ctx context.Context, d document, into map[string]bool) 
 }
 
 // recovered reads the objects of records that were brought later. They have no order, so each is asked for its range.
-func (l *landed) recovered(ctx context.Context, d document, into map[string]bool) error {
+func (l *landed) recovered(ctx context.Context, d document, into there) error {
 	var keys []string
 	chain := l.chains[d.Batch.Shard]
 	err := l.lake.List(ctx, chain.RecoveredPrefix(), func(key string) error {
@@ -119,16 +163,16 @@ func (l *landed) recovered(ctx context.Context, d document, into map[string]bool
 }
 
 // read adds the sequence numbers of an object's records, quarantined ones included, if it reaches as far as from.
-func (l *landed) read(ctx context.Context, key, from string, into map[string]bool) error {
+func (l *landed) read(ctx context.Context, key, from string, into there) error {
 	described, err := l.lake.Object(ctx, key)
 	if err != nil || record.CompareSequence(described.Last.Sequence, from) < 0 {
 		return err
 	}
-	csv, err := l.lake.Read(ctx, key)
+	rows, err := l.lake.Rows(ctx, key)
 	if err != nil {
 		return err
 	}
-	if err := sequences(csv, into); err != nil {
+	if err := sequences(rows, described, into); err != nil {
 		return fmt.Errorf("object %s: %w", key, err)
 	}
 	if described.Quarantine == "" {
@@ -143,20 +187,17 @@ func (l *landed) read(ctx context.Context, key, from string, into map[string]boo
 		return fmt.Errorf("object %s: %w", described.Quarantine, err)
 	}
 	for _, r := range rejected {
-		into[r.Sequence] = true
+		into.add(r.Sequence, described)
 	}
 	return nil
 }
 
-func sequences(csv []byte, into map[string]bool) error {
-	r, err := record.NewCSVReader(csv)
-	if err != nil {
-		return err
-	}
+func sequences(r *record.CSVReader, o rawzone.Object, into there) error {
 	at := slices.Index(r.Header(), "_SEQUENCE")
 	if at < 0 {
 		return errors.New("it has no column _SEQUENCE")
 	}
+	last := ""
 	for {
 		row, err := r.Next()
 		if err == io.EOF {
@@ -165,6 +206,9 @@ func sequences(csv []byte, into map[string]bool) error {
 		if err != nil {
 			return err
 		}
-		into[string(row[at].Text)] = true
+		if string(row[at].Text) != last {
+			last = string(row[at].Text)
+			into.add(last, o)
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/processing/orchestrator"
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
@@ -34,9 +35,8 @@ type Lander interface {
 	// Land lands those of a shard's records, in their order, that its ledger has not passed, and hands over what its last
 	// writer has left open.
 	Land(ctx context.Context, stream, shard string, records []record.Record) error
-	// Append lands records that the ledger has passed, as one more object under the shard's next ordinals. It may be
-	// repeated. Source is where they come from.
-	Append(ctx context.Context, stream, shard, source string, records []record.Record) (rawzone.Object, error)
+	// Append lands records that the ledger has passed, as more objects under the shard's next ordinals. It may be repeated.
+	Append(ctx context.Context, b orchestrator.Batch) (rawzone.Object, error)
 }
 
 // Config is what a collection works with.
@@ -225,7 +225,7 @@ func (c *Collector) collect(ctx context.Context, l *landed, p pending, s *Summar
 	if err != nil {
 		return err
 	}
-	n := note{There: int64(len(there)), Landed: int64(len(without(all, there)))}
+	n := note{There: there.count(), Landed: int64(len(without(all, there)))}
 	if !c.c.DryRun {
 		if there, err = c.land(ctx, l, p, all); err != nil {
 			return err
@@ -277,7 +277,7 @@ const attempts = 20
 // land lands the records without a place, until there are none, and returns which of the range have one. The shard's
 // ledger is brought past them first, and nothing is left open in front of it: from then on nobody else can land them,
 // so that what is looked up stays true.
-func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record.Record) (there map[string]bool, err error) {
+func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record.Record) (there there, err error) {
 	for tries, before := 0, -1; ; tries++ {
 		err := c.c.Lander.Land(ctx, c.c.Stream, p.Batch.Shard, all)
 		if err == nil {
@@ -291,7 +291,9 @@ func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record
 			if len(rest) != before {
 				tries, before = 0, len(rest)
 			}
-			_, err = c.c.Lander.Append(ctx, c.c.Stream, p.Batch.Shard, p.key, run(all, rest[0].Sequence, there))
+			b := orchestrator.Batch{Stream: c.c.Stream, Shard: p.Batch.Shard, Source: p.key, Records: run(all, rest[0].Sequence, there)}
+			b.Landed, b.Inside = there[rest[0].Sequence].upTo, there[rest[0].Sequence].inside
+			_, err = c.c.Lander.Append(ctx, b)
 		}
 		if err != nil && (!errors.Is(err, datalake.ErrFenced) || tries > attempts) {
 			return nil, err
@@ -299,22 +301,23 @@ func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record
 	}
 }
 
-// without are the records that have no place.
-func without(all []record.Record, there map[string]bool) (rest []record.Record) {
+// without are the records that have no place, or not all of them.
+func without(all []record.Record, there there) (rest []record.Record) {
 	for _, r := range all {
-		if !there[r.Sequence] {
+		if !there.whole(r.Sequence) {
 			rest = append(rest, r)
 		}
 	}
 	return rest
 }
 
-// run are the records from one on, up to the next that has a place: one object cannot reach over another's records.
-func run(all []record.Record, from string, there map[string]bool) (out []record.Record) {
+// run are the records from one on, up to the next that has a place, in part or as a whole: one object cannot reach over
+// another's records.
+func run(all []record.Record, from string, there there) (out []record.Record) {
 	for _, r := range all {
 		switch {
 		case len(out) == 0 && r.Sequence != from:
-		case there[r.Sequence]:
+		case len(out) > 0 && there.has(r.Sequence):
 			return out
 		default:
 			out = append(out, r)
@@ -324,7 +327,7 @@ func run(all []record.Record, from string, there map[string]bool) (out []record.
 }
 
 // lost is the run of records in front of those that were found, or all of them, as far as they have no place.
-func (p pending) lost(found []record.Record, there map[string]bool) *Loss {
+func (p pending) lost(found []record.Record, there there) *Loss {
 	loss := Loss{
 		Document: p.key, Shard: p.Batch.Shard, First: p.Batch.First, Last: p.Batch.Last,
 		Count: p.Batch.Size - int64(len(found)), Arrived: p.Batch.Arrived,
@@ -333,6 +336,9 @@ func (p pending) lost(found []record.Record, there map[string]bool) *Loss {
 		loss.Behind = found[0].Sequence
 	}
 	for sequence := range there {
+		if !there.whole(sequence) {
+			continue // the rest of it is lost
+		}
 		if loss.Behind == "" || record.CompareSequence(sequence, loss.Behind) < 0 {
 			loss.Count--
 		}

@@ -24,8 +24,8 @@ type Lake interface {
 	// Ledger is how far a shard has landed, the open object included if it exists.
 	Ledger(ctx context.Context, stream, shard string) (datalake.Head, error)
 	Object(ctx context.Context, key string) (rawzone.Object, error)
-	// Read returns an object's rows as CSV.
-	Read(ctx context.Context, key string) ([]byte, error)
+	// Rows reads an object's rows without holding them all.
+	Rows(ctx context.Context, key string) (*record.CSVReader, error)
 	// Behind finds a shard's objects that end behind an ordinal, by listing; for chains from before objects named each other.
 	Behind(ctx context.Context, head datalake.Head, ordinal int64) ([]rawzone.Object, error)
 	// Shards calls yield with each shard of a stream that has a ledger.
@@ -325,16 +325,15 @@ func (a *Applier) append(ctx context.Context, p *position, r Rows, o rawzone.Obj
 	if o.Key == r.Object.Key {
 		csv, without = r.CSV, r.Without
 	}
-	if csv == nil {
-		if csv, err = a.lake.Read(ctx, o.Key); err != nil {
-			return 0, err
-		}
-	}
 	if err := a.room(ctx, r.chain(), p, len(csv)); err != nil {
 		return 0, err
 	}
-	rows, err := record.NewCSVReader(csv)
-	if err != nil {
+	var rows *record.CSVReader
+	if csv == nil {
+		if rows, err = a.lake.Rows(ctx, o.Key); err != nil {
+			return 0, err
+		}
+	} else if rows, err = record.NewCSVReader(csv); err != nil {
 		return 0, fmt.Errorf("object %s: %w", o.Key, err)
 	}
 	after := p.end
@@ -355,12 +354,12 @@ func (a *Applier) append(ctx context.Context, p *position, r Rows, o rawzone.Obj
 	p.end = o.LastOrdinal
 	if sent > 0 {
 		p.target = o.LastOrdinal
-		p.pending = append(p.pending, pending{o.LastOrdinal, len(csv), time.Now().Round(0)})
+		p.pending = append(p.pending, pending{o.LastOrdinal, rows.Size(), time.Now().Round(0)})
 	}
 	return sent, nil
 }
 
-// room waits while too much is appended and not committed.
+// room waits while too much is appended and not committed. more is the size of what comes, 0 if nobody knows it yet.
 func (a *Applier) room(ctx context.Context, c rawzone.Chain, p *position, more int) error {
 	for {
 		size := more

@@ -51,8 +51,8 @@ func (s *stub) Ledger(context.Context, string, string) (datalake.Head, error) {
 func (s *stub) Object(_ context.Context, key string) (rawzone.Object, error) {
 	return object(int64(key[0]-'a') + 1), nil
 }
-func (s *stub) Read(_ context.Context, key string) ([]byte, error) {
-	return csvOf(object(int64(key[0]-'a') + 1)), nil
+func (s *stub) Rows(_ context.Context, key string) (*record.CSVReader, error) {
+	return record.NewCSVReader(csvOf(object(int64(key[0]-'a') + 1)))
 }
 func (s *stub) Behind(context.Context, datalake.Head, int64) ([]rawzone.Object, error) {
 	return nil, errors.New("nothing is listed")

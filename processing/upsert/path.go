@@ -81,11 +81,11 @@ func (u *Upsert) mend(ctx context.Context, r rowpath.Rows, state rowpath.State) 
 		return now, fmt.Errorf("find the rows of %s that the service has rejected: %w", r.Object.First.Shard, err)
 	}
 	for _, o := range objects {
-		csv, err := u.lake.Read(ctx, o.Key)
+		rows, err := u.lake.Rows(ctx, o.Key)
 		if err != nil {
 			return now, err
 		}
-		answer, err := u.merge(ctx, csv, nil, nil)
+		answer, err := u.merge(ctx, rows, nil, nil)
 		if err == nil && len(answer.Refused) > 0 {
 			err = fmt.Errorf("the table refuses %d rows of it by their own fault, from ordinal %d on: put them aside with `snowstream quarantine withhold`",
 				len(answer.Refused), answer.Refused[0].Ordinal)

@@ -30,8 +30,8 @@ type Table interface {
 
 // Lake holds the objects that hand-overs point to, and takes what cannot become a row.
 type Lake interface {
-	// Read returns an object's rows as CSV, however they are packed.
-	Read(ctx context.Context, key string) ([]byte, error)
+	// Rows reads an object's rows, however they are packed, without holding them all.
+	Rows(ctx context.Context, key string) (*record.CSVReader, error)
 	Quarantine(ctx context.Context, key, object string, ndjson []byte) error
 }
 
@@ -81,14 +81,11 @@ func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer,
 	if err := u.settle(ctx, m.Object); err != nil {
 		return handoff.Answer{}, err
 	}
-	csv := []byte(m.CSV)
-	if m.CSV == "" {
-		var err error
-		if csv, err = u.lake.Read(ctx, m.Object); err != nil {
-			return handoff.Answer{}, err
-		}
+	rows, err := u.rows(ctx, m)
+	if err != nil {
+		return handoff.Answer{}, err
 	}
-	answer, err := u.merge(ctx, csv, m.Without, m.Only)
+	answer, err := u.merge(ctx, rows, m.Without, m.Only)
 	if err == nil {
 		err = answer.Complete(m)
 	}
@@ -101,12 +98,16 @@ func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer,
 	return answer, nil
 }
 
-// merge merges the rows, but for those that are left out. These count as looked at, unless only some are wanted.
-func (u *Upsert) merge(ctx context.Context, csv []byte, without, only []int64) (handoff.Answer, error) {
-	rows, err := record.NewCSVReader(csv)
-	if err != nil {
-		return handoff.Answer{}, err
+// rows are those of a message, from itself or from the raw zone.
+func (u *Upsert) rows(ctx context.Context, m handoff.Message) (*record.CSVReader, error) {
+	if m.CSV == "" {
+		return u.lake.Rows(ctx, m.Object)
 	}
+	return record.NewCSVReader([]byte(m.CSV))
+}
+
+// merge merges the rows, but for those that are left out. These count as looked at, unless only some are wanted.
+func (u *Upsert) merge(ctx context.Context, rows *record.CSVReader, without, only []int64) (handoff.Answer, error) {
 	left := 0
 	if len(without) > 0 || only != nil {
 		at := slices.Index(rows.Header(), "_ORDINAL")
@@ -150,7 +151,11 @@ func (u *Upsert) content(ctx context.Context, requestID string, content []json.R
 	answer := handoff.Answer{Quarantined: len(batch.Rejected)}
 	var without []int64
 	for round := 0; ; round++ {
-		m, err := u.merge(ctx, csv, without, nil)
+		rows, err := record.NewCSVReader(csv)
+		if err != nil {
+			return answer, err
+		}
+		m, err := u.merge(ctx, rows, without, nil)
 		answer.Rows, answer.Inserted, answer.Quarantined = m.Rows, answer.Inserted+m.Inserted, answer.Quarantined+len(m.Refused)
 		if err != nil || len(m.Refused) == 0 {
 			return answer, err

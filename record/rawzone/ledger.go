@@ -23,6 +23,9 @@ type Ledger struct {
 	// Sequence and Subsequence are the position of the last record that landed. It never moves back.
 	Sequence    string `json:"sequence"`
 	Subsequence int64  `json:"subsequence"`
+	// Inside says that the Kinesis record of that position holds more records, which have not landed, and how all in it are
+	// numbered; see unpack.Numbering. Empty means that it has landed as a whole.
+	Inside string `json:"inside,omitempty"`
 	// Ordinal is the last one given; see Count.
 	Ordinal int64 `json:"ordinal"`
 	// Records counts Kinesis records; it is smaller than Count where records were aggregated.
@@ -92,6 +95,12 @@ func (l Ledger) Last() record.Position {
 	return record.Position{Shard: l.Shard, Sequence: l.Sequence, Subsequence: l.Subsequence}
 }
 
+// Passed reports whether the Kinesis record of a sequence number has landed as a whole, or was passed over.
+func (l Ledger) Passed(sequence string) bool {
+	c := record.CompareSequence(sequence, l.Sequence)
+	return c < 0 || c == 0 && l.Inside == ""
+}
+
 // Before is the ledger that is written before the object is.
 func (l Ledger) Before(o Object, now time.Time) Ledger {
 	l.Open, l.Withheld, l.New, l.UpdatedAt = o.Key, "", false, now.UTC()
@@ -101,6 +110,9 @@ func (l Ledger) Before(o Object, now time.Time) Ledger {
 // After is the ledger once the object has landed and was handed over.
 func (l Ledger) After(o Object, now time.Time) Ledger {
 	l.Sequence, l.Subsequence = o.Passed.Sequence, o.Passed.Subsequence
+	if l.Inside = o.Inside; o.Source != "" {
+		l.Inside = o.PassedInside
+	}
 	l.Ordinal, l.Records, l.Quarantined = o.LastOrdinal, o.TotalRecords, o.TotalQuarantined
 	l.Objects, l.Object, l.UpdatedAt = o.TotalObjects, o.Key, now.UTC()
 	l.Open, l.Withheld, l.Turn = "", "", 0
@@ -168,6 +180,9 @@ func (l Ledger) sum() string {
 	}
 	if l.Withheld != "" {
 		text += fmt.Sprintf(" withheld %q", l.Withheld)
+	}
+	if l.Inside != "" {
+		text += fmt.Sprintf(" inside %q", l.Inside)
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])

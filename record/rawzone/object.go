@@ -22,9 +22,13 @@ type Object struct {
 	// First and Last are the ends of the range, rejected records included.
 	First, Last               record.Position
 	FirstOrdinal, LastOrdinal int64
+	// Inside says that the Kinesis record of Last goes on in a later object; see Ledger.Inside.
+	Inside string
 	// Passed is the position of the ledger once the object has landed: Last, and for recovered records, which the
 	// ledger has passed long ago, where the ledger stands.
 	Passed record.Position
+	// PassedInside is the ledger's Inside there, of recovered records.
+	PassedInside string
 	// Source says where recovered records came from; empty for all others.
 	Source string
 	// Previous is the key of the object in front of it in the chain, empty for the first one and in objects from before
@@ -45,7 +49,7 @@ func Of(b record.Batch, folder record.Folder, l Ledger) Object {
 		Generation: l.Generation,
 
 		Key:   RowsKey(folder, b.Folder, l.Chain(), b.First, b.FirstOrdinal, l.Turn),
-		First: b.First, Last: b.Last, Passed: b.Last, FirstOrdinal: b.FirstOrdinal, LastOrdinal: b.LastOrdinal, Previous: l.Object,
+		First: b.First, Last: b.Last, Inside: b.Inside, Passed: b.Last, FirstOrdinal: b.FirstOrdinal, LastOrdinal: b.LastOrdinal, Previous: l.Object,
 		Rows: b.Rows, Quarantined: len(b.Rejected),
 		TotalRecords:     l.Records + int64(b.Records),
 		TotalQuarantined: l.Quarantined + int64(len(b.Rejected)),
@@ -60,7 +64,7 @@ func Of(b record.Batch, folder record.Folder, l Ledger) Object {
 // Recovered is the object that a batch of recovered records becomes, under the n-th name for them.
 func Recovered(b record.Batch, source string, l Ledger, n int) Object {
 	o := Of(b, record.Folder{}, l)
-	o.Key, o.Source, o.Passed = RecoveredKey(l.Chain(), b.First, n), source, l.Last()
+	o.Key, o.Source, o.Passed, o.PassedInside = RecoveredKey(l.Chain(), b.First, n), source, l.Last(), l.Inside
 	return o
 }
 
@@ -93,6 +97,12 @@ func (o Object) Metadata() map[string]string {
 	}
 	if o.Previous != "" {
 		m["previous"] = o.Previous
+	}
+	if o.Inside != "" {
+		m["inside"] = Escape(o.Inside)
+	}
+	if o.PassedInside != "" {
+		m["passed-inside"] = Escape(o.PassedInside)
 	}
 	if o.Source != "" {
 		m["source"] = Escape(o.Source)
@@ -131,6 +141,8 @@ func ParseObject(key string, metadata map[string]string) (Object, error) {
 		TotalObjects:     number("total-objects"),
 		Source:           metadata["source"],
 		Previous:         metadata["previous"],
+		Inside:           Unescape(metadata["inside"]),
+		PassedInside:     Unescape(metadata["passed-inside"]),
 	}
 	if o.Passed = o.Last; o.Source != "" {
 		o.Passed = record.Position{Shard: shard, Sequence: metadata["passed-sequence"], Subsequence: number("passed-sub")}

@@ -2,7 +2,6 @@ package unpack
 
 import (
 	"fmt"
-	"math"
 	"testing"
 
 	"github.com/snowstream/snowstream/record"
@@ -31,8 +30,19 @@ func BenchmarkUnpack(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if got := u.Unpack(records, math.MaxInt); len(got) != c.want || got[0].Refused != record.OK {
-					b.Fatal(len(got), got[0].Refused)
+				n := 0
+				for cursor := u.Cursor(records); ; n++ {
+					r := cursor.Peek()
+					if r == nil {
+						break
+					}
+					if r.Refused != record.OK {
+						b.Fatal(r.Refused)
+					}
+					cursor.Next()
+				}
+				if n != c.want {
+					b.Fatal(n)
 				}
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
@@ -32,14 +33,18 @@ func isCompressed(data []byte) bool {
 }
 
 // layers takes one layer after the other off a payload. rest is what stands behind the compressed bytes of the outermost
-// one, without blanks and zeros: a payload of its own.
-func (u *Unpacker) layers(data []byte) (out, rest []byte, code record.Code) {
+// one, without blanks and zeros: a payload of its own. out is valid until the next call.
+func (u *Unpacker) layers(data []byte, most int) (out, rest []byte, code record.Code) {
 	encoded := u.schema.Base64
 	for n := 0; ; n++ {
 		var more []byte
 		switch {
 		case isCompressed(data):
-			data, more, code = u.decompress(data)
+			out, more, code = u.decompress(u.spare[n%2][:0], data, most)
+			if cap(out) > cap(u.spare[n%2]) {
+				u.spare[n%2] = out
+			}
+			data = out
 		case encoded && !isJSON(data):
 			encoded = false
 			data, code = decodeBase64(data)
@@ -86,36 +91,36 @@ func decodeBase64(data []byte) ([]byte, record.Code) {
 	return out, record.OK
 }
 
-// decompress takes one layer of compression off, and returns what stands behind it.
-func (u *Unpacker) decompress(data []byte) (out, rest []byte, code record.Code) {
+// decompress takes one layer of compression off, into a buffer, and returns what stands behind it.
+func (u *Unpacker) decompress(buffer, data []byte, most int) (out, rest []byte, code record.Code) {
 	in := bytes.NewReader(data)
 	switch {
 	case bytes.HasPrefix(data, []byte(gzipMagic)):
-		return u.gunzip(in)
+		return u.gunzip(buffer, in, most)
 	case isZlib(data):
 		z, err := zlib.NewReader(in)
 		if err != nil {
-			return nil, nil, record.BadCompression
+			return buffer, nil, record.BadCompression
 		}
-		out, code = read(out, z)
+		out, code = read(buffer, z, most)
 		return out, remainder(in), code
 	}
 	if u.zstd.Reset(in) != nil {
-		return nil, nil, record.BadCompression
+		return buffer, nil, record.BadCompression
 	}
-	out, code = read(out, u.zstd)
+	out, code = read(buffer, u.zstd, most)
 	return out, nil, code
 }
 
 // gunzip reads one gzip member after the other, as gzip does, and leaves what is none.
-func (u *Unpacker) gunzip(in *bytes.Reader) (out, rest []byte, code record.Code) {
+func (u *Unpacker) gunzip(out []byte, in *bytes.Reader, most int) (_, rest []byte, code record.Code) {
 	for {
 		if u.gzip.Reset(in) != nil {
-			return nil, nil, record.BadCompression
+			return out, nil, record.BadCompression
 		}
 		u.gzip.Multistream(false)
-		if out, code = read(out, &u.gzip); code != record.OK {
-			return nil, nil, code
+		if out, code = read(out, &u.gzip, most); code != record.OK {
+			return out, nil, code
 		}
 		if rest = remainder(in); !bytes.HasPrefix(rest, []byte(gzipMagic)) {
 			return out, rest, record.OK
@@ -135,18 +140,22 @@ func remainder(in *bytes.Reader) []byte {
 }
 
 // read appends all that a decompressor gives to out, as far as a payload may be long.
-func read(out []byte, in io.Reader) ([]byte, record.Code) {
-	more, err := io.ReadAll(io.LimitReader(in, int64(record.MaxPayload+1-len(out))))
-	if len(out) == 0 {
-		out = more
-	} else {
-		out = append(out, more...)
+func read(out []byte, in io.Reader, most int) ([]byte, record.Code) {
+	for {
+		if len(out) == cap(out) {
+			out = slices.Grow(out, max(512, min(len(out), most+1-len(out)))) // to the double, and never far beyond the most
+		}
+		n, err := in.Read(out[len(out):cap(out)])
+		out = out[:len(out)+n]
+		switch {
+		case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), len(out) > record.MaxPayload:
+			return out, record.TooLarge
+		case len(out) > most:
+			return out, record.OverMemory
+		case err == io.EOF:
+			return out, record.OK
+		case err != nil:
+			return out, record.BadCompression
+		}
 	}
-	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), len(out) > record.MaxPayload:
-		return nil, record.TooLarge
-	case err != nil:
-		return nil, record.BadCompression
-	}
-	return out, record.OK
 }

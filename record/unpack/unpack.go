@@ -25,38 +25,33 @@ type Unpacker struct {
 	explode []string
 	// wraps says that any payload may be more than a record.
 	wraps bool
+	// most is the longest payload that is unpacked, in bytes; see Bound.
+	most int
+	// whole says which payloads are left packed; see Leave.
+	whole func(record.Position) bool
 	gzip  gzip.Reader
 	zstd  *zstd.Decoder
-	// out is what the last Unpack returned, unless that were its own records.
-	out []record.Record
+	// spare are buffers of payloads that nobody holds any more: one layer is unpacked from one into the other.
+	spare [2][]byte
 }
 
 // New returns an unpacker of the payloads that a schema, which has passed Check, describes.
 func New(schema record.Schema) (*Unpacker, error) {
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*record.MaxPayload))
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(2*record.MaxPayload))
 	if err != nil {
 		return nil, fmt.Errorf("make a zstd decoder: %w", err)
 	}
-	u := &Unpacker{schema: schema, explode: schema.Exploded(), zstd: z}
+	u := &Unpacker{schema: schema, explode: schema.Exploded(), zstd: z, most: record.MaxPayload}
 	u.wraps = schema.Payload != record.Document || u.explode != nil || schema.Base64
 	return u, nil
 }
 
-// Unpack returns the records inside records, which are not changed. It stops behind the record with which the unpacked
-// payloads reach limit bytes. What it returns is valid until the next call; where there is nothing to take apart, it is
-// the front of records itself.
-func (u *Unpacker) Unpack(records []record.Record, limit int) []record.Record {
-	size := 0
-	for i := range records {
-		if u.packed(records[i].Data) {
-			return u.from(records, i, size, limit)
-		}
-		if size += len(records[i].Data); size >= limit {
-			return records[:i+1]
-		}
-	}
-	return records
-}
+// Bound refuses payloads that unpack to more bytes than that as OverMemory, before they are too large for any column.
+func (u *Unpacker) Bound(most int) { u.most = min(most, record.MaxPayload) }
+
+// Leave has the compressed payloads at these positions refused as OverMemory, whatever they unpack to: a process with less
+// memory did, and the numbers of what follows rest on it.
+func (u *Unpacker) Leave(whole func(record.Position) bool) { u.whole = whole }
 
 // packed reports whether a payload may be more than a record, or another one than it looks.
 func (u *Unpacker) packed(data []byte) bool {
@@ -70,89 +65,84 @@ func (u *Unpacker) packed(data []byte) bool {
 	return false
 }
 
-// from is Unpack once the records in front of the i-th, size bytes of payload, have turned out to be plain.
-func (u *Unpacker) from(records []record.Record, i, size, limit int) []record.Record {
-	out := append(u.out[:0], records[:i]...)
-	for ; i < len(records) && size < limit; i++ {
-		from := len(out)
-		out = u.Append(out, records[i])
-		for _, one := range out[from:] {
-			size += len(one.Data)
-		}
-	}
-	u.out = out
-	return out
-}
-
 // Append appends the records inside r to dst: at least one.
 func (u *Unpacker) Append(dst []record.Record, r record.Record) []record.Record {
-	if !aggregate.Is(r.Data) {
-		return u.payload(dst, r)
-	}
-	users, err := aggregate.Decode(r.Data)
-	if err != nil {
-		r.Refused = record.BadAggregate
-		return append(dst, r)
-	}
-	from := len(dst)
-	for _, user := range users {
-		one := r
-		one.PartitionKey, one.Data = user.PartitionKey, user.Data
-		one.Subsequence = int64(len(dst) - from)
-		dst = u.payload(dst, one)
+	c := u.Cursor([]record.Record{r})
+	defer c.Close()
+	for one := c.Peek(); one != nil; one = c.Peek() {
+		u.spare = [2][]byte{} // dst holds what lies there
+		dst = append(dst, *one)
+		c.Next()
 	}
 	return dst
 }
 
-// payload appends what one payload holds, numbered from the record's own sub-sequence number on.
-func (u *Unpacker) payload(dst []record.Record, r record.Record) []record.Record {
-	data, rest, code := u.layers(r.Data)
+// payload yields what one payload holds, numbered from the record's own sub-sequence number on. The data of each record is
+// valid until the next one.
+func (u *Unpacker) payload(r record.Record, most int, yield func(record.Record) bool) {
+	n := int64(0)
+	give := func(data []byte, refused record.Code) bool {
+		one := r
+		one.Data, one.Refused, one.Subsequence = data, refused, r.Subsequence+n
+		n++
+		return yield(one)
+	}
+	for rest := r.Data; len(rest) > 0 || n == 0; {
+		one := r
+		one.Data, one.Subsequence = rest, r.Subsequence+n
+		var data []byte
+		var code record.Code
+		if data, rest, code = u.open(one, most); code != record.OK {
+			give(data, code)
+			return
+		}
+		before := n
+		for document := range u.split(data) {
+			if !u.rows(document, give) {
+				return
+			}
+		}
+		if n == before && !give(data, record.OK) { // nothing but blanks: one record, which is then refused as empty
+			return
+		}
+	}
+}
+
+// open takes the layers off a record's payload. rest is what stands behind it, a payload of its own, and shorter. What cannot
+// be opened stays as it is, with the reason, and payloads that unpack to more than most bytes cannot.
+func (u *Unpacker) open(r record.Record, most int) (data, rest []byte, code record.Code) {
+	if u.whole != nil && isCompressed(r.Data) && u.whole(r.Position) {
+		return r.Data, nil, record.OverMemory
+	}
+	data, rest, code = u.layers(r.Data, most)
+	if code == record.OK && isRegistered(data) {
+		code = record.SchemaRegistry
+	}
 	if code != record.OK {
-		r.Refused = code
-		return append(dst, r)
+		return r.Data, nil, code
 	}
-	if isRegistered(data) {
-		r.Refused = record.SchemaRegistry
-		return append(dst, r)
-	}
-	from := len(dst)
-	add := func(data []byte, refused record.Code) {
-		one := r
-		one.Data, one.Refused = data, refused
-		one.Subsequence = r.Subsequence + int64(len(dst)-from)
-		dst = append(dst, one)
-	}
-	for document := range u.split(data) {
-		u.rows(document, add)
-	}
-	if len(dst) == from {
-		add(data, record.OK) // nothing but blanks: one record, which is then refused as empty
-	}
-	if len(rest) > 0 {
-		r.Data, r.Subsequence = rest, r.Subsequence+int64(len(dst)-from)
-		return u.payload(dst, r) // shorter than what it was behind
-	}
-	return dst
+	return data, rest, record.OK
 }
 
-// rows adds the records that a document becomes.
-func (u *Unpacker) rows(document []byte, add func(data []byte, refused record.Code)) {
+// rows gives the records that a document becomes, as long as they are wanted.
+func (u *Unpacker) rows(document []byte, give func(data []byte, refused record.Code) bool) bool {
 	path := u.explode
 	if path == nil && u.schema.Payload == record.Auto && record.IsCloudWatchLogs(document) {
 		path = record.CloudWatchLogsEvents()
 	}
 	if path == nil {
-		add(document, record.OK)
-		return
+		return give(document, record.OK)
 	}
 	rows, refused := explode(document, path)
 	if refused != record.OK {
-		add(document, refused)
-		return
+		return give(document, refused)
 	}
 	for row := range rows {
-		add(row, record.OK)
+		if !give(row, record.OK) {
+			return false
+		}
 	}
+	return true
 }
 
 // split takes a payload apart into documents.

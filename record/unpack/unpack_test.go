@@ -161,40 +161,99 @@ func FuzzAppend(f *testing.F) {
 	})
 }
 
-// TestUnpack: what is plain stays where it is, and an object ends behind the record that fills it.
-func TestUnpack(t *testing.T) {
-	u, err := New(record.Sensor())
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestCursor: what it gives is what Append gives, from any record on, and what is plain stays where it is.
+func TestCursor(t *testing.T) {
 	list := func(data ...string) (out []record.Record) {
 		for i, d := range data {
 			out = append(out, record.Record{Position: record.Position{Sequence: fmt.Sprint(i)}, PartitionKey: "p", Data: []byte(d)})
 		}
 		return out
 	}
-	for _, tt := range []struct {
-		in    []record.Record
-		limit int
-		want  string
-		same  bool
-	}{
-		{list("a", "b", ""), 100, "p/0:a p/0:b p/0:", true},
-		{list("aa", "bb", "c"), 4, "p/0:aa p/0:bb", true},
-		{list("a", aggregated(t, "b", "c"), "d"), 100, "p/0:a key0/0:b key1/1:c p/0:d", false},
-		{list("a", aggregated(t, "b", "c"), "d"), 2, "p/0:a key0/0:b key1/1:c", false},
-		{list(gzipped(t, "aaaa"), zstded(t, "b"), "c"), 5, "p/0:aaaa p/0:b", false},
-		{list("a", "\x1f\x8b", "(", "\xf3"), 100, "p/0:a p/0:!bad_compression p/0:( p/0:\xf3", false},
-		{nil, 1, "", true},
-	} {
-		for range 2 { // the second time with what the first one left behind
-			got := u.Unpack(tt.in, tt.limit)
-			if show(got) != tt.want {
-				t.Errorf("%s with %d: %s, want %s", show(tt.in), tt.limit, show(got), tt.want)
+	for _, schema := range []record.Schema{schemaOf(false), schemaOf(true)} {
+		for _, in := range [][]record.Record{
+			nil, list("a", "b", ""), list("a", aggregated(t, "b", "c"), "d"), list(gzipped(t, "aaaa\nbb"), zstded(t, "b"), "c"),
+			list("a", "\x1f\x8b", "(", "\xf3"), list(aggregated(t, "a", gzipped(t, "b\nc\n"), gzipped(t, "d")+zlibbed(t, "e"), "f"), gzipped(t, "g\nh")),
+		} {
+			u, err := New(schema)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if same := len(got) == 0 || &got[0] == &tt.in[0]; same != tt.same {
-				t.Errorf("%s: the same slice: %v", show(tt.in), same)
+			var want []record.Record
+			for _, r := range in {
+				want = u.Append(want, r)
+			}
+			for from := range max(1, len(want)) {
+				first := in
+				c := u.Cursor(in)
+				if from > 0 { // what is behind a record that has landed
+					last := want[from-1]
+					for len(first) > 0 && first[0].Sequence != last.Sequence {
+						first = first[1:]
+					}
+					if c, err = u.Rest(first, last.Subsequence, u.Cursor(nil).Numbering()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				got := ""
+				for r := c.Peek(); r != nil; r = c.Peek() {
+					if again := c.Peek(); again != r {
+						t.Fatal("Peek moves on")
+					}
+					got += show([]record.Record{*r}) + " "
+					c.Next()
+				}
+				if got = strings.TrimSpace(got); got != show(want[min(from, len(want)):]) {
+					t.Errorf("%s from record %d on:\n%s, want\n%s", show(in), from, got, show(want[min(from, len(want)):]))
+				}
+				c.Close()
+			}
+			if len(in) > 0 && !u.packed(in[0].Data) && u.Cursor(in).Peek() != &in[0] {
+				t.Errorf("%s: the first record was copied", show(in))
 			}
 		}
+	}
+}
+
+// TestBound: what unpacks to more than a bound is kept packed; a part of a record goes on as it was begun, and one that cannot is
+// refused.
+func TestBound(t *testing.T) {
+	lines, err := New(schemaOf(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := gzipped(t, strings.Repeat("x\n", 600))
+	data := record.Record{PartitionKey: "p", Data: []byte(aggregated(t, "a", big, gzipped(t, "b\nc")))}
+	data.Sequence = "7"
+	lines.Bound(1000)
+	small, numbering := lines.Append(nil, data), lines.Cursor(nil).Numbering()
+	if len(small) != 4 || small[1].Refused != record.OverMemory || string(small[1].Data) != big {
+		t.Fatal(show(small))
+	}
+	lines.Bound(1 << 30)
+	if all := lines.Append(nil, data); len(all) != 603 {
+		t.Fatalf("%d records", len(all))
+	}
+	c, err := lines.Rest([]record.Record{data, {PartitionKey: "q", Data: []byte(big)}}, 0, numbering)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	n := 0
+	for ; c.Peek() != nil; c.Next() {
+		n++
+	}
+	if n != 3+600 {
+		t.Errorf("%d records behind the first one, want 3 and 600", n)
+	}
+	document, err := New(schemaOf(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := document.Rest([]record.Record{data}, 0, numbering); err != ErrNumbering {
+		t.Errorf("a record that began as %s goes on as %s: %v", numbering, document.Cursor(nil).Numbering(), err)
+	}
+	lines.Leave(func(p record.Position) bool { return p.Subsequence == 1 })
+	if again := lines.Append(nil, data); show(again) != show(small) {
+		t.Errorf("left packed: %s, want %s", show(again), show(small))
 	}
 }

@@ -83,12 +83,17 @@ var _ lambda.Handler = Handler(nil)
 
 // Start hands the handler to the Lambda runtime, which ends the process when there is nothing more to do.
 func Start(ctx context.Context, h Handler) {
+	RoomyHeap(Memory() / 4 * 3)
+	lambda.StartWithOptions(h, lambda.WithContext(ctx))
+}
+
+// Memory is how many bytes the function may have, as Lambda says.
+func Memory() int64 {
 	megabytes, err := strconv.ParseInt(os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 10, 64)
 	if err != nil || megabytes <= 0 {
 		megabytes = 128 // the least that a function can have
 	}
-	RoomyHeap(megabytes << 20 * 3 / 4)
-	lambda.StartWithOptions(h, lambda.WithContext(ctx))
+	return megabytes << 20
 }
 
 // RoomyHeap lets garbage lie longer than Go would, within a limit in bytes. Nearly all that these processes allocate lives

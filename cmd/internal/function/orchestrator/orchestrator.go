@@ -52,6 +52,7 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	o.Bound(function.Memory())
 	o.Serve(os.Getenv(function.StreamARN), created(kinesis.NewFromConfig(aws)))
 	function.Start(ctx, func(ctx context.Context, event []byte) ([]byte, error) {
 		return answered, o.Handle(ctx, event)

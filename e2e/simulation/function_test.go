@@ -94,6 +94,9 @@ func (f *functions) idle() (*orchestratorProcess, error) {
 	p.function, err = orchestrator.New(f.schema, p.lake(), p.arrow(), f.w.compression(), quiet())
 	if err == nil {
 		p.function.Serve(streamARN, f.w.stream.describe)
+		if f.w.room > 0 {
+			p.function.Room(f.w.room)
+		}
 	}
 	return p, err
 }

@@ -17,6 +17,7 @@ const (
 	lakeFile         = "processing/datalake/datalake.go"
 	ledgerFile       = "processing/datalake/ledger.go"
 	headFile         = "processing/orchestrator/head.go"
+	cursorFile       = "record/unpack/cursor.go"
 	appendFile       = "processing/orchestrator/append.go"
 	batchFile        = "record/batch.go"
 	convertFile      = "record/convert.go"
@@ -62,10 +63,15 @@ func orderMutants() []mutant {
 		edited("ordinals given before known records are dropped", orchestratorFile,
 			"batch := o.cut(fresh, head.Ledger)", "late := head.Ledger\n\t\tlate.Ordinal += int64(len(b.records) - len(fresh))\n\t\tbatch := o.cut(fresh, late)"),
 		edited("known records are not dropped", orchestratorFile,
-			"	if len(fresh) == 0 {\n\t\treturn nil\n\t}\n", "	if len(fresh) == 0 {\n\t\treturn nil\n\t}\n	fresh = o.fresh(b.records, record.Position{})\n"),
+			"for len(records) > 0 && l.Passed(records[0].Sequence) {", "for len(records) > 1<<20 {"),
+		edited("the rest of a record that landed in part is passed over", "record/rawzone/ledger.go",
+			"return c < 0 || c == 0 && l.Inside == \"\"", "return c <= 0"),
+		edited("a record that landed in part begins again", orchestratorFile, "o.rest(l.Chain(), records, l.Subsequence, l.Inside)", "o.rest(l.Chain(), records, -1, l.Inside)"),
+		edited("an object does not say that its last record goes on", orchestratorFile, "c.Inside = records.Numbering()", "_ = records.Numbering()"),
+		edited("the rest of a record that was given up is passed over", appendFile, "c > 0 || c == 0 && o.Inside != \"\"", "c > 0"),
 		{name: "quarantine written after the object that names it", edits: []edit{
-			{orchestratorFile, "	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn head, err\n\t}\n	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn head, err\n\t}\n",
-				"	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn head, err\n\t}\n	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn head, err\n\t}\n"}}},
+			{orchestratorFile, "	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn head, object, err\n\t}\n	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn head, object, err\n\t}\n",
+				"	object, adopted, err := o.lake.Land(ctx, object, batch.CSV)\n	if err != nil {\n\t\treturn head, object, err\n\t}\n	if err := o.quarantine(ctx, head.Stream, object, batch.Rejected); err != nil {\n\t\treturn head, object, err\n\t}\n"}}},
 		edited("the range of an object with the same name is not taken over", lakeFile, "return landed, true, err", "return o, true, err"),
 		edited("an object that is there already is not handed over", orchestratorFile,
 			"	if adopted {\n", "	if adopted {\n\t\thead.Ledger = head.After(object, time.Now())\n\t\treturn head, nil\n\t}\n	if adopted {\n"),
@@ -161,7 +167,7 @@ func protocolMutants() []mutant {
 		edited("rows that were there already are no reason to look", orchestratorFile, "d.inserted < int64(object.Rows-len(d.without))", "d.inserted < 0"),
 		edited("recovered records move the ledger's position back", "record/rawzone/ledger.go", "o.Passed.Sequence, o.Passed.Subsequence", "o.Last.Sequence, o.Last.Subsequence"),
 		edited("records are appended twice", appendFile, `	if err != nil || object.Key != "" {`, "	if n = int(head.Objects); err != nil {"),
-		edited("records are appended before the ledger has passed them", appendFile, "if record.CompareSequence(last.Sequence, head.Sequence) > 0 {", "if head.Sequence == \"?\" {"),
+		edited("records are appended before the ledger has passed them", appendFile, "if !head.Passed(last.Sequence) {", "if head.Sequence == \"?\" {"),
 		edited("ordinals of all shards start at 1", "record/ordinal.go", "return int64(n) * ordinals", "return 0 * ordinals"),
 		{name: "the audit counts rows only", edits: []edit{{"landing/audit/shard.go", "return a.rows == rows && a.ordinals == rows && a.identities == rows && a.sum == sum", "return a.rows == rows && sum != \"\""}},
 			pack: "./landing/audit", run: "TestComplete"},
@@ -184,9 +190,9 @@ func valueMutants() []mutant {
 		edited("sequence numbers compared as text", "record/position.go", "if c := cmp.Compare(len(a), len(b)); c != 0 {", "if c := 0; c != 0 {"),
 		edited(`\N without quotes`, "record/csv.go", "c == '_', c == '-'", `c == '_', c == '\\', c == '-'`),
 		edited("CR without quotes", "record/csv.go", "c == '_', c == '-'", `c == '_', c == '\r', c == '-'`),
-		edited("aggregated records are taken for payloads", unpackFile, "if !aggregate.Is(r.Data) {", "if len(r.Data) >= 0 {"),
-		edited("the records of an aggregate share an identity", unpackFile, "one.Subsequence = int64(len(dst) - from)", "one.Subsequence = int64(len(dst)-from) * 0"),
-		edited("half of a broken aggregate is taken", unpackFile, "		r.Refused = record.BadAggregate\n\t\treturn append(dst, r)\n", "		return dst\n"),
+		edited("aggregated records are taken for payloads", cursorFile, "!aggregate.Is(r.Data) {", "len(r.Data) >= 0 {"),
+		edited("the records of an aggregate share an identity", cursorFile, "code, c.next, &c.own", "code, c.next*0, &c.own"),
+		edited("half of a broken aggregate is taken", cursorFile, "		c.give(r.Data, record.BadAggregate)\n", ""),
 		edited("the payload in an error", "record/event.go", "if err := r.top(); err != nil {\n\t\treturn nil, err", "if err := r.top(); err != nil {\n\t\treturn nil, errors.New(string(event))"),
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/snowstream/snowstream/processing/orchestrator"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/unpack"
 )
 
 // recoverAll hands over what is still open, and brings the batches that were given up, as long as they can be read: first
@@ -52,36 +53,55 @@ func (w *world) recoverBatch(s *shard, batch []kinesisRecord) error {
 	there := w.ordinals()
 	var run []kinesisRecord
 	for i, r := range batch {
-		if _, ok := there[r.users[0].id()]; !ok {
+		landed := 0
+		for _, u := range r.users {
+			if _, ok := there[u.id()]; ok {
+				landed++
+			}
+		}
+		if landed == 0 {
 			run = append(run, r)
 		}
-		if _, ok := there[r.users[0].id()]; ok || i == len(batch)-1 {
-			if err := w.append(s, run); err != nil {
+		if landed > 0 || i == len(batch)-1 {
+			if err := w.append(s, run, 0); err != nil {
 				return err
 			}
 			run = nil
+		}
+		if landed > 0 && landed < len(r.users) {
+			if err := w.append(s, []kinesisRecord{r}, landed); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// append lands a run of records at the shard's end.
-func (w *world) append(s *shard, run []kinesisRecord) error {
+// append lands a run of records at the shard's end. So many records inside the first one have landed.
+func (w *world) append(s *shard, run []kinesisRecord, landed int) error {
 	if len(run) == 0 {
 		return nil
 	}
-	var records []record.Record
+	b := orchestrator.Batch{Stream: streamName, Shard: s.id, Source: "given up"}
+	if landed > 0 {
+		u, err := unpack.New(w.functions.schema)
+		if err != nil {
+			return err
+		}
+		b.Landed, b.Inside = int64(landed)-1, u.Cursor(nil).Numbering()
+	}
 	for _, r := range run {
-		records = append(records, record.Record{
+		b.Records = append(b.Records, record.Record{
 			Position: record.Position{Shard: s.id, Sequence: r.sequence}, PartitionKey: r.key, ArrivedAt: r.arrival, Data: r.data,
 		})
-		for _, u := range r.users {
+		for _, u := range r.users[landed:] {
 			u.appended = true
 		}
+		landed = 0
 	}
 	w.count(appended)
 	err := w.withOrchestrator(s, func(o *orchestrator.Orchestrator, p *process) error {
-		_, err := o.Append(p.ctx, orchestrator.Batch{Stream: streamName, Shard: s.id, Source: "given up", Records: records})
+		_, err := o.Append(p.ctx, b)
 		return err
 	})
 	if errors.Is(err, orchestrator.ErrAhead) {

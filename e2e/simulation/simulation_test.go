@@ -196,6 +196,22 @@ func TestSimulation(t *testing.T) {
 	all.report(t, channelFaults, many >= 100)
 }
 
+// TestSimulationInParts runs seeds in which an object has room for a few records only, so that most batches, and aggregated
+// records with them, land in parts.
+func TestSimulationInParts(t *testing.T) {
+	many := *seeds
+	if testing.Short() {
+		many = min(many, 40)
+	}
+	var all tally
+	for seed := *first; seed < *first+max(many/5, 1); seed++ {
+		if !all.add(t, seed, simulate(t, seed, printer(*steps), func(w *world) { w.room = 200 << (seed % 4) })) {
+			return
+		}
+	}
+	all.report(t, channelFaults, many >= 500)
+}
+
 // TestSimulationByChannel runs the seeds with rows that go by Snowpipe Streaming, both ways to commit by turns.
 func TestSimulationByChannel(t *testing.T) {
 	many := *seeds

@@ -14,7 +14,9 @@ import (
 
 // world is one run. Whoever touches any part of it holds mu, and gives it away only to wait or to run real code.
 type world struct {
-	mu     sync.Mutex
+	mu sync.Mutex
+	// room is how many bytes make an object, 0 for as many as usual: then no batch here fills one.
+	room   int
 	random *rand.Rand
 	// taken are the moments at which somebody wakes up. No two are the same, so nobody ever runs beside another, and
 	// the order of all draws from random is fixed by the seed.

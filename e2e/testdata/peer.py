@@ -1,9 +1,11 @@
 """What a user of the original has in Python: boto3 to put and to invoke, the Snowflake connector to look."""
-import json, sys
+import json, os, sys
 from datetime import date, datetime, time
 from decimal import Decimal
 from time import sleep
-import boto3, snowflake.connector
+import tempfile, boto3, pandas, snowflake.connector
+from pathlib import Path
+from snowflake.connector.pandas_tools import write_pandas
 
 def frames(c):
     """What people do with the rows next: a data frame of them, an empty one, one in several chunks, and each type."""
@@ -19,6 +21,35 @@ def frames(c):
     want = (True, False, None, Decimal("1.50"), 12345678901234567890123, 1.5, "x", date(1969, 12, 31), datetime(1969, 12, 31, 23, 59, 59, 500000),
             time(12, 34, 56, 789000), b"\x00\xff")
     assert got == want, got
+
+
+def files(c):
+    """Files go to a stage and come back, and a data frame becomes rows of a table."""
+    run = lambda text: c.cursor().execute(text).fetchall()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {"one.csv": "1,a\n", "two.csv": "2,b\n"}.items():
+            Path(folder, name).write_text(text)
+        run("CREATE TEMPORARY STAGE files")
+        put = run(f"PUT file://{folder}/one.csv @files")
+        assert put[0][1] == "one.csv.gz" and put[0][6] == "UPLOADED", put
+        put = run(f"PUT 'file://{folder}/*.csv' @files/plain AUTO_COMPRESS = FALSE OVERWRITE = TRUE")
+        assert [(p[1], p[6]) for p in put] == [("one.csv", "UPLOADED"), ("two.csv", "UPLOADED")], put
+        assert [f[0] for f in run("LIST @files")] == ["files/one.csv.gz", "files/plain/one.csv", "files/plain/two.csv"]
+        back = Path(folder, "back")
+        back.mkdir()
+        run(f"GET @files file://{back}")
+        assert sorted(os.listdir(back)) == ["one.csv", "one.csv.gz", "two.csv"] and Path(back, "two.csv").read_text() == "2,b\n"
+        run("CREATE TEMPORARY TABLE loaded (n INT, s STRING)")
+        run("COPY INTO loaded FROM @files/plain FILE_FORMAT = (TYPE = CSV) PURGE = TRUE")
+        assert run("SELECT * FROM loaded ORDER BY n") == [(1, "a"), (2, "b")] and len(run("LIST @files")) == 1
+    frame = pandas.DataFrame({"N": [1, 2, 3], "S": ["a", None, "ü"], "F": [0.1, None, 1.5], "D": [date(2024, 2, 29)] * 3,
+                              "T": pandas.to_datetime(["2024-01-02 03:04:05.123456"] * 3)})
+    run("CREATE TABLE IF NOT EXISTS written (n INT, s STRING, f FLOAT, d DATE, t TIMESTAMP_NTZ)")
+    run("TRUNCATE TABLE written")
+    assert write_pandas(c, frame, "WRITTEN")[0] and write_pandas(c, frame, "WRITTEN", chunk_size=2, bulk_upload_chunks=True)[0]
+    at = datetime(2024, 1, 2, 3, 4, 5, 123456)
+    want = [(1, "a", 0.1, date(2024, 2, 29), at), (2, None, None, date(2024, 2, 29), at), (3, "ü", 1.5, date(2024, 2, 29), at)]
+    assert run("SELECT DISTINCT * FROM written ORDER BY n") == want and run("SELECT COUNT(*) FROM written") == [(6,)]
 
 
 s = json.load(open(sys.argv[1]))
@@ -40,6 +71,7 @@ with snowflake.connector.connect(account=s["account"], user=s["user"], password=
         rows = c.cursor().execute(query, (900,)).fetchall()
         if rows == [(901, "OK"), (902, "WARN")]:
             frames(c)
+            files(c)
             print("python ok")
             sys.exit(0)
         sleep(0.1)

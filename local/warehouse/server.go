@@ -33,8 +33,8 @@
 //
 // What differs from the service: rights are recorded and never checked; columns whose names differ only in the case of
 // A to Z cannot be in one table; TIMESTAMP_TZ keeps the instant and forgets the zone, and other times than TIMESTAMP_NTZ
-// have microseconds; a transaction sees the state at its first statement rather than at each one; internal stages, PUT
-// and GET do not exist. What is not known is refused by name.
+// have microseconds; a transaction sees the state at its first statement rather than at each one; the files of internal
+// stages lie below Config.Dir as they came, neither encrypted nor compressed by the server. What is not known is refused by name.
 package warehouse
 
 import (
@@ -98,6 +98,7 @@ type Server struct {
 	mux      *http.ServeMux
 	engine   *engine.Engine
 	catalog  *catalog.Catalog
+	files    *stage.Files
 	sessions *session.Registry
 	pipes    *pipe.Pipes
 	runner   *statement.Runner
@@ -161,8 +162,12 @@ func (s *Server) join(who *catalog.Account, results string) (err error) {
 	if s.catalog, err = catalog.Open(s.ctx, s.engine); err != nil {
 		return err
 	}
-	files := stage.Open(stage.Config{Endpoint: s.cfg.S3Endpoint, Region: s.cfg.Region, AccessKeyID: s.cfg.AccessKeyID, SecretAccessKey: s.cfg.SecretAccessKey})
-	s.pipes, err = pipe.Open(pipe.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Buckets: files, Log: s.log, Timed: s.cfg.Timed, Start: s.goRun, Ctx: s.ctx})
+	s.files, err = stage.Open(stage.Config{Endpoint: s.cfg.S3Endpoint, Region: s.cfg.Region, AccessKeyID: s.cfg.AccessKeyID, SecretAccessKey: s.cfg.SecretAccessKey,
+		Dir: filepath.Join(s.cfg.Dir, "stages")})
+	if err != nil {
+		return err
+	}
+	s.pipes, err = pipe.Open(pipe.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Files: s.files, Log: s.log, Timed: s.cfg.Timed, Start: s.goRun, Ctx: s.ctx})
 	if err != nil {
 		return err
 	}
@@ -170,7 +175,7 @@ func (s *Server) join(who *catalog.Account, results string) (err error) {
 		return err
 	}
 	s.sessions = session.NewRegistry(who, s.engine, s.cfg.tokenValidity, s.cfg.masterValidity)
-	s.runner = statement.New(statement.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Buckets: files, Pipes: s.pipes, ResultDir: results, Timed: s.cfg.Timed,
+	s.runner = statement.New(statement.Config{Account: who, Engine: s.engine, Catalog: s.catalog, Files: s.files, Pipes: s.pipes, ResultDir: results, Timed: s.cfg.Timed,
 		Invalidate: s.invalidate})
 	s.front = wire.New(wire.Config{Account: who, Catalog: s.catalog, Sessions: s.sessions, Runner: s.runner, Log: s.log, ResultDir: results,
 		AnswerWait: s.cfg.answerWait, Start: s.goRun, Ctx: s.ctx})
@@ -181,6 +186,7 @@ func (s *Server) join(who *catalog.Account, results string) (err error) {
 	}
 	s.mux = http.NewServeMux()
 	s.mux.Handle("/", s.front)
+	s.mux.Handle(stage.TransferPath, s.files)
 	s.mux.HandleFunc("POST /{$}", s.pipes.HandleSQS)
 	for _, path := range streaming.Paths() {
 		s.mux.Handle(path, s.streams)
@@ -240,6 +246,9 @@ func (s *Server) tidy() {
 		now := time.Now()
 		s.sessions.Expire(now, engine.TransactionIdle)
 		s.front.Evict(now)
+		if err := s.files.Sweep(s.catalog); err != nil {
+			s.log.Warn("files of stages that are gone are still there", "error", err)
+		}
 		if minute%60 == 0 {
 			if err := s.pipes.ForgetHistory(s.ctx, now); err != nil && s.ctx.Err() == nil {
 				s.log.Warn("old load histories are still there", "number", fault.Translate(err).Number)

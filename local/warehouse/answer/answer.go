@@ -38,8 +38,27 @@ type Result struct {
 	Inline []byte
 	bytes  int
 	Binds  int
+	// Transfer is the answer of PUT and GET, in place of rows.
+	Transfer *Transfer
 	// ids and kinds list the queries of a request with several statements, separated by commas.
 	Ids, Kinds string
+}
+
+// Transfer tells a client which files it should move.
+type Transfer struct {
+	Put bool
+	// Sources are of PUT the local paths, of GET the names below Folder.
+	Sources []string
+	// Local is where the files of GET go.
+	Local        string
+	Parallel     int64
+	AutoCompress bool
+	Compression  string
+	Overwrite    bool
+	// Folder is where the client finds or writes the files itself. Where it is empty Addresses are the paths of HTTP for
+	// the Sources, in their order.
+	Folder    string
+	Addresses []string
 }
 
 // Message is the one-cell answer of statements that have nothing else to say.

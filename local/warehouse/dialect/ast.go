@@ -15,6 +15,8 @@ type Env struct {
 	// SessionID is the session's number, and Temporary the names, with Session 0, of the temporary tables that it has.
 	SessionID int64
 	Temporary map[Name]bool
+	// Binds are the texts of the client's binds where they may stand for a name, a place or an option; nil elsewhere.
+	Binds []string
 }
 
 // Statement is one statement, read and checked: one of the struct pointers below.
@@ -396,6 +398,9 @@ type CopySelect struct {
 	Items string
 	// Count is the number of items.
 	Count int
+	// Each are the items one by one, and Variants tells which of them are variants; see CastVariant.
+	Each     []string
+	Variants []bool
 	// Fields is the highest n of $n in use.
 	Fields int
 	// Metadata are the METADATA$ columns in use.
@@ -408,6 +413,20 @@ type CopySelect struct {
 type List struct {
 	Stage   Stage
 	Pattern string
+}
+
+// Transfer is PUT or GET: the client moves the files itself, as the answer says.
+type Transfer struct {
+	Put   bool
+	Local string // the path behind file://, as written; PUT: with patterns, GET: a folder
+	Stage Stage
+	// Pattern is of GET.
+	Pattern string
+	// Parallel, AutoCompress, Compression (SOURCE_COMPRESSION, in small letters) and Overwrite are told to the client.
+	Parallel     int64
+	AutoCompress bool
+	Compression  string
+	Overwrite    bool
 }
 
 // Remove is REMOVE or RM of files of a stage.
@@ -448,3 +467,4 @@ func (*Rollback) statement()          {}
 func (*Copy) statement()              {}
 func (*List) statement()              {}
 func (*Remove) statement()            {}
+func (*Transfer) statement()          {}

@@ -7,8 +7,13 @@ import (
 
 // stagePlace reads @stage/path, or the same as a text.
 func (p *parser) stagePlace() Stage {
-	t := p.take()
-	text := t.text
+	t := p.peek()
+	text, isBound := p.boundText()
+	if isBound {
+		t.class = classString
+	} else {
+		text = p.take().text
+	}
 	switch t.class {
 	case classStage:
 	case classString:
@@ -23,7 +28,7 @@ func (p *parser) stagePlace() Stage {
 	s := Stage{Kind: "NAMED", Path: strings.TrimLeft(path, "/")}
 	switch {
 	case name == "~":
-		s.Kind = "USER"
+		s.Kind, s.Name = "USER", Name{Object: p.env.User}
 		return s
 	case strings.HasPrefix(name, "%"):
 		s.Kind, name = "TABLE", name[1:]
@@ -31,7 +36,9 @@ func (p *parser) stagePlace() Stage {
 		s.Kind, name = "TABLE", strings.Replace(name, "%", "", 1)
 	}
 	inner := newParser(name, p.env)
-	s.Name = inner.permanent()
+	if s.Name = inner.object(); s.Kind == "NAMED" {
+		s.Name.Session = 0
+	}
 	inner.end()
 	return s
 }
@@ -70,11 +77,13 @@ func (p *parser) copyInto(t token) *Copy {
 	if p.isOperator("(") {
 		c.Columns = p.identifiers()
 	}
-	p.mustWords("FROM")
-	if p.operator("(") {
+	switch {
+	case !p.words("FROM"):
+		c.Stage = Stage{Kind: "TABLE", Name: c.Target}
+	case p.operator("("):
 		p.copySelect(c)
 		p.mustOperator(")")
-	} else {
+	default:
 		p.copySource(c)
 	}
 	for _, o := range p.options() {
@@ -93,9 +102,9 @@ func (p *parser) copySelect(c *Copy) {
 	c.Select = &CopySelect{}
 	p.file, p.bare = c.Select, true
 	defer func() { p.file, p.bare = nil, false }()
-	var items []string
 	for {
-		items = append(items, p.expression().sql)
+		e := p.expression()
+		c.Select.Each, c.Select.Variants = append(c.Select.Each, e.sql), append(c.Select.Variants, e.kind == kindVariant)
 		p.alias()
 		if !p.operator(",") {
 			break
@@ -111,7 +120,12 @@ func (p *parser) copySelect(c *Copy) {
 	if p.words("WHERE") {
 		c.Select.Where = p.expression().sql
 	}
-	c.Select.Items, c.Select.Count = strings.Join(items, ", "), len(items)
+	c.Select.Items, c.Select.Count = strings.Join(c.Select.Each, ", "), len(c.Select.Each)
+}
+
+// CastVariant is the text of a variant of DuckDB, which a statement of this package has written, as a value of type t.
+func CastVariant(sql string, t Type) string {
+	return newParser("", Env{}).castTo(atom(sql, kindVariant), t, false).sql
 }
 
 // copySource reads what a COPY loads from: a stage, or TABLE(DATA_SOURCE(TYPE => 'STREAMING')).

@@ -89,9 +89,33 @@ func (p *parser) parts() []string {
 	return parts
 }
 
-// identifierCall takes IDENTIFIER('name') or IDENTIFIER($variable).
+// boundText takes a bind that stands for a name, a place or an option, if one is next, and gives its text.
+func (p *parser) boundText() (string, bool) {
+	t, number := p.peek(), 0
+	switch {
+	case t.class == classBind:
+		p.at++
+		p.marks++
+		number = p.marks
+	case p.isOperator(":") && p.ahead(1).class == classNumber:
+		e := p.numbered()
+		number, _ = strconv.Atoi(e.text)
+	default:
+		return "", false
+	}
+	if number > len(p.env.Binds) {
+		p.fail(compilation(t, 2049, "42601", "Bind variable "+t.shown()+" not set."))
+	}
+	return p.env.Binds[number-1], true
+}
+
+// identifierCall takes IDENTIFIER('name'), IDENTIFIER($variable) or IDENTIFIER(?).
 func (p *parser) identifierCall() []string {
 	p.at += 2
+	if text, ok := p.boundText(); ok {
+		p.mustOperator(")")
+		return p.nested(text, (*parser).parts)
+	}
 	t := p.take()
 	text := t.text
 	switch t.class {

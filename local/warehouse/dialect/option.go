@@ -94,6 +94,9 @@ func (p *parser) optionFollows() bool {
 func (p *parser) value() Value {
 	p.enter()
 	defer p.leave()
+	if text, ok := p.boundText(); ok {
+		return Value{Text: text, Quoted: true}
+	}
 	t := p.peek()
 	switch t.class {
 	case classString:

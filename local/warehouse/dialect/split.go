@@ -4,8 +4,9 @@ import "strings"
 
 // Split gives the statements of one text without their semicolons, with the comments inside
 // them kept and empty statements left out. A semicolon counts only outside of texts,
-// quoted names and comments. Errors are *Error.
+// quoted names and comments. The local path of a PUT or GET gets quotes. Errors are *Error.
 func Split(text string) ([]string, error) {
+	text = quoteLocal(text)
 	tokens, err := lex(text)
 	if err != nil {
 		return nil, err

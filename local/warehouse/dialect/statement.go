@@ -49,6 +49,8 @@ func (p *parser) statement() Statement {
 		return &List{Stage: p.stagePlace(), Pattern: p.pattern()}
 	case "REMOVE", "RM":
 		return &Remove{Stage: p.stagePlace(), Pattern: p.pattern()}
+	case "PUT", "GET":
+		return p.transfer(t)
 	case "GRANT", "REVOKE":
 		return p.grant(t.folded)
 	case "COMMENT":
@@ -81,7 +83,7 @@ func (p *parser) control(t token) Statement {
 	case "ROLLBACK":
 		p.words("WORK")
 		return &Rollback{}
-	case "EXPLAIN", "CALL", "EXECUTE", "PUT", "GET", "UNDROP", "DECLARE", "LET", "IF", "FOR", "RETURN":
+	case "EXPLAIN", "CALL", "EXECUTE", "UNDROP", "DECLARE", "LET", "IF", "FOR", "RETURN":
 		p.fail(unsupported(t, t.folded))
 	}
 	p.fail(unexpected(t))

@@ -105,14 +105,20 @@ func TestStatementsGolden(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	for text, want := range map[string][]string{
-		"":                       nil,
-		" ; ;":                   nil,
-		"a; b;":                  {"a", "b"},
-		"a -- x; y\n b; c":       {"a -- x; y\n b", "c"},
-		"a // x; y\n; /* ; */ b": {"a", "b"},
-		`a ';' "x;""y" $$;$$; b`: {`a ';' "x;""y" $$;$$`, "b"},
-		`a 'it''s;' '\';' ;b`:    {`a 'it''s;' '\';'`, "b"},
-		"LIST @s//x/*y; b":       {"LIST @s//x/*y", "b"},
+		"":                        nil,
+		" ; ;":                    nil,
+		"a; b;":                   {"a", "b"},
+		"a -- x; y\n b; c":        {"a -- x; y\n b", "c"},
+		"a // x; y\n; /* ; */ b":  {"a", "b"},
+		`a ';' "x;""y" $$;$$; b`:  {`a ';' "x;""y" $$;$$`, "b"},
+		`a 'it''s;' '\';' ;b`:     {`a 'it''s;' '\';'`, "b"},
+		"LIST @s//x/*y; b":        {"LIST @s//x/*y", "b"},
+		"put file:///a/b.csv @~;": {"put 'file:///a/b.csv' @~"},
+		"/* c */ PUT file://a*.csv @\"a b\"/x PARALLEL=4; b": {"PUT 'file://a*.csv' @\"a b\"/x PARALLEL=4", "b"},
+		"GET @s/x file:///tmp/":                              {"GET @s/x 'file:///tmp/'"},
+		"get 'put @x' file://c:\\d":                          {`get 'put @x' 'file://c:\\d'`},
+		"PUT 'file:///a b.csv' @s":                           {"PUT 'file:///a b.csv' @s"},
+		"select 1 // put file://x":                           {"select 1"},
 	} {
 		got, err := dialect.Split(text)
 		if err != nil {

@@ -76,6 +76,17 @@ func (b *Binds) put(at int, value json.RawMessage) error {
 	return nil
 }
 
+// Texts are the first row's values as they came, without the first binds; NULL is an empty text.
+func (b *Binds) Texts(from int) []string {
+	texts := make([]string, max(len(b.kinds)-from, 0))
+	for i := range texts {
+		if text := b.Rows[0][from+i]; text != nil {
+			texts[i] = *text
+		}
+	}
+	return texts
+}
+
 // Args are the values of one row for DuckDB, in the order of its parameters; uses maps parameters to bind numbers.
 func (b *Binds) Args(row int, uses []int) ([]any, error) {
 	args := make([]any, len(uses))

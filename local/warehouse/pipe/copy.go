@@ -3,7 +3,6 @@ package pipe
 import (
 	"context"
 	"database/sql"
-	"path"
 	"strings"
 	"time"
 
@@ -67,7 +66,7 @@ func (l *loader) purge(ctx context.Context, loads []*fileLoad) {
 		if f.status != statusLoaded {
 			continue
 		}
-		if err := l.pipes.Buckets.Remove(ctx, l.place.Bucket, f.file.Key); err != nil {
+		if err := l.pipes.Files.Remove(ctx, l.place, f.file.Key); err != nil {
 			l.pipes.Log.Warn("a loaded file could not be purged", "table", l.table.Name.String())
 		}
 	}
@@ -93,7 +92,7 @@ func (l *loader) copyOne(ctx context.Context, conn *sql.Conn, load *fileLoad) er
 // copyFiles lists what COPY names: FILES, or all files under the path, filtered by PATTERN.
 func (l *loader) copyFiles(ctx context.Context) ([]stage.File, error) {
 	if len(l.copy.Files) == 0 {
-		return l.pipes.Buckets.ListFiles(ctx, l.place, l.copy.Pattern)
+		return l.pipes.Files.ListFiles(ctx, l.place, l.copy.Pattern)
 	}
 	var found []stage.File
 	for _, name := range l.copy.Files {
@@ -101,7 +100,7 @@ func (l *loader) copyFiles(ctx context.Context) ([]stage.File, error) {
 		if key != "" && !strings.HasSuffix(key, "/") {
 			key += "/"
 		}
-		listed, err := l.pipes.Buckets.ListFiles(ctx, stage.Place{Bucket: l.place.Bucket, Prefix: key + name}, "")
+		listed, err := l.pipes.Files.ListFiles(ctx, l.place.At(key+name), "")
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +119,7 @@ func (l *loader) copyFiles(ctx context.Context) ([]stage.File, error) {
 func (l *loader) nameOf(key string) string { return strings.TrimPrefix(key, l.place.Base) }
 
 // where is the stage's location in load histories.
-func (l *loader) where() string { return "s3://" + path.Join(l.place.Bucket, l.place.Base) + "/" }
+func (l *loader) where() string { return l.place.Root() }
 
 func copyAnswer(l *loader, loads []*fileLoad) *answer.Result {
 	if len(loads) == 0 {
@@ -137,7 +136,7 @@ func copyAnswer(l *loader, loads []*fileLoad) *answer.Result {
 		if l.copy.ReturnFailedOnly && f.status == statusLoaded {
 			continue
 		}
-		cells := []any{l.where() + f.name, strings.ToUpper(strings.ReplaceAll(f.status, " ", "_")), f.parsed, f.loaded, l.errorLimit(f), f.bad, nil, nil, nil, nil}
+		cells := []any{l.place.Shown(f.file.Key), strings.ToUpper(strings.ReplaceAll(f.status, " ", "_")), f.parsed, f.loaded, l.errorLimit(f), f.bad, nil, nil, nil, nil}
 		if e := f.first; e != nil {
 			cells[6], cells[7], cells[8], cells[9] = e.message, e.line, e.character, e.column
 		}

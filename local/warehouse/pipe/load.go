@@ -153,8 +153,8 @@ func (l *loader) chooseColumns() error {
 		}
 		l.target = append(l.target, *found)
 	}
-	if l.format.Kind == "JSON" && !byName && l.copy.Select == nil && len(l.target) != 1 {
-		return fault.New(2, "0A000", "SQL compilation error:\nJSON file format can produce one and only one column of variant, object, or array type. Use MATCH_BY_COLUMN_NAME or a SELECT.")
+	if l.format.Kind != "CSV" && !byName && l.copy.Select == nil && len(l.target) != 1 {
+		return fault.New(2, "0A000", "SQL compilation error:\n%s file format can produce one and only one column of variant, object, or array type. Use MATCH_BY_COLUMN_NAME or a SELECT.", l.format.Kind)
 	}
 	return nil
 }
@@ -302,16 +302,31 @@ func (l *loader) insertQuery() (names []string, query string) {
 	var fields []string
 	for _, name := range names {
 		field := dialect.Quote(name)
-		if l.format.Kind == "JSON" && strings.HasPrefix(name, "$") {
+		if l.format.Kind != "CSV" && strings.HasPrefix(name, "$") {
 			field = "CAST(" + field + " AS JSON) AS " + field
 		}
 		fields = append(fields, field)
 	}
-	query = insert + l.copy.Select.Items + " FROM (SELECT " + strings.Join(fields, ", ") + ` FROM file_rows) AS "$FILE"`
+	query = insert + l.selectItems() + " FROM (SELECT " + strings.Join(fields, ", ") + ` FROM file_rows) AS "$FILE"`
 	if l.copy.Select.Where != "" {
 		query += " WHERE " + l.copy.Select.Where
 	}
 	return names, query
+}
+
+// selectItems is the list of the SELECT, with variants cast to the types of the columns that they go to.
+func (l *loader) selectItems() string {
+	of := l.copy.Select
+	if len(of.Each) != len(l.target) {
+		return of.Items // of a pipe that an older process has made; or DuckDB counts the columns
+	}
+	items := slices.Clone(of.Each)
+	for i, variant := range of.Variants {
+		if variant && l.target[i].Type.DuckDB != "JSON" {
+			items[i] = dialect.CastVariant(items[i], l.target[i].Type)
+		}
+	}
+	return strings.Join(items, ", ")
 }
 
 // selectFields are the columns that a SELECT over a file may use.
@@ -325,7 +340,10 @@ func (l *loader) selectFields() []string {
 
 // read opens a file and hands its good rows to sink.
 func (l *loader) read(ctx context.Context, f *fileLoad, ifMatch string, sink func([]driver.Value) error) error {
-	in, found, err := l.pipes.Buckets.OpenFile(ctx, l.place.Bucket, f.file.Key, l.format.Compression, ifMatch)
+	if l.format.Kind == "PARQUET" {
+		return l.readParquet(ctx, f, ifMatch, sink)
+	}
+	in, found, err := l.pipes.Files.OpenFile(ctx, l.place, f.file.Key, l.format.Compression, ifMatch)
 	if err != nil {
 		return err
 	}

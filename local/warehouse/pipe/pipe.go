@@ -53,7 +53,7 @@ type Config struct {
 	Account *catalog.Account
 	Engine  *engine.Engine
 	Catalog *catalog.Catalog
-	Buckets *stage.Buckets
+	Files   *stage.Files
 	Log     *slog.Logger
 	// timed is told how long each transaction of a pipe took.
 	Timed func(what string, took time.Duration)
@@ -445,7 +445,7 @@ func (p *Pipes) refresh(ctx context.Context, pipe *catalog.Object, st *dialect.R
 	if err != nil {
 		return nil, err
 	}
-	listed, err := p.Buckets.ListFiles(ctx, stage.Place{Bucket: l.place.Bucket, Prefix: l.place.Prefix + st.Prefix}, l.copy.Pattern)
+	listed, err := p.Files.ListFiles(ctx, l.place.At(l.place.Prefix+st.Prefix), l.copy.Pattern)
 	if err != nil {
 		return nil, err
 	}

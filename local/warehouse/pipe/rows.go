@@ -3,6 +3,7 @@ package pipe
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
@@ -237,18 +238,34 @@ func (l *loader) readJSON(in io.Reader, f *fileLoad, sink func([]driver.Value) e
 			}
 			return nil
 		}
-		row, wrong := l.jsonRow(document, f)
-		if wrong != nil {
-			wrong.line = f.parsed
-			if err := l.note(f, wrong); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := sink(row); err != nil {
+		if err := l.document(document, f, sink); err != nil {
 			return err
 		}
 	}
+}
+
+// document hands a good document to sink as one row, and notes a bad one.
+func (l *loader) document(document json.RawMessage, f *fileLoad, sink func([]driver.Value) error) error {
+	row, wrong := l.jsonRow(document, f)
+	if wrong != nil {
+		wrong.line = f.parsed
+		return l.note(f, wrong)
+	}
+	return sink(row)
+}
+
+// readParquet hands every good row of a file to sink: a row is the document of its columns.
+func (l *loader) readParquet(ctx context.Context, f *fileLoad, ifMatch string, sink func([]driver.Value) error) (err error) {
+	file, found, err := l.pipes.Files.OpenParquet(ctx, l.place, f.file.Key, l.format, ifMatch)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	f.file = *found
+	return file.Documents(ctx, func(document []byte) error {
+		f.parsed++
+		return l.document(document, f, sink)
+	})
 }
 
 // jsonInput bounds how much of a file is read for one document: its reader holds that much in memory.

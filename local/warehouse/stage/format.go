@@ -13,13 +13,14 @@ import (
 
 // Format is a FILE FORMAT ready for use.
 type Format struct {
-	Kind         string // CSV or JSON
+	Kind         string // CSV, JSON or PARQUET
 	Csv          csvfile.Format
 	SkipHeader   int64
 	ParseHeader  bool
 	CountMatters bool // ERROR_ON_COLUMN_COUNT_MISMATCH
 	Compression  string
 	OuterArray   bool // STRIP_OUTER_ARRAY
+	BinaryStays  bool // BINARY_AS_TEXT = FALSE
 	date         string
 	time         string
 	timestamp    string
@@ -74,7 +75,7 @@ func ResolveFormat(c *catalog.Catalog, copying *dialect.Copy, stage *catalog.Obj
 // ReadFormat refuses by name what it does not know, since a format that is only nearly right loads wrong rows.
 func ReadFormat(options dialect.Options) (*Format, error) {
 	f := &Format{Kind: FormatType(options), Csv: csvfile.Default(), CountMatters: true, Compression: "AUTO", date: "AUTO", time: "AUTO", timestamp: "AUTO", binary: "HEX"}
-	if f.Kind != "CSV" && f.Kind != "JSON" {
+	if f.Kind != "CSV" && f.Kind != "JSON" && f.Kind != "PARQUET" {
 		return nil, fault.Unsupported("FILE_FORMAT TYPE = " + f.Kind)
 	}
 	for _, o := range options {
@@ -122,8 +123,15 @@ func (f *Format) set(name string, v dialect.Value) error {
 
 func (f *Format) setOther(name string, v dialect.Value) error {
 	switch name {
-	case "TYPE", "FORMAT_NAME", "MULTI_LINE", "ENABLE_OCTAL", "ALLOW_DUPLICATE", "STRIP_NULL_VALUES", "IGNORE_UTF8_ERRORS", "FILE_EXTENSION":
+	case "TYPE", "FORMAT_NAME", "MULTI_LINE", "ENABLE_OCTAL", "ALLOW_DUPLICATE", "STRIP_NULL_VALUES", "IGNORE_UTF8_ERRORS", "FILE_EXTENSION",
+		"USE_LOGICAL_TYPE", "USE_VECTORIZED_SCANNER", "SNAPPY_COMPRESSION": // logical types are always used
 		return nil
+	case "BINARY_AS_TEXT":
+		text, ok := v.Bool()
+		if !ok {
+			return invalidOption(name, v)
+		}
+		f.BinaryStays = !text
 	case "SKIP_BYTE_ORDER_MARK":
 		skip, ok := v.Bool()
 		if !ok {
@@ -155,6 +163,10 @@ func (f *Format) setOther(name string, v dialect.Value) error {
 func (f *Format) check(name string, v dialect.Value) error {
 	switch f.Compression {
 	case "AUTO", "GZIP", "ZSTD", "NONE":
+	case "SNAPPY", "LZO", "BROTLI":
+		if f.Kind != "PARQUET" {
+			return fault.Unsupported("COMPRESSION = " + f.Compression)
+		}
 	default:
 		return fault.Unsupported("COMPRESSION = " + f.Compression)
 	}

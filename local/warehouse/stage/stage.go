@@ -1,6 +1,7 @@
 // Package stage is the files behind stages: where they are, what a file format says, and how a field of one becomes a value.
 //
-// It may list, read, write and remove objects of S3. It reads the catalog, and touches neither the database nor sessions.
+// It may list, read, write and remove objects of S3, and the files of internal stages in a folder of its own, which clients put
+// and get. It reads the catalog, and touches neither the database nor sessions.
 package stage
 
 import (
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -33,32 +35,70 @@ type File struct {
 	ETag     string
 }
 
-// Place is where a stage and a path below it point: a bucket and a prefix of keys.
+// Place is where a stage and a path below it point: a bucket or the folder of an internal stage, and a prefix of keys.
 type Place struct {
 	Bucket, Prefix string
 	// base is the stage's own part of the prefix: what follows it is a file's name in load histories.
 	Base string
+	// Folder is of an internal stage its folder, and Label what its files' names begin with in answers; Bucket is "" then.
+	Folder, Label string
 }
 
-func (p Place) String() string { return "s3://" + p.Bucket + "/" + p.Prefix }
+func (p Place) String() string {
+	if p.Folder != "" {
+		return "@" + p.Label + p.Prefix
+	}
+	return "s3://" + p.Bucket + "/" + p.Prefix
+}
 
-// Config says where buckets are and how requests are signed. An empty Endpoint means AWS itself.
+// Root is what a stage is called in load histories: a URL, or the folder of an internal stage, which no other stage ever has.
+func (p Place) Root() string {
+	if p.Folder != "" {
+		return p.Folder + "/"
+	}
+	return "s3://" + path.Join(p.Bucket, p.Base) + "/"
+}
+
+// Shown is a file's name in answers.
+func (p Place) Shown(key string) string {
+	if p.Folder != "" {
+		return p.Label + key
+	}
+	return "s3://" + p.Bucket + "/" + key
+}
+
+// At is the place of another prefix in the same stage.
+func (p Place) At(prefix string) Place {
+	p.Prefix = prefix
+	return p
+}
+
+// Config says where buckets are and how requests are signed, and the folder of internal stages. An empty Endpoint means AWS itself.
 type Config struct {
 	Endpoint, Region, AccessKeyID, SecretAccessKey string
+	Dir                                            string
 }
 
-// Buckets reads, lists and removes the files of external stages. It is safe for concurrent use.
-type Buckets struct{ s3 *s3.Client }
+// Files reads, lists, takes and removes the files of stages. It is safe for concurrent use.
+type Files struct {
+	s3       *s3.Client
+	internal *internal
+}
 
-func Open(cfg Config) *Buckets {
-	return &Buckets{s3.New(s3.Options{
+// Open makes the folder of internal stages.
+func Open(cfg Config) (*Files, error) {
+	in, err := openInternal(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Files{internal: in, s3: s3.New(s3.Options{
 		Region: cfg.Region, UsePathStyle: cfg.Endpoint != "",
 		Credentials: credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, ""),
 	}, func(o *s3.Options) {
 		if cfg.Endpoint != "" {
 			o.BaseEndpoint = aws.String(cfg.Endpoint)
 		}
-	})}
+	})}, nil
 }
 
 func splitURL(url string) (bucket, prefix string, ok bool) {
@@ -70,12 +110,9 @@ func splitURL(url string) (bucket, prefix string, ok bool) {
 	return bucket, prefix, bucket != ""
 }
 
-// CheckStage refuses a stage outside its integration's locations, and every kind that is not in S3.
+// CheckStage refuses a stage outside its integration's locations, and every external one that is not in S3.
 func CheckStage(c *catalog.Catalog, o *catalog.Object) error {
-	if o.Body.URL == "" {
-		return fault.Unsupported("internal stage: give a URL")
-	}
-	if _, _, ok := splitURL(o.Body.URL); !ok {
+	if _, _, ok := splitURL(o.Body.URL); !ok && o.Body.URL != "" {
 		return fault.Unsupported("stage URL other than s3://")
 	}
 	if _, err := ReadFormat(o.Body.Options); err != nil {
@@ -113,12 +150,12 @@ func Allows(integration *catalog.Object, url string) bool {
 
 // Locate finds the stage and the place that a path in SQL means.
 func Locate(c *catalog.Catalog, st dialect.Stage) (*catalog.Object, Place, error) {
-	if st.Kind != "NAMED" {
-		return nil, Place{}, fault.Unsupported("stage of a " + strings.ToLower(st.Kind))
-	}
 	o := c.Get("STAGE", st.Name)
-	if o == nil {
+	switch {
+	case st.Kind == "NAMED" && o == nil:
 		return nil, Place{}, fault.NotExist("STAGE", st.Name.Plain())
+	case st.Kind != "NAMED" || o.Body.URL == "":
+		return locateInternal(c, st)
 	}
 	bucket, prefix, _ := splitURL(o.Body.URL)
 	if prefix != "" && !strings.HasSuffix(prefix, "/") && st.Path != "" {
@@ -128,13 +165,16 @@ func Locate(c *catalog.Catalog, st dialect.Stage) (*catalog.Object, Place, error
 }
 
 // ListFiles lists the place in key order, without folder markers, and with pattern matched against the whole path.
-func (b *Buckets) ListFiles(ctx context.Context, p Place, pattern string) ([]File, error) {
+func (f *Files) ListFiles(ctx context.Context, p Place, pattern string) ([]File, error) {
 	match, err := CompilePattern(pattern)
 	if err != nil {
 		return nil, err
 	}
+	if p.Folder != "" {
+		return f.internal.list(p, match)
+	}
 	var found []File
-	pages := s3.NewListObjectsV2Paginator(b.s3, &s3.ListObjectsV2Input{Bucket: aws.String(p.Bucket), Prefix: aws.String(p.Prefix)})
+	pages := s3.NewListObjectsV2Paginator(f.s3, &s3.ListObjectsV2Input{Bucket: aws.String(p.Bucket), Prefix: aws.String(p.Prefix)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -176,22 +216,25 @@ func remoteError(verb, what string, err error) error {
 	return fault.New(100183, "XX000", "Cannot %s %s in S3: %v. Check the endpoint, the bucket and the credentials.", verb, what, err)
 }
 
-// OpenFile reads a file, unpacked. ifMatch makes a file that has changed since an errFileGone.
-func (b *Buckets) OpenFile(ctx context.Context, bucket, key, compression, ifMatch string) (io.ReadCloser, *File, error) {
-	get := &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}
+// OpenFile reads a file of the stage that p is in, unpacked. ifMatch makes a file that has changed since an ErrFileGone.
+func (f *Files) OpenFile(ctx context.Context, p Place, key, compression, ifMatch string) (io.ReadCloser, *File, error) {
+	if p.Folder != "" {
+		return f.internal.openUnpacked(p, key, compression, ifMatch)
+	}
+	get := &s3.GetObjectInput{Bucket: aws.String(p.Bucket), Key: aws.String(key)}
 	if ifMatch != "" {
 		get.IfMatch = aws.String(ifMatch)
 	}
-	got, err := b.s3.GetObject(ctx, get)
+	got, err := f.s3.GetObject(ctx, get)
 	if err != nil {
-		return nil, nil, remoteError("read", "s3://"+bucket+"/"+key, err)
+		return nil, nil, remoteError("read", p.Shown(key), err)
 	}
-	f := &File{Key: key, Size: aws.ToInt64(got.ContentLength), Modified: aws.ToTime(got.LastModified), ETag: aws.ToString(got.ETag)}
+	found := &File{Key: key, Size: aws.ToInt64(got.ContentLength), Modified: aws.ToTime(got.LastModified), ETag: aws.ToString(got.ETag)}
 	in, err := unpack(&remoteBody{ReadCloser: got.Body}, compression, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	return in, f, nil
+	return in, found, nil
 }
 
 // BadFile is a file that cannot be read for what it holds: repeating does not help.
@@ -203,7 +246,7 @@ type BadFile struct {
 func (b *BadFile) Error() string { return b.Message }
 
 // Try does one action of an integration at a location: LIST, READ, WRITE or DELETE.
-func (b *Buckets) Try(ctx context.Context, action, location, name string) error {
+func (f *Files) Try(ctx context.Context, action, location, name string) error {
 	bucket, prefix, ok := splitURL(location)
 	if !ok {
 		return fault.Unsupported("location other than s3://")
@@ -212,9 +255,9 @@ func (b *Buckets) Try(ctx context.Context, action, location, name string) error 
 	var err error
 	switch action {
 	case "LIST":
-		_, err = b.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix), MaxKeys: aws.Int32(1)})
+		_, err = f.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix), MaxKeys: aws.Int32(1)})
 	case "READ":
-		got, failed := b.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+		got, failed := f.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
 		if failed == nil {
 			_, failed = io.CopyN(io.Discard, got.Body, 1)
 			got.Body.Close()
@@ -224,9 +267,9 @@ func (b *Buckets) Try(ctx context.Context, action, location, name string) error 
 		}
 		err = failed
 	case "WRITE":
-		_, err = b.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Body: strings.NewReader("")})
+		_, err = f.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Body: strings.NewReader("")})
 	case "DELETE":
-		_, err = b.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+		_, err = f.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
 	default:
 		return fault.New(1008, "22023", "invalid value [%s] for parameter 'action'", action)
 	}
@@ -236,8 +279,11 @@ func (b *Buckets) Try(ctx context.Context, action, location, name string) error 
 	return nil
 }
 
-// Remove deletes a file.
-func (b *Buckets) Remove(ctx context.Context, bucket, key string) error {
-	_, err := b.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+// Remove deletes a file of the stage that p is in.
+func (f *Files) Remove(ctx context.Context, p Place, key string) error {
+	if p.Folder != "" {
+		return f.internal.remove(p, key)
+	}
+	_, err := f.s3.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: aws.String(p.Bucket), Key: aws.String(key)})
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,7 @@ type Config struct {
 	Account *catalog.Account
 	Engine  *engine.Engine
 	Catalog *catalog.Catalog
-	Buckets *stage.Buckets
+	Files   *stage.Files
 	Pipes   *pipe.Pipes
 	// resultDir is where answers that are too large for memory are kept.
 	ResultDir string
@@ -57,6 +58,8 @@ type Request struct {
 	BindsBefore  int
 	QueryID      string
 	DescribeOnly bool
+	// Internal says that the client's library asks for itself, as for the files of a data frame.
+	Internal bool
 }
 
 // Run does a statement and says how many binds it has used. The answer's chunks are the caller's to discard.
@@ -84,6 +87,9 @@ type execution struct {
 func (x *execution) execute() (*answer.Result, error) {
 	env := x.Session.Env()
 	env.Temporary = x.runner.Catalog.Temporary(x.Session.ID)
+	if len(x.Binds.Rows) == 1 && namesMayBeBound(x.Text) {
+		env.Binds = x.Binds.Texts(x.BindsBefore)
+	}
 	parsed, err := x.Session.Parse(x.Text, env)
 	if err != nil {
 		return nil, err
@@ -117,12 +123,22 @@ func (x *execution) execute() (*answer.Result, error) {
 	case *dialect.Use, *dialect.Set, *dialect.Unset, *dialect.AlterSession:
 		return x.configure(st)
 	case *dialect.Remove:
-		return nil, fault.Unsupported("REMOVE")
+		return x.removeFiles(st)
+	case *dialect.Transfer:
+		return x.transfer(st)
 	}
 	if err := x.Session.CommitFirst(x.ctx); err != nil {
 		return nil, err
 	}
 	return x.defineObject(parsed)
+}
+
+// namesMayBeBound says whether a bind of a statement may stand for a name or an option. Those that write rows are many and
+// large, and have no other place for one than IDENTIFIER(?).
+func namesMayBeBound(text string) bool {
+	text = strings.ToLower(text)
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	return !slices.Contains([]string{"merge", "insert", "update", "delete"}, word) || strings.Contains(text, "identifier")
 }
 
 // uses shifts bind numbers when statements before this one in the same request have binds.

@@ -112,7 +112,7 @@ func (x *execution) validateIntegration(args []string) (string, error) {
 	} else {
 		for _, action := range validated(args[3]) {
 			outcome := map[string]string{"status": "success"}
-			if err := x.runner.Buckets.Try(x.ctx, action, args[1], args[2]); err != nil {
+			if err := x.runner.Files.Try(x.ctx, action, args[1], args[2]); err != nil {
 				outcome["status"], outcome["message"] = "failure", fault.Translate(err).Message
 				answer["status"] = "failure"
 			}

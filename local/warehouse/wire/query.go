@@ -301,7 +301,7 @@ func (s *Front) runText(ctx context.Context, q *query, body *queryRequest, host 
 		return nil, err
 	}
 	if len(texts) == 1 {
-		res, _, err := s.Runner.Run(ctx, statement.Request{Session: q.session, Text: texts[0], Binds: bound, QueryID: q.id, DescribeOnly: body.DescribeOnly})
+		res, _, err := s.Runner.Run(ctx, statement.Request{Session: q.session, Text: texts[0], Binds: bound, QueryID: q.id, DescribeOnly: body.DescribeOnly, Internal: body.IsInternal})
 		return res, err
 	}
 	return s.runMany(ctx, q, texts, bound, host)
@@ -358,12 +358,12 @@ func (s *Front) encodeResult(q *query, res *answer.Result, host string) []byte {
 	data := queryData{
 		Parameters: parameters, RowType: res.Columns, Total: res.Total, Returned: res.Total, QueryID: q.id,
 		FinalDatabaseName: info.DatabaseName, FinalSchemaName: info.SchemaName, FinalWarehouseName: info.WarehouseName, FinalRoleName: info.RoleName,
-		NumberOfBinds: res.Binds, StatementTypeID: res.Kind, Version: 1, ResultIDs: res.Ids, ResultTypes: res.Kinds, QueryResultFormat: "json",
+		NumberOfBinds: res.Binds, StatementTypeID: res.Kind, Version: 1, ResultIDs: res.Ids, ResultTypes: res.Kinds, QueryResultFormat: "json", transferData: encodeTransfer(res.Transfer, host),
 	}
 	if res.Inline != nil {
 		text := base64.StdEncoding.EncodeToString(res.Inline)
 		data.RowSetBase64, data.QueryResultFormat = &text, "arrow"
-	} else {
+	} else if res.Transfer == nil {
 		rows := append([][]*string{}, res.Rows...)
 		data.RowSet = &rows
 	}

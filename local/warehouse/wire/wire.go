@@ -39,6 +39,7 @@ type queryRequest struct {
 	SQLText      string                    `json:"sqlText"`
 	AsyncExec    bool                      `json:"asyncExec"`
 	DescribeOnly bool                      `json:"describeOnly"`
+	IsInternal   bool                      `json:"isInternal"`
 	Parameters   map[string]any            `json:"parameters"`
 	Bindings     map[string]engine.Binding `json:"bindings"`
 	BindStage    string                    `json:"bindStage"`
@@ -68,6 +69,7 @@ type queryData struct {
 	ResultIDs          string              `json:"resultIds,omitempty"`
 	ResultTypes        string              `json:"resultTypes,omitempty"`
 	QueryResultFormat  string              `json:"queryResultFormat"`
+	*transferData
 }
 
 // chunk is a part of a large answer, fetched on its own.

@@ -58,7 +58,24 @@ type proof struct {
 	More     int `json:"more_findings"`
 	Cost     struct {
 		Queries, Rows int64
+		Objects       int64 `json:"objects_listed"`
 		Reads         int64 `json:"object_reads"`
+	}
+	Sealed *struct {
+		Shards, Records int64
+		Compared        int64 `json:"rows_compared"`
+		Retired         int64 `json:"retired_shards"`
+		Opened          []string
+	}
+	Sealing *struct {
+		Shards []struct {
+			Shard   string
+			Last    int64 `json:"last_ordinal"`
+			New     int64 `json:"new_records"`
+			Retired bool
+		}
+		Left   []string
+		Tagged int64 `json:"objects_tagged"`
 	}
 }
 
@@ -448,7 +465,7 @@ func TestAuditStream(t *testing.T) {
 		tt.f.Reader = listener.NewReader(o.kinesis, o.Stream, listener.ReaderConfig{})
 		p, err := landingaudit.New(landingaudit.Config{
 			Session: db, Names: schema.Defaults(), Schema: record.Sensor(), Lake: lake, Stream: o.Stream, Reader: tt.f,
-			Landed: func(ctx context.Context, _ []string) (map[string]landingaudit.Landed, error) {
+			Landed: func(ctx context.Context, _ []string, _ rawzone.Seals) (map[string]landingaudit.Landed, error) {
 				head, err := lake.Ledger(ctx, o.Stream, "shardId-000000000000")
 				out := landingaudit.Landed{Ledger: head.Ledger}
 				if err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // reads switches the event source mapping on or off, and waits until it has noticed.
@@ -74,7 +75,7 @@ func TestAuditExpired(t *testing.T) {
 		p, err := landingaudit.New(landingaudit.Config{
 			Session: db, Names: schema.Defaults(), Schema: record.Sensor(), Lake: o.lake(), Stream: o.Stream, Grace: time.Hour,
 			Retention: landingaudit.Retention{Period: period, Created: time.Now().Add(-age)},
-			Landed: func(ctx context.Context, _ []string) (map[string]landingaudit.Landed, error) {
+			Landed: func(ctx context.Context, _ []string, _ rawzone.Seals) (map[string]landingaudit.Landed, error) {
 				head, err := o.lake().Ledger(ctx, o.Stream, "shardId-000000000000")
 				return map[string]landingaudit.Landed{"shardId-000000000000": {Ledger: head.Ledger}}, err
 			},

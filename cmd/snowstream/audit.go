@@ -20,6 +20,7 @@ type auditOptions struct {
 	place             place
 	json, repair, yes bool
 	stream, deep      bool
+	seal, fromScratch bool
 	grace, wait       time.Duration
 	limit             int
 }
@@ -34,6 +35,12 @@ quarantine and with what the stream still has, and names every position that is 
 Where nothing is, that takes two queries and a listing of the bucket; rows are only
 looked at where a shard is off. The exit code is 1 if anything is off.
 
+--seal writes down what was proved, under sealed/ in the bucket. From then on an audit
+lists and reads what lies behind the seal, and asks the tables for the sums of what lies
+under it. A table that is off there is looked at as if there were no seal. Sealed objects
+may expire; see docs/exactly-once.md. --from-scratch compares what is sealed again, as far
+as its objects are there.
+
 --repair mends the tables from the raw zone, and the raw zone from the stream, and
 audits again. Running it twice changes nothing. Rows of which it does not know where
 they come from are named and left; rows that nothing replaces are only deleted with
@@ -42,6 +49,7 @@ and ` + "`snowstream audit restore`" + ` brings it back.`,
 		Example: `  snowstream audit
   snowstream audit --json | jq '.findings[] | {kind, place, first_ordinal}'
   snowstream audit --repair
+  snowstream audit --seal
   snowstream audit restore`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
@@ -54,7 +62,9 @@ and ` + "`snowstream audit restore`" + ` brings it back.`,
 	f.BoolVar(&o.yes, "yes", false, "with --repair, delete rows that should not be there and whose records have their rows elsewhere")
 	f.BoolVar(&o.stream, "stream", true, "read what the stream still has, too; --stream=false leaves it out")
 	f.BoolVar(&o.deep, "deep", false, "read every object of the raw zone, not only those that look changed")
-	f.DurationVar(&o.grace, "grace", 2*time.Minute, "a row that the micro-batch table lacks is pending while its object is younger")
+	f.BoolVar(&o.seal, "seal", false, "write down what is proved, so that no later audit has to prove it again")
+	f.BoolVar(&o.fromScratch, "from-scratch", false, "compare what is sealed, too, as far as its objects are there")
+	f.DurationVar(&o.grace, "grace", 2*time.Minute, "a row that the micro-batch table lacks is pending, and nothing is sealed, while its object is younger")
 	f.DurationVar(&o.wait, "wait", 2*time.Minute, "with --repair, how long to wait for the pipe")
 	f.IntVar(&o.limit, "limit", audit.DefaultLimit, "list at most so many findings; the counts are of all")
 	return cmd
@@ -64,12 +74,15 @@ func (o auditOptions) run(ctx context.Context, out io.Writer) error {
 	if o.yes && !o.repair {
 		return usageError{errors.New("--yes goes with --repair")}
 	}
+	if o.seal && (o.repair || !o.stream) {
+		return usageError{errors.New("--seal goes without --repair and --stream=false: repair first, and seal what is proved then")}
+	}
 	s, db, config, err := auditing(ctx, o.place)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	config.Grace, config.Deep, config.Limit = o.grace, o.deep, o.limit
+	config.Grace, config.Deep, config.FromScratch, config.Limit = o.grace, o.deep, o.fromScratch, o.limit
 	if o.stream {
 		reader := s.Reader()
 		config.Reader = retained{reader}
@@ -91,6 +104,9 @@ func (o auditOptions) run(ctx context.Context, out io.Writer) error {
 		}
 		return o.mend(ctx, out, audit.New(config), tools)
 	}
+	if o.seal {
+		return o.write(ctx, out, audit.New(config))
+	}
 	proof, err := audit.New(config).Audit(ctx)
 	if err != nil {
 		return err
@@ -99,6 +115,26 @@ func (o auditOptions) run(ctx context.Context, out io.Writer) error {
 		err = json.NewEncoder(out).Encode(proof)
 	} else {
 		err = writeProof(out, proof)
+	}
+	return said(err, proof)
+}
+
+// sealResult is what --seal --json prints: the audit, and what was sealed of it.
+type sealResult struct {
+	audit.Proof
+	Sealing audit.Sealing `json:"sealing"`
+}
+
+// write seals what an audit proves.
+func (o auditOptions) write(ctx context.Context, out io.Writer, a *audit.Auditor) error {
+	proof, sealing, err := a.Seal(ctx, "snowstream "+version.Of().String())
+	if err != nil {
+		return err
+	}
+	if o.json {
+		err = json.NewEncoder(out).Encode(sealResult{proof, sealing})
+	} else if err = writeProof(out, proof); err == nil {
+		err = writeSealing(out, sealing)
 	}
 	return said(err, proof)
 }

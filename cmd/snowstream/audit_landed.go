@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/landing/audit"
@@ -24,20 +27,39 @@ import (
 // there still, and those that the audit has found elsewhere.
 type landed struct{ stack.Settings }
 
-func (l landed) read(ctx context.Context, these []string) (map[string]audit.Landed, error) {
+func (l landed) read(ctx context.Context, these []string, sealed rawzone.Seals) (map[string]audit.Landed, error) {
 	lake := l.Lake()
-	ids, err := l.shards(ctx)
+	known, err := l.shards(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range these {
-		ids[id] = true
+		if _, there := known[id]; !there {
+			known[id] = origin{}
+		}
 	}
 	out := map[string]audit.Landed{}
-	for id := range ids {
-		if out[id], err = l.ledger(ctx, id); err != nil {
-			return nil, err
+	var mu sync.Mutex
+	group, inside := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for id, from := range known {
+		if one, done := from.retired(id, sealed); done {
+			mu.Lock()
+			out[id] = one
+			mu.Unlock()
+			continue
 		}
+		group.Go(func() error {
+			one, err := l.ledger(inside, id)
+			one.Closed, one.LedgerAt = from.closed, from.written[one.Ledger.Chain()]
+			mu.Lock()
+			defer mu.Unlock()
+			out[id] = one
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	pending, err := l.Pending(ctx)
 	if err != nil {
@@ -49,7 +71,7 @@ func (l landed) read(ctx context.Context, these []string) (map[string]audit.Land
 			out[id] = shard
 		}
 	}
-	if err := l.rejected(ctx, out); err != nil {
+	if err := l.rejected(ctx, out, sealed); err != nil {
 		return nil, err
 	}
 	losses, err := replay.Losses(ctx, lake, l.Stream)
@@ -64,29 +86,62 @@ func (l landed) read(ctx context.Context, these []string) (map[string]audit.Land
 	return out, err
 }
 
-// shards are the ids that the stream, a ledger or quarantine knows.
-func (l landed) shards(ctx context.Context) (map[string]bool, error) {
+// atOnce is how many shards are asked at once.
+const atOnce = 16
+
+// origin is what is known of a shard before its ledger is read.
+type origin struct {
+	// closed says that the stream has it, closed, or has it no more.
+	closed bool
+	// written is when its ledgers were, by chain.
+	written map[rawzone.Chain]time.Time
+}
+
+// retired is what the seal says of a shard that has ended: its ledger is not asked, unless it was written again since.
+func (o origin) retired(id string, sealed rawzone.Seals) (l audit.Landed, ok bool) {
+	for c, at := range o.written {
+		if seal, found := sealed.Of(c); found && o.closed && len(o.written) == 1 && seal.Retired && seal.LedgerAt.Equal(at) {
+			return audit.Landed{Ledger: seal.Ledger(c.Stream), Closed: true, LedgerAt: at}, true
+		}
+	}
+	return l, false
+}
+
+// shards are those that the stream, a ledger or quarantine knows, by id.
+func (l landed) shards(ctx context.Context) (map[string]origin, error) {
 	shards, err := l.Reader().Shards(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ids := map[string]bool{}
+	known, open := map[string]origin{}, map[string]bool{}
 	for _, shard := range shards {
-		ids[shard.ID] = true
+		known[shard.ID], open[shard.ID] = origin{}, shard.Open
 	}
-	chains, err := l.Lake().Chains(ctx, l.Stream)
+	err = l.Lake().Entries(ctx, rawzone.Ledgers+rawzone.Escape(l.Stream)+"/", func(key string, written time.Time) error {
+		c, ok := rawzone.ChainOf(key, l.Stream)
+		if !ok {
+			return nil
+		}
+		o := known[c.Shard]
+		if o.closed = !open[c.Shard]; key == c.LedgerKey() {
+			if o.written == nil {
+				o.written = map[rawzone.Chain]time.Time{}
+			}
+			o.written[c] = written
+		}
+		known[c.Shard] = o
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
+	chains, err := l.Lake().Quarantined(ctx, l.Stream)
 	for _, c := range chains {
-		ids[c.Shard] = true
-	}
-	return ids, l.Lake().List(ctx, rawzone.Quarantine+rawzone.Escape(l.Stream)+"/", func(key string) error {
-		if c, ok := rawzone.ChainOf(key, l.Stream); ok {
-			ids[c.Shard] = true
+		if _, there := known[c.Shard]; !there {
+			known[c.Shard] = origin{}
 		}
-		return nil
-	})
+	}
+	return known, err
 }
 
 // ledger is how far one shard has come. Where its ledger cannot be read the objects say so, as if it were lost.
@@ -111,29 +166,47 @@ func (l landed) ledger(ctx context.Context, id string) (audit.Landed, error) {
 	return out, nil
 }
 
-// rejected adds what lies in quarantine, in the order of ordinals.
-func (l landed) rejected(ctx context.Context, into map[string]audit.Landed) error {
-	err := quarantine.ListReadable(ctx, l.Lake(), l.Stream, func(e quarantine.Entry) error {
-		shard := into[e.Shard]
-		if e.Generation != shard.Ledger.Generation {
-			return nil
-		}
-		shard.Rejected = append(shard.Rejected, audit.Rejected{
-			Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Withheld: e.Withheld(), Digest: digest(e), Packed: e.Reason.Code == record.OverMemory,
-		})
-		into[e.Shard] = shard
-		return nil
-	}, func(key string, err error) error {
-		c, _ := rawzone.ChainOf(key, l.Stream)
-		shard := into[c.Shard]
-		shard.Broken = append(shard.Broken, audit.Broken{Key: key, Err: err})
-		into[c.Shard] = shard
-		return nil
-	})
-	for _, shard := range into {
-		slices.SortFunc(shard.Rejected, func(a, b audit.Rejected) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+// rejected adds what lies in quarantine behind the seals, in the order of ordinals.
+func (l landed) rejected(ctx context.Context, into map[string]audit.Landed, sealed rawzone.Seals) error {
+	chains, err := l.Lake().Quarantined(ctx, l.Stream)
+	if err != nil {
+		return err
 	}
-	return err
+	var mu sync.Mutex
+	group, inside := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, c := range chains {
+		mu.Lock()
+		shard := into[c.Shard]
+		mu.Unlock()
+		seal, covered := sealed.Of(c)
+		if shard.Ledger.Chain() != c || covered && seal.Ordinal == shard.Ledger.Ordinal {
+			continue
+		}
+		group.Go(func() error {
+			var rejected []audit.Rejected
+			var broken []audit.Broken
+			err := quarantine.ListBehind(inside, l.Lake(), c, seal.Ordinal, func(e quarantine.Entry) error {
+				if e.Generation == shard.Ledger.Generation {
+					rejected = append(rejected, audit.Rejected{
+						Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Withheld: e.Withheld(), Digest: digest(e), Packed: e.Reason.Code == record.OverMemory,
+					})
+				}
+				return nil
+			}, func(key string, err error) error {
+				broken = append(broken, audit.Broken{Key: key, Err: err})
+				return nil
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			one := into[c.Shard]
+			one.Rejected, one.Broken = append(one.Rejected, rejected...), append(one.Broken, broken...)
+			slices.SortFunc(one.Rejected, func(a, b audit.Rejected) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+			into[c.Shard] = one
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 // digest is that of an entry's payload, if quarantine has that: of some rows that were put aside it has only the row.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -18,6 +19,9 @@ func writeProof(w io.Writer, p audit.Proof) error {
 		"shard", "accepted", "landed", "streaming", "micro-batch", "quarantined", "missing", "doubled", "altered", "foreign", "pending")
 	for _, t := range p.Shards {
 		writeTally(&b, t.Shard, t)
+	}
+	if p.Sealed != nil && p.Sealed.Retired > 0 {
+		writeTally(&b, fmt.Sprintf("%s retired", humanize.Comma(int64(p.Sealed.Retired))), p.Sealed.Closed)
 	}
 	if len(p.Shards) > 1 {
 		writeTally(&b, "all", p.Total())
@@ -39,6 +43,9 @@ func writeProof(w io.Writer, p audit.Proof) error {
 		fmt.Fprintf(&b, "\n  generation %s: %s streaming and %s micro-batch rows, of a stream or bucket that the ledgers do not number; they are left as they are\n",
 			name, humanize.Comma(e.Streaming), humanize.Comma(e.Microbatch))
 	}
+	if p.Sealed != nil {
+		writeSealed(&b, *p.Sealed)
+	}
 	c := p.Cost
 	fmt.Fprintf(&b, "\n  %s queries gave %s rows; %s objects listed, %s read; %s records read from the stream\n",
 		humanize.Comma(c.Queries), humanize.Comma(c.Rows), humanize.Comma(c.Objects), humanize.Comma(c.Reads), humanize.Comma(c.Records))
@@ -46,6 +53,38 @@ func writeProof(w io.Writer, p audit.Proof) error {
 		b.WriteString("  Nothing is missing, nothing is doubled, nothing is altered.\n")
 	} else {
 		b.WriteString("  THE TABLES OR THE RAW ZONE ARE NOT AS THEY SHOULD BE.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writeSealed says what was taken from seals.
+func writeSealed(b *strings.Builder, s audit.Sealed) {
+	if s.Shards > 0 {
+		fmt.Fprintf(b, "\n  %s records of %d shards are sealed since %s: both tables have their rows and ordinals, and of %s rows the values were compared\n",
+			humanize.Comma(s.Records), s.Shards, s.Oldest.Local().Format(time.DateTime), humanize.Comma(s.Compared))
+	}
+	for _, id := range s.Opened {
+		fmt.Fprintf(b, "\n  %s was audited from its first record on, whatever its seal says\n", id)
+	}
+}
+
+// writeSealing says what was sealed.
+func writeSealing(w io.Writer, s audit.Sealing) error {
+	var b strings.Builder
+	b.WriteString("\nsealed\n")
+	for _, r := range s.Shards {
+		fmt.Fprintf(&b, "  %s  ordinals %d to %d, %s new", r.Shard, r.First, r.Last, humanize.Comma(r.New))
+		if r.Retired {
+			b.WriteString("; the shard is retired")
+		}
+		b.WriteString("\n")
+	}
+	for _, reason := range s.Left {
+		fmt.Fprintf(&b, "  not %s\n", reason)
+	}
+	if s.Tagged > 0 {
+		fmt.Fprintf(&b, "  %s objects are tagged: the bucket's rule may let them expire\n", humanize.Comma(s.Tagged))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

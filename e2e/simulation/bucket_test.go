@@ -39,6 +39,7 @@ type bucket struct {
 type object struct {
 	body     []byte
 	etag     string
+	tagged   bool
 	modified time.Time
 	metadata map[string]string
 }

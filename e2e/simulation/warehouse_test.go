@@ -54,7 +54,7 @@ func (q queries) table(query string) *table {
 }
 
 // generations is the condition that leaves other generations out.
-var generations = regexp.MustCompile(`COALESCE\((?:t\.)?"_GENERATION", ''\) IN \(([^)]*)\)`)
+var generations = regexp.MustCompile(`COALESCE\((?:\w\.)?"_GENERATION", ''\) IN \(([^)]*)\)`)
 
 // of is the table as a statement reads it: without the generations that it leaves out.
 func (t *table) of(query string) *table {
@@ -128,6 +128,8 @@ func scan(line []any, into []any) error {
 			*to, _ = v.(string)
 		case *bool:
 			*to, _ = v.(bool)
+		case *sql.NullString:
+			*to, _ = v.(sql.NullString)
 		case **string:
 			*to, _ = v.(*string)
 		default:
@@ -146,10 +148,10 @@ var (
 func (q queries) answer(query string, args []any) ([][]any, error) {
 	t := q.table(query).of(query)
 	switch {
-	case strings.HasPrefix(query, `SELECT COALESCE("_GENERATION", '')`):
-		return t.generations(), nil
 	case strings.Contains(query, `AS "LANDED"`):
-		return t.whole(args)
+		return q.table(query).whole(query, args)
+	case strings.HasPrefix(query, `SELECT l."N", COUNT(*), `):
+		return t.sealed(query, args)
 	case bucketed.MatchString(query):
 		return t.buckets(bucketed.FindStringSubmatch(query), args), nil
 	case strings.HasPrefix(query, `SELECT COALESCE(MIN("_ORDINAL"), 0)`):
@@ -186,41 +188,67 @@ func printed(r row) []any {
 	return []any{r.ordinal(), r["_SEQUENCE"].text, sub, r.print()}
 }
 
-func (t *table) generations() (out [][]any) {
-	counts := map[string]int64{}
-	for _, r := range t.rows {
-		counts[r["_GENERATION"].text]++
+// sealed are the sums of runs that a bind names: of their ordinals, or of their fingerprints.
+func (t *table) sealed(query string, args []any) (out [][]any, err error) {
+	var runs [][4]any
+	d := json.NewDecoder(strings.NewReader(args[0].(string)))
+	d.UseNumber()
+	if err := d.Decode(&runs); err != nil {
+		return nil, err
 	}
-	for _, generation := range slices.Sorted(maps.Keys(counts)) {
-		out = append(out, []any{generation, counts[generation]})
+	for _, run := range runs {
+		n, _ := run[0].(json.Number).Int64()
+		first, _ := run[1].(json.Number).Int64()
+		last, _ := run[2].(json.Number).Int64()
+		all := sums(t.between(run[3].(string), first, last))
+		sum := all[len(all)-1]
+		if strings.HasPrefix(query, `SELECT l."N", COUNT(*), SUM(t."_ORDINAL")`) {
+			sum = all[len(all)-2]
+		}
+		if all[0].(int64) > 0 {
+			out = append(out, []any{n, all[0], sum})
+		}
 	}
-	return out
+	return out, nil
 }
 
-func (t *table) whole(args []any) ([][]any, error) {
-	var ledgers [][3]any
+// whole is the aggregate of a table by shard, what is sealed left out and rows of other generations apart.
+func (t *table) whole(query string, args []any) ([][]any, error) {
+	var ledgers [][4]any
 	d := json.NewDecoder(strings.NewReader(args[0].(string)))
 	d.UseNumber()
 	if err := d.Decode(&ledgers); err != nil {
 		return nil, err
 	}
-	covers := map[string][2]int64{}
+	covers := map[string][3]int64{}
 	for _, l := range ledgers {
 		first, _ := l[1].(json.Number).Int64()
 		last, _ := l[2].(json.Number).Int64()
-		covers[l[0].(string)] = [2]int64{first, last}
+		sealed, _ := l[3].(json.Number).Int64()
+		covers[l[0].(string)] = [3]int64{first, last, sealed}
 	}
+	now := generations.FindStringSubmatch(query)
 	groups := map[string][]row{}
 	for _, r := range t.rows {
 		c, known := covers[r["_SHARD"].text]
 		outside := !known || r.ordinal() < c[0] || r.ordinal() > c[1]
 		key := fmt.Sprint(outside, " ", r["_SHARD"].text)
+		switch g := r["_GENERATION"].text; {
+		case now != nil && !strings.Contains(now[1], "'"+g+"'"):
+			key += " " + g
+		case known && c[0] <= r.ordinal() && r.ordinal() <= c[2]:
+			continue
+		}
 		groups[key] = append(groups[key], r)
 	}
 	var out [][]any
 	for _, key := range slices.Sorted(maps.Keys(groups)) {
-		outside, shard, _ := strings.Cut(key, " ")
-		out = append(out, append([]any{shard, outside == "true"}, sums(groups[key])...))
+		parts := strings.Split(key, " ")
+		other := sql.NullString{Valid: len(parts) > 2}
+		if other.Valid {
+			other.String = parts[2]
+		}
+		out = append(out, append([]any{parts[1], parts[0] == "true", other}, sums(groups[key])...))
 	}
 	return out, nil
 }

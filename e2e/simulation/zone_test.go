@@ -45,6 +45,30 @@ func (z zone) Entries(_ context.Context, prefix string, yield func(string, time.
 	return nil
 }
 
+func (z zone) Seals(ctx context.Context, stream string) (rawzone.Seals, string, error) {
+	return z.lake.Seals(ctx, stream)
+}
+
+func (z zone) Seal(ctx context.Context, version string, next rawzone.Seals) (string, error) {
+	return z.lake.Seal(ctx, version, next)
+}
+
+func (z zone) Unsealed(ctx context.Context, stream string, behind func(rawzone.Chain) int64, yield func(string, time.Time) error) error {
+	return z.lake.Unsealed(ctx, stream, behind, yield)
+}
+
+func (z zone) Expires(context.Context) (bool, error) { return true, nil }
+
+func (z zone) Tag(_ context.Context, key string) error {
+	z.w.mu.Lock()
+	defer z.w.mu.Unlock()
+	if o, there := z.w.bucket.objects[key]; there {
+		o.tagged = true
+		z.w.bucket.objects[key] = o
+	}
+	return nil
+}
+
 func (z zone) object(key, missing string) (object, error) {
 	z.w.mu.Lock()
 	defer z.w.mu.Unlock()
@@ -163,7 +187,7 @@ func (r *repairer) auditor() *audit.Auditor {
 }
 
 // landed is what `snowstream audit` finds out about the shards.
-func (r *repairer) landed(ctx context.Context, these []string) (map[string]audit.Landed, error) {
+func (r *repairer) landed(ctx context.Context, these []string, sealed rawzone.Seals) (map[string]audit.Landed, error) {
 	lake, ids, out := r.p.lake(), map[string]bool{}, map[string]audit.Landed{}
 	r.w.mu.Lock()
 	for _, s := range r.w.stream.shards {
@@ -202,6 +226,9 @@ func (r *repairer) landed(ctx context.Context, these []string) (map[string]audit
 	}
 	return out, quarantine.List(ctx, lake, streamName, func(e quarantine.Entry) error {
 		one := out[e.Shard]
+		if seal, found := sealed.Of(one.Ledger.Chain()); found && e.Ordinal <= seal.Ordinal {
+			return nil
+		}
 		one.Rejected = append(one.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Digest: audit.Digest(e.Data)})
 		slices.SortFunc(one.Rejected, func(a, b audit.Rejected) int { return int(a.Ordinal - b.Ordinal) })
 		out[e.Shard] = one

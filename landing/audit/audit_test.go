@@ -140,6 +140,22 @@ func (b *bucket) Restore(context.Context, string, []byte, map[string]string) err
 	return errors.New("nothing restores here")
 }
 
+func (b *bucket) Seals(_ context.Context, stream string) (rawzone.Seals, string, error) {
+	return rawzone.Seals{Stream: stream}, "", nil
+}
+
+func (b *bucket) Seal(context.Context, string, rawzone.Seals) (string, error) {
+	return "", errors.New("nothing is sealed here")
+}
+
+func (b *bucket) Unsealed(context.Context, string, func(rawzone.Chain) int64, func(string, time.Time) error) error {
+	return nil
+}
+
+func (b *bucket) Expires(context.Context) (bool, error) { return false, nil }
+
+func (b *bucket) Tag(context.Context, string) error { return errors.New("nothing is tagged here") }
+
 // TestLost deletes random objects of 2,000: exactly their ordinals are named, with few looks at the others.
 func TestLost(t *testing.T) {
 	const objects, each = 2000, 10

@@ -22,7 +22,7 @@ func (a *Auditor) examine(ctx context.Context, s *shard, first, last int64, stre
 	fetched := max(streaming.rows, microbatch.rows)
 	nothing := want > 0 && (streaming.rows == 0 || okStreaming) && (microbatch.rows == 0 || okMicrobatch)
 	switch {
-	case okStreaming && okMicrobatch && streaming.print == microbatch.print:
+	case last < first, okStreaming && okMicrobatch && streaming.print == microbatch.print:
 		return nil, nil
 	case nothing && !(okStreaming && okMicrobatch):
 		return a.nothing(s, first, last, want, okStreaming, okMicrobatch), nil
@@ -149,7 +149,11 @@ func (a *Auditor) judge(ctx context.Context, s *shard, tables [2][]row, marks []
 			out = append(out, m)
 			continue
 		}
+		_, known := right[m.ordinal]
 		for i, place := range []Place{Streaming, Microbatch} {
+			if !known && s.sealSays(m.ordinal, i) { // its object is gone, and the other table is not what was sealed
+				continue
+			}
 			if wrong(tables[i], m.ordinal, right[m.ordinal]) {
 				out = append(out, mark{kind: Altered, place: place, ordinal: m.ordinal, count: 1, sequence: m.sequence})
 			}

@@ -46,6 +46,9 @@ func (a *Auditor) expired(ctx context.Context, s *shard) (all []Finding, err err
 		return all, nil
 	}
 	objects := s.regular()
+	if s.seal != nil { // what lies right behind the seal is compared with its last object
+		objects = slices.Insert(objects, 0, object{ordinal: s.seal.Begin, modified: s.seal.LandedAt})
+	}
 	sample := sampled(objects, period/4)
 	delays, err := a.delays(ctx, s, sample)
 	if err != nil {
@@ -155,15 +158,18 @@ func (a *Auditor) behind(ctx context.Context, s *shard, objects []object) (all [
 		if delays[o.key].of(o) < limit || o.modified.Sub(before.last) < limit {
 			continue
 		}
-		described, err := a.described(ctx, objects[i-1].key)
-		if err != nil {
-			if err := a.tolerate(ctx, s, objects[i-1].key, err); err != nil {
-				return nil, err
-			}
+		last := ""
+		if key := objects[i-1].key; key == "" {
+			last = s.seal.Sequence
+		} else if described, err := a.described(ctx, key); err == nil {
+			last = described.Last.Sequence
+		} else if err := a.tolerate(ctx, s, key, err); err != nil {
+			return nil, err
+		} else {
 			continue
 		}
 		all = append(all, Finding{
-			Kind: Missing, Place: Stream, Shard: s.id, FirstSequence: described.Last.Sequence, LastSequence: o.first.Sequence, Note: expiredNote,
+			Kind: Missing, Place: Stream, Shard: s.id, FirstSequence: last, LastSequence: o.first.Sequence, Note: expiredNote,
 		})
 	}
 	return all, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/record"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // Lake is the raw zone; see processing/datalake.
@@ -25,6 +26,15 @@ type Lake interface {
 	Restore(ctx context.Context, key string, csv []byte, metadata map[string]string) error
 	Quarantine(ctx context.Context, key, object string, ndjson []byte) error
 	Copy(ctx context.Context, from, to string, note map[string]string) error
+	// Seals are what earlier audits have proved, and the version that Seal replaces; of two that replace it, one is refused.
+	Seals(ctx context.Context, stream string) (seals rawzone.Seals, version string, err error)
+	Seal(ctx context.Context, version string, next rawzone.Seals) (now string, err error)
+	// Unsealed yields the objects that landed in their turn, behind the ordinal that is said of their chain, in any order. None
+	// is wanted of a chain of which math.MaxInt64 is said.
+	Unsealed(ctx context.Context, stream string, behind func(rawzone.Chain) int64, yield func(key string, modified time.Time) error) error
+	// Expires reports whether a lifecycle rule goes by the tag of sealed objects, which Tag sets.
+	Expires(ctx context.Context) (bool, error)
+	Tag(ctx context.Context, key string) error
 }
 
 // Reader reads the stream; see listener.
@@ -47,9 +57,12 @@ type Config struct {
 	Reader Reader
 	// Retention says when the stream's records expire; zero leaves out what expired before it was read.
 	Retention Retention
-	// Landed says what every shard that ever had records should hold, these among them. It is asked before the tables are,
-	// and once more with the shards that only the raw zone knows.
-	Landed func(ctx context.Context, these []string) (map[string]Landed, error)
+	// Landed says what every shard that ever had records should hold, these among them. Of a shard with a seal, only what is
+	// behind it counts of quarantine. It is asked before the tables are, and once more with the shards that only the raw zone
+	// knows.
+	Landed func(ctx context.Context, these []string, sealed rawzone.Seals) (map[string]Landed, error)
+	// FromScratch compares what seals cover, too, as far as its objects are there.
+	FromScratch bool
 	// Grace is how old an object must be for a row that the micro-batch table lacks to count as missing.
 	Grace time.Duration
 	// Deep compares every object of the raw zone with the tables, not only those that look changed.
@@ -100,26 +113,35 @@ type Proof struct {
 	// Findings are the first Limit of them, More is how many there are besides.
 	Findings []Finding `json:"findings"`
 	More     int       `json:"more_findings"`
+	// Sealed is what earlier audits had proved, and how it was looked at; nil if nothing was.
+	Sealed *Sealed `json:"sealed,omitempty"`
 	// Earlier are the rows of other generations; they are counted, and nothing else.
 	Earlier []Earlier `json:"earlier,omitempty"`
 	Cost    Cost      `json:"cost"`
 }
 
-// Total adds up all shards.
+// Total adds up all shards, retired ones included.
 func (p Proof) Total() (t Tally) {
 	for _, s := range p.Shards {
-		t.Accepted += s.Accepted
-		t.Landed += s.Landed
-		t.Quarantined += s.Quarantined
-		t.Streaming += s.Streaming
-		t.Microbatch += s.Microbatch
-		t.Pending += s.Pending
-		t.Missing += s.Missing
-		t.Doubled += s.Doubled
-		t.Altered += s.Altered
-		t.Foreign += s.Foreign
+		t.add(s)
+	}
+	if p.Sealed != nil {
+		t.add(p.Sealed.Closed)
 	}
 	return t
+}
+
+func (t *Tally) add(s Tally) {
+	t.Accepted += s.Accepted
+	t.Landed += s.Landed
+	t.Quarantined += s.Quarantined
+	t.Streaming += s.Streaming
+	t.Microbatch += s.Microbatch
+	t.Pending += s.Pending
+	t.Missing += s.Missing
+	t.Doubled += s.Doubled
+	t.Altered += s.Altered
+	t.Foreign += s.Foreign
 }
 
 // Auditor audits one stream. It is used by one goroutine.
@@ -140,6 +162,14 @@ type Auditor struct {
 	// now are the generations that the ledgers number, as SQL literals; earlier are the others.
 	now     string
 	earlier []Earlier
+	// seals are what earlier audits have proved, as they lay in the bucket with a version when the audit began; opened are the
+	// shards whose seals are not believed any more, and covered is what was compared with seals.
+	seals   rawzone.Seals
+	version string
+	began   time.Time
+	opened  map[string]bool
+	off     map[string][2]bool
+	covered Sealed
 }
 
 // New returns an auditor.
@@ -166,9 +196,11 @@ func (a *Auditor) Audit(ctx context.Context) (Proof, error) {
 // audit returns all findings.
 func (a *Auditor) audit(ctx context.Context) ([]Finding, error) {
 	a.cost, a.strange = Cost{}, nil
-	counted, err := a.look(ctx)
-	if err == nil && len(a.strange) > 0 {
+	counted, err := [2]map[group]aggregate{}, a.readSeals(ctx)
+	for again := true; again && err == nil; { // a shard is opened once, and the raw zone's strange ones are known then
+		strange, opened := len(a.strange), len(a.opened)
 		counted, err = a.look(ctx)
+		again = len(a.strange) > strange || len(a.opened) > opened
 	}
 	if err != nil {
 		return nil, err
@@ -205,15 +237,19 @@ func (a *Auditor) look(ctx context.Context) (counted [2]map[group]aggregate, err
 		}
 	}
 	a.apart(earlier)
-	return counted, a.list(ctx) // after the tables: each row that they have is in an object by now
+	if err := a.compareSeals(ctx); err != nil {
+		return counted, err
+	}
+	return counted, a.list(ctx, counted) // after the tables: each row that they have is in an object by now
 }
 
 // begin reads how far the shards have landed.
 func (a *Auditor) begin(ctx context.Context) error {
 	a.leaves, a.trouble, a.shards, a.broken = 0, 0, map[string]*shard{}, map[string]Finding{}
-	landed, err := a.c.Landed(ctx, slices.Sorted(maps.Keys(a.strange)))
+	landed, err := a.c.Landed(ctx, slices.Sorted(maps.Keys(a.strange)), a.believed())
 	for id, l := range landed {
 		a.shards[id] = newShard(id, l)
+		a.cover(a.shards[id])
 		for _, b := range l.Broken {
 			if err := a.tolerate(ctx, a.shards[id], b.Key, b.Err); err != nil {
 				return err
@@ -229,7 +265,10 @@ func (a *Auditor) shard(ctx context.Context, s *shard, counted [2]map[group]aggr
 	inside := group{shard: s.id}
 	streaming, microbatch := counted[0][inside], counted[1][inside]
 	s.tally.Streaming, s.tally.Microbatch = streaming.rows, microbatch.rows
-	if all, err = a.examine(ctx, s, s.first(), s.Ledger.Ordinal, streaming, microbatch); err != nil {
+	if s.seal != nil {
+		s.tally.Streaming, s.tally.Microbatch = s.tally.Streaming+s.seal.Rows, s.tally.Microbatch+s.seal.Rows
+	}
+	if all, err = a.examine(ctx, s, s.from(), s.Ledger.Ordinal, streaming, microbatch); err != nil {
 		return nil, err
 	}
 	for i, g := range []aggregate{streaming, microbatch} {
@@ -255,7 +294,8 @@ func (a *Auditor) shard(ctx context.Context, s *shard, counted [2]map[group]aggr
 		}
 		all = append(all, slices.DeleteFunc(found, func(f Finding) bool { return f.Note == alteredNote && known(all, f) })...)
 	}
-	return append(all, s.clashes...), nil
+	all = append(all, s.clashes...)
+	return a.alike(ctx, s, all)
 }
 
 // known reports whether a finding from the stream is one from the raw zone already.
@@ -300,9 +340,7 @@ func (a *Auditor) add(all []Finding) {
 // proof bounds the findings and names their sequence numbers.
 func (a *Auditor) proof(ctx context.Context, all []Finding) (Proof, error) {
 	p := Proof{OK: true, Stream: a.c.Stream, Findings: []Finding{}, Shards: []Tally{}, Earlier: a.earlier}
-	for _, id := range slices.Sorted(maps.Keys(a.shards)) {
-		p.Shards = append(p.Shards, *a.shards[id].tally)
-	}
+	a.tell(&p)
 	faults := slices.DeleteFunc(slices.Clone(all), func(f Finding) bool { return f.Kind == Pending })
 	p.OK = len(faults) == 0
 	for _, f := range all {

@@ -29,19 +29,19 @@ type group struct {
 const maxGroups = 20000
 
 // whole aggregates a table by shard, each split by what the ledgers cover; earlier counts the rows of other generations than
-// the ledgers', by generation. It is the one query that reads all rows.
+// the ledgers', by generation. It is the one query that reads all rows that no seal covers.
 func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*shard) (out map[group]aggregate, earlier map[string]int64, err error) {
-	ledgers := make([][3]any, 0, len(shards))
+	ledgers := make([][4]any, 0, len(shards))
 	for id, s := range shards {
-		ledgers = append(ledgers, [3]any{id, s.first(), s.Ledger.Ordinal})
+		ledgers = append(ledgers, [4]any{id, s.first(), s.Ledger.Ordinal, s.from() - 1})
 	}
 	bind, err := json.Marshal(ledgers)
 	if err != nil {
 		return nil, nil, err
 	}
-	where := ""
+	where := a.unsealed("t")
 	if place == Streaming {
-		where = ` WHERE NOT STARTSWITH(t."_SHARD", 'request-')` // rows of Upsert's plain form: they are no part of the stream
+		where += ` AND NOT STARTSWITH(t."_SHARD", 'request-')` // rows of Upsert's plain form: they are no part of the stream
 	}
 	out, earlier = map[group]aggregate{}, map[string]int64{}
 	err = a.query(ctx, func(scan func(...any) error) error {
@@ -58,8 +58,9 @@ func (a *Auditor) whole(ctx context.Context, place Place, shards map[string]*sha
 	}, fmt.Sprintf(`SELECT t."_SHARD", CASE WHEN t."_ORDINAL" BETWEEN l."FIRST" AND l."LANDED" THEN FALSE ELSE TRUE END,
   CASE WHEN %s THEN NULL ELSE COALESCE(t."_GENERATION", '') END, %s
 FROM %s AS t LEFT JOIN (
-  SELECT f.value[0]::STRING AS "LEDGER", f.value[1]::NUMBER(38,0) AS "FIRST", f.value[2]::NUMBER(38,0) AS "LANDED" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
-) AS l ON t."_SHARD" = l."LEDGER"%s GROUP BY 1, 2, 3 ORDER BY 2, 1 LIMIT %d`, a.numbered("t"), a.aggregates("t"), a.table(place), where, maxGroups), string(bind))
+  SELECT f.value[0]::STRING AS "LEDGER", f.value[1]::NUMBER(38,0) AS "FIRST", f.value[2]::NUMBER(38,0) AS "LANDED",
+    f.value[3]::NUMBER(38,0) AS "SEALED" FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f
+) AS l ON t."_SHARD" = l."LEDGER" WHERE %s GROUP BY 1, 2, 3 ORDER BY 2, 1 LIMIT %d`, a.numbered("t"), a.aggregates("t"), a.table(place), where, maxGroups), string(bind))
 	if err != nil {
 		return nil, nil, fmt.Errorf("count the rows of %s: %w", a.table(place), err)
 	}
@@ -114,7 +115,7 @@ func (a *Auditor) repeated(ctx context.Context, place Place, s *shard) (out []Fi
 		return err
 	}, `SELECT "_SEQUENCE", MIN("_ORDINAL"), MAX("_ORDINAL"), COUNT(DISTINCT "_ORDINAL") - 1 FROM `+a.from(place)+`
 WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ? GROUP BY "_SEQUENCE", "_SUBSEQUENCE" HAVING COUNT(DISTINCT "_ORDINAL") > 1 ORDER BY 2 LIMIT 100`,
-		s.id, s.first(), s.Ledger.Ordinal)
+		s.id, s.from(), s.Ledger.Ordinal)
 	if err != nil {
 		return nil, fmt.Errorf("look for repeated records in %s: %w", a.table(place), err)
 	}

@@ -288,7 +288,7 @@ func (a *Auditor) holding(s *shard, first, last int64) (objects []object) {
 
 // eachObject calls yield with each object that holds rows of a run, and how many it has.
 func (m *mender) eachObject(ctx context.Context, s *shard, f Finding, yield func(o object, rows int) error) error {
-	objects := m.holding(s, f.First, f.Last)
+	objects, held := m.holding(s, f.First, f.Last), false
 	for _, o := range objects {
 		m.cost.Reads++
 		metadata, err := m.c.Lake.Metadata(ctx, o.key)
@@ -304,15 +304,21 @@ func (m *mender) eachObject(ctx context.Context, s *shard, f Finding, yield func
 			m.leave(f, "object "+o.key+" does not say how many rows it has")
 			continue
 		}
-		if rows == 0 {
+		if last, err := strconv.ParseInt(metadata["last-ordinal"], 10, 64); rows == 0 || err == nil && last < f.First {
 			continue
 		}
+		held = true
 		if err := yield(o, rows); err != nil {
 			return err
 		}
 	}
+	if !held && f.First <= s.gone {
+		m.leave(f, sealedGone)
+	}
 	return nil
 }
+
+const sealedGone = "they are sealed, and their objects have expired or were deleted since: no place but the other table may have the rows"
 
 // bring gives an object to the table that lacks rows of it: Upsert merges it into the streaming table; for the
 // micro-batch table it is remembered for load.

@@ -27,10 +27,14 @@ func (m *mender) replace(ctx context.Context, s *shard, f Finding, first, last i
 	if err != nil {
 		return err
 	}
+	lacking := "the raw zone lacks the rows of %d of these ordinals"
+	if f.First <= s.gone {
+		lacking += ": " + sealedGone
+	}
 	for text, n := range map[string]int64{
 		"where %d of these rows come from is not known: they may be the only ones of their kind":                             x.unknown,
 		"an object or quarantine holds the records of %d rows under these very ordinals: see `snowstream quarantine replay`": x.held,
-		"the raw zone lacks the rows of %d of these ordinals":                                                                x.lacking,
+		lacking: x.lacking,
 	} {
 		if n > 0 {
 			m.leave(f, fmt.Sprintf(text, n))

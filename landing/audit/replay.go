@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 // Selection says what of the raw zone a replay brings in again.
@@ -51,12 +53,12 @@ type Filled struct {
 //
 // progress gets how many of a table's objects are done.
 func (a *Auditor) Replay(ctx context.Context, sel Selection, t Tools, dry bool, progress func(table Place, done, of int)) (Replayed, error) {
-	a.cost, a.strange = Cost{}, nil
+	a.cost, a.strange, a.seals = Cost{}, nil, rawzone.Seals{}
 	for range 2 { // once more if the raw zone has shards that nothing else knows
 		if err := a.begin(ctx); err != nil {
 			return Replayed{}, err
 		}
-		if err := a.list(ctx); err != nil { // after the ledgers: each object that they cover is there
+		if err := a.list(ctx, [2]map[group]aggregate{}); err != nil { // after the ledgers: each object that they cover is there
 			return Replayed{}, err
 		}
 		if len(a.strange) == 0 {

@@ -47,6 +47,9 @@ func (a *Auditor) unquarantined(ctx context.Context, s *shard) (out []Finding, e
 // rejectedUpTo counts the records up to an ordinal that are or were in quarantine.
 func (s *shard) rejectedUpTo(ordinal int64) int64 {
 	n, _ := slices.BinarySearchFunc(s.Rejected, ordinal+1, func(r Rejected, n int64) int { return cmp.Compare(r.Ordinal, n) })
+	if s.seal != nil && ordinal >= s.seal.Ordinal {
+		return s.seal.Rejected + int64(n)
+	}
 	return int64(n)
 }
 

@@ -119,6 +119,9 @@ func (m *mender) before(ctx context.Context, s *shard, f Finding) (l rawzone.Led
 	if l.Ordinal = s.Ledger.Base(); f.First == s.first() {
 		return l, "", nil
 	}
+	if s.seal != nil && f.First == s.from() {
+		return s.seal.Ledger(m.c.Stream), "", nil
+	}
 	at, ok := s.covering(f.First - 1)
 	if !ok {
 		return l, "the object in front of it is gone as well", nil

@@ -19,6 +19,9 @@ type Landed struct {
 	Rejected []Rejected
 	// Lost are records that are known to be gone.
 	Lost []Lost
+	// Closed says that the stream's shard takes no more records; LedgerAt is when its ledger was written, by the clock of S3.
+	Closed   bool
+	LedgerAt time.Time
 	// Broken are the ledger and the quarantine objects of the shard that cannot be read, with the reason.
 	Broken []Broken
 }
@@ -61,6 +64,12 @@ type shard struct {
 	// clashes are objects that number what another one numbers.
 	clashes []Finding
 	tally   *Tally
+	// seal is what an earlier audit has proved and this one believes, nil if there is none.
+	seal *rawzone.Seal
+	// gone is the ordinal up to which objects may be gone, because a seal covers them, whether this audit believes it or not.
+	gone, goneObjects int64
+	// off are the tables, in the order of tables, that are not what the seal says.
+	off [2]bool
 }
 
 // object is an object of rows as a listing tells it.
@@ -139,6 +148,14 @@ func (s *shard) isHidden(p record.Position) bool {
 
 // first is the shard's first ordinal.
 func (s *shard) first() int64 { return s.Ledger.Base() + 1 }
+
+// from is the first ordinal that no seal covers.
+func (s *shard) from() int64 {
+	if s.seal != nil {
+		return s.seal.Ordinal + 1
+	}
+	return s.first()
+}
 
 // complete reports whether exactly the expected ordinals are there, each once.
 func (s *shard) complete(first, last int64, a aggregate) bool {

@@ -18,7 +18,7 @@ import (
 
 // stream compares what the stream still has of a shard with the streaming table and quarantine: every record up to the
 // ledger's last one must have an ordinal, in the order of the stream, and a row or a payload with its values. What lies
-// behind the ledger waits. It reads all that the stream retains, 10,000 records at most at once, and asks the table two
+// behind the ledger waits. It reads all that the stream retains behind a seal, 10,000 records at most at once, and asks the table two
 // queries for each 4,096 of them, one of which carries the records.
 func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 	if a.c.Reader == nil {
@@ -33,7 +33,11 @@ func (a *Auditor) stream(ctx context.Context, s *shard) ([]Finding, error) {
 	if err := w.decode(); err != nil {
 		return nil, err
 	}
-	err = a.c.Reader.Read(ctx, s.id, "", func(records []record.Record) error {
+	after := ""
+	if s.seal != nil {
+		after = s.seal.Sequence
+	}
+	err = a.c.Reader.Read(ctx, s.id, after, func(records []record.Record) error {
 		if a.cost.Records == before {
 			w.found = a.trimmed(s, records[0])
 		}
@@ -270,7 +274,7 @@ func (w *walk) known(ctx context.Context, records []record.Record) (map[record.P
 			out[r.position(w.shard.id)] = r.ordinal
 			return err
 		}, `SELECT "_ORDINAL", "_SEQUENCE", "_SUBSEQUENCE" FROM `+a.from(place)+` WHERE "_SHARD" = ? AND "_ORDINAL" BETWEEN ? AND ?
-AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, w.shard.id, w.shard.first(), w.shard.Ledger.Ordinal, string(bind))
+AND "_SEQUENCE" IN (SELECT f.value::STRING FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)`, w.shard.id, w.shard.from(), w.shard.Ledger.Ordinal, string(bind))
 		if err != nil {
 			return nil, fmt.Errorf("look for records of the stream in %s: %w", a.table(place), err)
 		}

@@ -129,7 +129,7 @@ func knownParameter(name string) bool {
 		"encoding-type", "max-buckets", "bucket-region", "location", "delete", "notification", "versioning",
 		"uploads", "uploadId", "partNumber", "part-number-marker", "max-parts", "max-uploads", "key-marker",
 		"upload-id-marker", "x-id", "AWSAccessKeyId", "Signature", "Expires", "content-type", "content-md5", "attributes",
-		"tagging", "publicAccessBlock", "encryption", "ownershipControls", "policy":
+		"tagging", "publicAccessBlock", "encryption", "ownershipControls", "policy", lifecycle:
 		return true
 	}
 	return strings.HasPrefix(name, "response-") || strings.HasPrefix(strings.ToLower(name), "x-amz-")

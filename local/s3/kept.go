@@ -16,7 +16,7 @@ import (
 )
 
 // kept is a setting of a bucket that is kept and shown again, so that tools which manage buckets find what they set. None of
-// them has an effect here.
+// them but the lifecycle has an effect here.
 type kept struct {
 	parameter string // of the query
 	root      string // of its XML document; empty is JSON
@@ -36,6 +36,7 @@ var keptSettings = []kept{
 		standard: `<OwnershipControls xmlns="` + xmlNamespace + `"><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>`},
 	// Versions are not kept: a bucket can be told so, and that is all.
 	{parameter: "versioning", root: "VersioningConfiguration", standard: `<VersioningConfiguration xmlns="` + xmlNamespace + `"></VersioningConfiguration>`},
+	{parameter: lifecycle, root: "LifecycleConfiguration", missing: "NoSuchLifecycleConfiguration", message: "The lifecycle configuration does not exist"},
 	{parameter: "policy", missing: "NoSuchBucketPolicy", message: "The bucket policy does not exist"},
 }
 
@@ -49,7 +50,9 @@ func keptSetting(query url.Values) *kept {
 	return nil
 }
 
-func (k *kept) file() string { return "setting-" + k.parameter }
+func (k *kept) file() string { return settingFile(k.parameter) }
+
+func settingFile(parameter string) string { return "setting-" + parameter }
 
 // check refuses what is no document of the setting.
 func (k *kept) check(document []byte) error {
@@ -68,6 +71,10 @@ func (k *kept) check(document []byte) error {
 	}
 	if k.parameter == "versioning" && in.Status != "Suspended" {
 		return refuse(gofakes3.ErrNotImplemented, "versioning is not supported: an object that is written again replaces the one before")
+	}
+	if k.parameter == lifecycle {
+		_, err := parseLifecycle(document)
+		return err
 	}
 	return nil
 }

@@ -3,7 +3,8 @@
 // # What it speaks
 //
 // The REST protocol of S3 in path style, as the official SDKs speak it: buckets; objects with metadata, ranges,
-// copies and conditional reads and writes; both listings; multipart uploads; notifications of new objects to queues.
+// copies and conditional reads and writes; both listings; multipart uploads; notifications of new objects to queues; lifecycle
+// rules by prefix and tag, of which expirations have an effect.
 // A request for anything else is refused with NotImplemented and the name of what was asked for, so that a test
 // against this server never passes because something was ignored. Requests must be signed or presigned, but no
 // signature is checked: the listener belongs on the loopback interface.
@@ -175,6 +176,7 @@ func (b *backend) load() error {
 		return err
 	}
 	b.outbox.tasks.Go(b.outbox.saveCursors)
+	b.outbox.tasks.Go(b.expireAll)
 	return nil
 }
 

@@ -152,7 +152,8 @@ func (l *Lake) Quarantine(ctx context.Context, key, object string, ndjson []byte
 }
 
 // Counts reports whether a quarantine object counts: one that no object of rows names was left behind by a writer that
-// was cut off, and its records are decided elsewhere.
+// was cut off, and its records are decided elsewhere. One whose object is gone counts if that was sealed: a name that was cut
+// off is void by then, which is there, or taken.
 func (l *Lake) Counts(ctx context.Context, key string) (bool, error) {
 	metadata, err := l.Metadata(ctx, key)
 	if err != nil {
@@ -167,7 +168,7 @@ func (l *Lake) Counts(ctx context.Context, key string) (bool, error) {
 	}
 	rows, err := l.Metadata(ctx, object)
 	if is(err, "NotFound") {
-		return false, nil
+		return l.sealedBefore(ctx, key)
 	}
 	return rows["quarantine"] == key, err
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/handoff"
@@ -41,14 +42,25 @@ func List(ctx context.Context, lake *datalake.Lake, stream string, yield func(En
 // ListReadable is List for those who go on where a quarantine object cannot be read: broken is called with its key and the
 // reason, and what it returns ends the list.
 func ListReadable(ctx context.Context, lake *datalake.Lake, stream string, yield func(Entry) error, broken func(key string, err error) error) error {
-	return each(ctx, lake, stream, broken, func(o object) error {
+	return each(ctx, lake, rawzone.Quarantine+rawzone.Escape(stream)+"/", "", broken, readable(yield))
+}
+
+// ListBehind is ListReadable for one chain, behind an ordinal at which an object ends.
+func ListBehind(ctx context.Context, lake *datalake.Lake, c rawzone.Chain, ordinal int64, yield func(Entry) error, broken func(key string, err error) error) error {
+	prefix := c.Quarantined()
+	return each(ctx, lake, prefix, rawzone.From(prefix, ordinal+1), broken, readable(yield))
+}
+
+// readable calls yield with each record of an object.
+func readable(yield func(Entry) error) func(object) error {
+	return func(o object) error {
 		for _, r := range o.records {
 			if err := yield(Entry{Rejected: r, Key: o.key, Replayed: o.replayed[r.Ordinal]}); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}
 }
 
 // Replayed counts a stream's replayed rows by shard.
@@ -87,9 +99,9 @@ type made struct {
 	rows int
 }
 
-// each calls yield with each quarantine object that counts.
-func each(ctx context.Context, lake *datalake.Lake, stream string, broken func(string, error) error, yield func(object) error) error {
-	return lake.List(ctx, rawzone.Quarantine+rawzone.Escape(stream)+"/", func(key string) error {
+// each calls yield with each quarantine object that counts, of those with a prefix and behind a name.
+func each(ctx context.Context, lake *datalake.Lake, prefix, after string, broken func(string, error) error, yield func(object) error) error {
+	return lake.EntriesAfter(ctx, prefix, after, func(key string, _ time.Time) error {
 		o, counts, err := open(ctx, lake, key)
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -204,7 +216,7 @@ type Summary struct {
 
 // Replay makes rows of all records in a stream's quarantine that fit the schema.
 func (r *Replayer) Replay(ctx context.Context, stream string) (s Summary, err error) {
-	err = each(ctx, r.lake, stream, func(_ string, err error) error { return err }, func(o object) error {
+	err = each(ctx, r.lake, rawzone.Quarantine+rawzone.Escape(stream)+"/", "", func(_ string, err error) error { return err }, func(o object) error {
 		before := int64(len(o.replayed))
 		bring := r.object
 		if rawzone.IsWithheld(o.key) {

@@ -75,6 +75,14 @@ func (c Chain) Name(key string) (n Name, ok bool) {
 // Quarantined is the prefix of the chain's quarantine objects from an ordinal on: those behind it in a listing have higher ones.
 func (c Chain) Quarantined() string { return Quarantine + c.place() }
 
+// RejectedBy is the first ordinal of the object of rows that a quarantine object of the chain belongs to.
+func (c Chain) RejectedBy(key string) (ordinal int64, ok bool) {
+	base, ok := strings.CutPrefix(key, c.Quarantined())
+	digits, _, _ := strings.Cut(base, "-")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n, ok && err == nil
+}
+
 // ChainOf is the chain of a stream that an object of rows, of quarantine or a ledger belongs to, whatever its folder.
 func ChainOf(key, stream string) (c Chain, ok bool) {
 	_, rest, _ := strings.Cut(key, "/")

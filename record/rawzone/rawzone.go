@@ -12,6 +12,7 @@
 //	lifted/<chain>/<ordinal>-…-withheld-<n>/<ordinal>                    those of them that later could be brought
 //	aws/lambda/<mapping>/<shard>/…                                       batches that Lambda gave up, and what became of them
 //	repaired/<stream>/<time>-<name>…                                     what a repair has deleted or overwritten; see Kept
+//	sealed/<stream>.json                                                 what audits have proved; see Seals
 //
 // A <chain> is <stream>/<generation>/<shard>; before there were generations it was <stream>/<shard>. See Chain and Registry.
 //

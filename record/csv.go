@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 )
 
 // The CSV of the raw zone, for people and for Snowflake's file format alike:
@@ -290,5 +291,27 @@ func (r *CSVReader) quoted() (Value, error) {
 		text = append(text, r.data[start:r.at]...)
 		r.at++
 		start = r.at
+	}
+}
+
+// Ordinals reads the rows that are left, and returns their ordinals.
+func (r *CSVReader) Ordinals() (out []int64, err error) {
+	at := slices.Index(r.Header(), "_ORDINAL")
+	for {
+		row, err := r.Next()
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at < 0 {
+			return nil, fmt.Errorf("it has no column _ORDINAL")
+		}
+		n, err := strconv.ParseInt(string(row[at].Text), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("its column _ORDINAL holds no number")
+		}
+		out = append(out, n)
 	}
 }

@@ -52,7 +52,7 @@ type span struct{ from, to time.Duration }
 
 // runLocal runs snowstream on a data folder and watches its processes.
 func runLocal(ctx context.Context, program, dir string, counted span, flags ...string) (*localRun, error) {
-	c := exec.CommandContext(ctx, program, append([]string{"local", "--json", "--port", "0", "--data", dir}, flags...)...)
+	c := exec.CommandContext(ctx, program, append([]string{"local", "--json", "--port", "0", "--data", dir, "--row-path", "merge"}, flags...)...)
 	var out bytes.Buffer
 	ready := &firstWrite{began: time.Now()}
 	c.Stdout, c.Stderr = &out, ready

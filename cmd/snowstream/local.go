@@ -84,7 +84,7 @@ things on purpose.`,
 	f.DurationVar(&o.window, "batch-window", time.Minute, "longest wait for a full batch, 0s to 300s; a drain does not wait")
 	f.StringVar(&o.compress, "compress", string(rawzone.None), "how objects of rows are packed: none, gzip or zstd; each run may have its own")
 	f.DurationVar(&o.commitTick, "commit-tick", time.Second, "from one commit of streamed rows to the next, 10ms to 1m; the service takes about 5s")
-	f.StringVar(&o.rowPath, "row-path", function.Merge, "how rows get into the streaming table: snowpipe (Snowpipe Streaming) or merge; each run may have its own")
+	f.StringVar(&o.rowPath, "row-path", function.Snowpipe, "how rows get into the streaming table: snowpipe (Snowpipe Streaming) or merge; each run may have its own")
 	f.StringVar(&o.rowCommit, "row-commit", string(rowpath.Deferred), "with snowpipe, when a batch is done: deferred (received by the service) or wait (in the table)")
 	f.StringVar(&o.dir, "data", dataFolder, "data folder, kept between runs")
 	f.IntVar(&o.port, "port", 7401, fmt.Sprintf("first of %d ports on 127.0.0.1; 0 takes free ones", stack.Ports))

@@ -65,7 +65,6 @@ type appendedRows struct {
 
 // byChannel has the rows of this run go by Snowpipe Streaming.
 func (w *world) byChannel(seed uint64, commit rowpath.Commit) {
-	w.widened = true // what a channel rejects is counted by the service itself
 	w.service = &service{w: w, commit: commit, channels: map[string]*simulated{}, refused: map[string]bool{}}
 	random := rand.New(rand.NewPCG(seed, 0xc4a))
 	strength := [...]float64{0.3, 1, 1, 3}[random.IntN(4)]
@@ -350,7 +349,7 @@ func (s *service) commitOf(c *simulated, openings int) {
 	}
 	for _, a := range c.buffer {
 		for _, r := range a.rows {
-			if s.w.hit(channelRejects) {
+			if s.w.streaming.refuses(r) || s.w.hit(channelRejects) {
 				c.rejected++
 				s.refused[r.id()] = true
 				continue

@@ -28,6 +28,7 @@ func (w *world) durable(batch []kinesisRecord) {
 			case !w.bucket.landed[id]:
 				w.find(lost, "%s was reported as done and is not in the raw zone", id)
 			case w.service != nil && w.service.commit == rowpath.Deferred: // done is what the service has received
+			case w.service.late(id): // the sweep deals with what the service has rejected
 			case len(w.streaming.find(identity, w.streaming.keyOf(u))) == 0:
 				w.find(lost, "%s was reported as done and is not in the streaming table", id)
 			}
@@ -287,9 +288,7 @@ func (w *world) checkLedger(s *shard, ordinals map[string]int64) {
 		l.Ordinal, l.Records, l.Quarantined = number("last-ordinal"), number("total-records"), number("total-quarantine")
 	}
 	withheld := w.withheld()
-	if n := w.waiting(l); n > 0 {
-		l.Quarantined += n
-	}
+	l.Quarantined += w.waiting(l) + w.late(w.chain(s.id))
 	var users, records, quarantined int64
 	for _, r := range s.records {
 		if _, landed := ordinals[r.users[0].id()]; !landed {
@@ -313,7 +312,7 @@ func (w *world) checkLedger(s *shard, ordinals map[string]int64) {
 func (w *world) state() string {
 	var b strings.Builder
 	for _, key := range w.bucket.keys("") {
-		if !strings.HasPrefix(key, rawzone.Ledgers) { // checkLedger sees to what these say
+		if !strings.HasPrefix(key, rawzone.Ledgers) && !strings.HasPrefix(key, rawzone.Rejected) { // checkLedger sees to what these say
 			fmt.Fprintln(&b, key, w.bucket.objects[key].etag)
 		}
 	}

@@ -80,12 +80,32 @@ func (w *world) waiting(l rawzone.Ledger) (n int64) {
 		return 0
 	}
 	for _, key := range w.bucket.keys(rawzone.Quarantine) {
-		if rawzone.IsWithheld(key) && w.bucket.objects[key].metadata["object"] == l.Open {
+		if rawzone.IsWithheld(key) && !rawzone.IsLate(key) && w.bucket.objects[key].metadata["object"] == l.Open {
 			rejected, _ := rawzone.DecodeQuarantine(w.bucket.objects[key].body)
 			n += int64(len(rejected))
 		}
 	}
 	return n
+}
+
+// late is how many rows of a chain were put aside after its ledger had gone on, as it is written down; it must be what there is.
+func (w *world) late(c rawzone.Chain) int64 {
+	o, there := w.bucket.objects[c.RejectionsKey()]
+	if !there {
+		return 0
+	}
+	r, err := rawzone.DecodeRejections(o.body, c)
+	var rows int64
+	for _, key := range w.bucket.keys(c.Quarantined()) {
+		if rawzone.IsLate(key) {
+			rejected, _ := rawzone.DecodeQuarantine(w.bucket.objects[key].body)
+			rows += int64(len(rejected))
+		}
+	}
+	if err != nil || r.Open == "" && r.Withheld != rows {
+		w.find(broken, "%s says %d rows were put aside late, of %d, %v", c.RejectionsKey(), r.Withheld, rows, err)
+	}
+	return rows
 }
 
 // checkWithheld: only rows that the tables refuse were put aside, each once, as it came.

@@ -121,6 +121,13 @@ func (l *Lake) landed(ctx context.Context, head Head) (Head, error) {
 			head.Ledger, head.Since = head.AfterAll(o, n, time.Now()), o.FirstOrdinal
 		}
 	}
+	if head.Channel != nil {
+		late, err := l.late(ctx, head.Chain())
+		if err != nil {
+			return head, err
+		}
+		head.Quarantined += late
+	}
 	return head, nil
 }
 
@@ -212,27 +219,22 @@ func (l *Lake) Past(ctx context.Context, c rawzone.Chain) (Head, error) {
 // read reads the ledger as it lies there: empty, without an etag, if it does not.
 func (l *Lake) read(ctx context.Context, chain rawzone.Chain) (Head, error) {
 	key := chain.LedgerKey()
-	out, err := l.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.bucket, Key: &key})
+	text, etag, modified, err := l.version(ctx, key)
 	if is(err, "NoSuchKey") {
 		return Head{Ledger: rawzone.Start(chain), Doubtful: true}, nil
 	}
 	if err != nil {
-		return Head{}, fmt.Errorf("read ledger %s from bucket %s: %w", key, l.bucket, err)
+		return Head{}, fmt.Errorf("ledger of %s/%s: %w", chain.Stream, chain.Shard, err)
 	}
-	defer out.Body.Close()
-	var text bytes.Buffer
-	if _, err := text.ReadFrom(out.Body); err != nil {
-		return Head{}, fmt.Errorf("read ledger %s from bucket %s: %w", key, l.bucket, err)
-	}
-	ledger, err := rawzone.DecodeLedger(text.Bytes(), chain)
+	ledger, err := rawzone.DecodeLedger(text, chain)
 	if err != nil {
 		return Head{}, fmt.Errorf("%w; delete %s in bucket %s to have it rebuilt from the raw zone", err, key, l.bucket)
 	}
-	doubtful := ledger.Empty() && !ledger.New && !ledger.Ended || aws.ToTime(out.LastModified).Sub(ledger.UpdatedAt) > patience
+	doubtful := ledger.Empty() && !ledger.New && !ledger.Ended || modified.Sub(ledger.UpdatedAt) > patience
 	if ledger.Empty() {
 		ledger.Ordinal = rawzone.Start(chain).Ordinal
 	}
-	return Head{Ledger: ledger, Doubtful: doubtful, etag: aws.ToString(out.ETag)}, nil
+	return Head{Ledger: ledger, Doubtful: doubtful, etag: etag}, nil
 }
 
 // Resolve decides what becomes of the object that a ledger names as open. If it exists, it has landed. If not, its name is
@@ -479,33 +481,53 @@ func (l *Lake) Advance(ctx context.Context, head Head, next rawzone.Ledger) (Hea
 }
 
 func (l *Lake) advance(ctx context.Context, head Head, next rawzone.Ledger) (Head, error) {
-	key := next.Chain().LedgerKey()
-	text := next.Encode()
+	etag, err := l.swap(ctx, next.Chain().LedgerKey(), head.etag, next.Encode())
+	switch {
+	case errors.Is(err, ErrFenced):
+		return Head{}, fmt.Errorf("advance ledger of %s/%s behind ordinal %d: %w", next.Stream, next.Shard, next.Ordinal, err)
+	case err != nil:
+		return Head{}, fmt.Errorf("write ledger %w", err)
+	}
+	return Head{Ledger: next, etag: etag}, nil
+}
+
+// swap replaces an object if it is still the version that was read, or creates it if none was. ErrFenced means that somebody
+// came first. It tells a lost race from a lost answer: after a broken connection the SDK sends the write again, and the
+// second one is refused because the first one was done.
+func (l *Lake) swap(ctx context.Context, key, etag string, text []byte) (string, error) {
 	in := &s3.PutObjectInput{Bucket: &l.bucket, Key: &key, Body: bytes.NewReader(text), ContentType: aws.String("application/json")}
-	if head.etag == "" {
+	if etag == "" {
 		in.IfNoneMatch = aws.String("*")
 	} else {
-		in.IfMatch = &head.etag
+		in.IfMatch = &etag
 	}
 	out, err := l.api.PutObject(ctx, in)
 	if err == nil {
-		return Head{Ledger: next, etag: aws.ToString(out.ETag)}, nil
+		return aws.ToString(out.ETag), nil
 	}
-	if is(err, "PreconditionFailed") || is(err, "NoSuchKey") {
-		return l.ours(ctx, next, text)
+	if !is(err, "PreconditionFailed") && !is(err, "NoSuchKey") {
+		return "", fmt.Errorf("%s to bucket %s: %w", key, l.bucket, err)
 	}
-	return Head{}, fmt.Errorf("write ledger %s to bucket %s: %w", key, l.bucket, err)
+	there, etag, _, err := l.version(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	if !bytes.Equal(there, text) {
+		return "", ErrFenced
+	}
+	return etag, nil
 }
 
-// ours tells a lost race from a lost answer: after a broken connection the SDK sends the write again, and the second
-// one is refused because the first one was done.
-func (l *Lake) ours(ctx context.Context, next rawzone.Ledger, text []byte) (Head, error) {
-	head, err := l.read(ctx, next.Chain())
+// version reads an object and what tells its version from others; the error has the code NoSuchKey if there is none.
+func (l *Lake) version(ctx context.Context, key string) (text []byte, etag string, modified time.Time, err error) {
+	out, err := l.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &l.bucket, Key: &key})
 	if err != nil {
-		return Head{}, err
+		return nil, "", modified, fmt.Errorf("read %s from bucket %s: %w", key, l.bucket, err)
 	}
-	if !bytes.Equal(head.Encode(), text) {
-		return Head{}, fmt.Errorf("advance ledger of %s/%s behind ordinal %d: %w", next.Stream, next.Shard, next.Ordinal, ErrFenced)
+	defer out.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(out.Body); err != nil {
+		return nil, "", modified, fmt.Errorf("read %s from bucket %s: %w", key, l.bucket, err)
 	}
-	return head, nil
+	return body.Bytes(), aws.ToString(out.ETag), aws.ToTime(out.LastModified), nil
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
-// Withheld are the rows of an object that were put aside, and the number of the next name for more of them. named is what
-// the ledger says: if nothing has that name, it is made void, so that whoever still has it cannot use it.
-func (l *Lake) Withheld(ctx context.Context, stream, named string, o rawzone.Object) (ordinals []int64, next int, err error) {
+// Withheld are the rows of an object that were put aside, how many of them the ledger counts, and the number of the next name
+// for more. named is what the ledger says: if nothing has that name, it is made void, so that whoever still has it cannot use it.
+func (l *Lake) Withheld(ctx context.Context, stream, named string, o rawzone.Object) (ordinals []int64, counted, next int, err error) {
 	if named != "" {
 		if _, err := l.createWithheld(ctx, named, o.Key, 0, nil); err != nil {
-			return nil, 0, err
+			return nil, 0, 0, err
 		}
 	}
 	err = l.List(ctx, rawzone.WithheldPrefix(stream, o), func(key string) error {
@@ -33,9 +33,12 @@ func (l *Lake) Withheld(ctx context.Context, stream, named string, o rawzone.Obj
 		for _, r := range rejected {
 			ordinals = append(ordinals, r.Ordinal)
 		}
+		if !rawzone.IsLate(key) {
+			counted += len(rejected)
+		}
 		return nil
 	})
-	return ordinals, next, err
+	return ordinals, counted, next, err
 }
 
 // Withhold writes rows of an object that are put aside, under the key that the ledger names for them. ErrFenced means that
@@ -80,9 +83,12 @@ func (l *Lake) withheldRows(ctx context.Context, key string) (int, error) {
 	return rows, nil
 }
 
-// countWithheld is how many rows of an object were put aside so far. It changes nothing.
+// countWithheld is how many rows of an object were put aside so far that the ledger is to count. It changes nothing.
 func (l *Lake) countWithheld(ctx context.Context, stream string, o rawzone.Object) (n int64, err error) {
 	err = l.List(ctx, rawzone.WithheldPrefix(stream, o), func(key string) error {
+		if rawzone.IsLate(key) {
+			return nil
+		}
 		rows, err := l.withheldRows(ctx, key)
 		n += int64(rows)
 		return err

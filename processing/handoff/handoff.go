@@ -75,6 +75,8 @@ type Pending struct {
 	Last      int64 `json:"last"`
 	// Rejected counts the rows that the table did not take in the life of the shard's channel.
 	Rejected int64 `json:"rejected,omitempty"`
+	// Message is what the service says of the last of them. It may quote the row: it is for a person, never for a log.
+	Message string `json:"message,omitempty"`
 	// Again says that rows did not become visible and were appended again, Error why a shard could not be looked at.
 	Again bool   `json:"again,omitempty"`
 	Error string `json:"error,omitempty"`

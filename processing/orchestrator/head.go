@@ -71,7 +71,7 @@ func (o *Orchestrator) resolve(ctx context.Context, head *datalake.Head) error {
 	if err != nil || head.Doubtful {
 		return err // of a doubtful head rebuild covers the newest object, which is this one or one behind it
 	}
-	return o.cover(ctx, head, object, head.Withheld != "")
+	return o.cover(ctx, head, object, head.Withheld != "" || head.Channel != nil)
 }
 
 // rebuild believes the objects more than a ledger that is empty, or older than they are, and writes it anew.
@@ -107,7 +107,7 @@ func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object ra
 	if err := o.deliver(ctx, head, &d); err != nil {
 		return err
 	}
-	head.Ledger = head.AfterAll(object, int64(len(d.without)), time.Now())
+	head.Ledger = head.AfterAll(object, int64(d.counted), time.Now())
 	return nil
 }
 

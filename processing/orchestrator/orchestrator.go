@@ -231,7 +231,7 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object ra
 		return head, object, err
 	}
 	now := time.Now()
-	head.Ledger = head.AfterAll(object, int64(len(d.without)), now)
+	head.Ledger = head.AfterAll(object, int64(d.counted), now)
 	o.log.Info("landed", "stream", head.Stream, "shard", head.Shard, "object", object.Key, "last_ordinal", object.LastOrdinal,
 		"records", object.LastOrdinal-object.FirstOrdinal+1, "rows", object.Rows, "quarantined", object.Quarantined,
 		"age_ms", now.Sub(batch.arrived).Milliseconds(), "decode_ms", batch.took.Milliseconds(),

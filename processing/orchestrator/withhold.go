@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -22,9 +21,10 @@ type delivery struct {
 	object rawzone.Object
 	// csv are its rows, if they are at hand.
 	csv []byte
-	// without are the rows that were put aside, next is the number of the name for more of them.
-	without []int64
-	next    int
+	// without are the rows that were put aside, counted how many of them the ledger is to count, next is the number of the name
+	// for more of them.
+	without       []int64
+	counted, next int
 	// inserted counts the rows that were new to the table.
 	inserted int64
 }
@@ -32,7 +32,7 @@ type delivery struct {
 // again is an object that somebody may have put rows of aside before. named is what the ledger says of it.
 func (o *Orchestrator) again(ctx context.Context, stream, named string, object rawzone.Object) (d delivery, err error) {
 	d.object = object
-	d.without, d.next, err = o.lake.Withheld(ctx, stream, named, object)
+	d.without, d.counted, d.next, err = o.lake.Withheld(ctx, stream, named, object)
 	return d, err
 }
 
@@ -47,10 +47,7 @@ func (o *Orchestrator) deliver(ctx context.Context, head *datalake.Head, d *deli
 		m.CSV = string(d.csv)
 	}
 	for {
-		m.Without, m.Place = d.without, nil // without a place it is a MERGE, which can leave rows out
-		if len(d.without) == 0 {
-			m.Place = place(*head, d.object, d.csv != nil)
-		}
+		m.Without, m.Place = d.without, place(*head, d.object, d.csv != nil)
 		answer, err := o.upsert.Upsert(ctx, m)
 		if err == nil {
 			err = answer.Complete(m)
@@ -97,6 +94,7 @@ func (o *Orchestrator) withhold(ctx context.Context, head *datalake.Head, d *del
 		}
 		*head = next
 		d.next++
+		d.counted += len(rejected)
 		for _, r := range rejected {
 			d.without = append(d.without, r.Ordinal)
 			delete(reasons, r.Ordinal)
@@ -124,7 +122,7 @@ func (o *Orchestrator) rejected(ctx context.Context, d *delivery, reasons map[in
 		if err != nil {
 			return nil, fmt.Errorf("object %s: %w", d.object.Key, err)
 		}
-		r, err := identified(row[lineage:])
+		r, err := rawzone.Identify(row[lineage:])
 		if err != nil {
 			return nil, fmt.Errorf("object %s: %w", d.object.Key, err)
 		}
@@ -152,16 +150,6 @@ func (o *Orchestrator) rows(ctx context.Context, d *delivery) (rows *record.CSVR
 		err = fmt.Errorf("object %s: %w", d.object.Key, err)
 	}
 	return rows, err
-}
-
-// identified reads who a row is from its lineage columns.
-func identified(lineage []record.Value) (r record.Rejected, err error) {
-	var errs [3]error
-	r.Shard, r.Sequence = string(lineage[0].Text), string(lineage[1].Text)
-	r.Subsequence, errs[0] = strconv.ParseInt(string(lineage[2].Text), 10, 64)
-	r.Ordinal, errs[1] = strconv.ParseInt(string(lineage[3].Text), 10, 64)
-	r.ArrivedAt, errs[2] = time.Parse(record.TimestampLayout, string(lineage[4].Text))
-	return r, errors.Join(errs[:]...)
 }
 
 // finder finds records among those at hand. The positions that it is asked for ascend.

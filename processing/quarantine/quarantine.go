@@ -13,7 +13,6 @@ package quarantine
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -136,11 +135,11 @@ func (o *object) look(ctx context.Context, lake *datalake.Lake) error {
 	}
 	o.made, o.replayed = nil, map[int64]bool{}
 	return lake.List(ctx, rawzone.ReplayPrefix(o.key), func(key string) error {
-		csv, err := lake.Read(ctx, key)
+		rows, err := lake.Rows(ctx, key)
 		if err != nil {
 			return err
 		}
-		ordinals, err := ordinals(csv)
+		ordinals, err := rows.Ordinals()
 		if err != nil {
 			return fmt.Errorf("object %s: %w", key, err)
 		}
@@ -150,31 +149,6 @@ func (o *object) look(ctx context.Context, lake *datalake.Lake) error {
 		o.made = append(o.made, made{key, len(ordinals)})
 		return nil
 	})
-}
-
-func ordinals(csv []byte) (out []int64, err error) {
-	r, err := record.NewCSVReader(csv)
-	if err != nil {
-		return nil, err
-	}
-	at := slices.Index(r.Header(), "_ORDINAL")
-	for {
-		row, err := r.Next()
-		if err == io.EOF {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if at < 0 {
-			return nil, fmt.Errorf("it has no column _ORDINAL")
-		}
-		n, err := strconv.ParseInt(string(row[at].Text), 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("its column _ORDINAL holds no number")
-		}
-		out = append(out, n)
-	}
 }
 
 // Upserter brings rows into the streaming table; see processing/orchestrator.

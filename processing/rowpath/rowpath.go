@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -28,6 +29,8 @@ type Lake interface {
 	Rows(ctx context.Context, key string) (*record.CSVReader, error)
 	// Behind finds a shard's objects that end behind an ordinal, by listing; for chains from before objects named each other.
 	Behind(ctx context.Context, head datalake.Head, ordinal int64) ([]rawzone.Object, error)
+	// Aside are the ordinals of an object's rows that were put aside.
+	Aside(ctx context.Context, stream string, o rawzone.Object) ([]int64, error)
 	// Shards calls yield with each shard of a stream that has a ledger.
 	Shards(ctx context.Context, stream string, yield func(shard string) error) error
 }
@@ -82,6 +85,8 @@ const (
 	// maxPending and maxAge are how much may be appended and not committed before the next append waits.
 	maxPending = 64 << 20
 	maxAge     = time.Minute
+	// large is what an object counts for that was not handed over with its rows.
+	large = 16 << 20
 	// pollEvery is how often a commit is asked for.
 	pollEvery = time.Second
 	// opens is how often a channel that becomes void is opened again before the batch fails.
@@ -103,7 +108,9 @@ type position struct {
 	// end is the ordinal up to which the chain was appended, target that of the last append: objects without rows move the
 	// one and not the other.
 	end, target int64
-	state       State
+	// began is where the channel stood when it was opened.
+	began int64
+	state State
 	// pending are appends that were not committed when the service was last asked.
 	pending []pending
 }
@@ -125,15 +132,15 @@ type Rows struct {
 	Object rawzone.Object
 	// CSV are its rows; nil means that they are to be read.
 	CSV []byte
-	// Without are ordinals whose rows are kept back.
+	// Without are ordinals whose rows were put aside.
 	Without []int64
 	// Fresh says that nobody can have handed the object over before. Known is what the ledger knows of the channel.
 	Fresh bool
 	Known rawzone.Channel
 }
 
-// chain is what the object belongs to.
-func (r Rows) chain() rawzone.Chain {
+// Chain is what the object belongs to.
+func (r Rows) Chain() rawzone.Chain {
 	return rawzone.Chain{Stream: r.Stream, Generation: r.Object.Generation, Shard: r.Object.First.Shard}
 }
 
@@ -144,7 +151,7 @@ func (a *Applier) Apply(ctx context.Context, r Rows) (sent int, state State, err
 		if sent, state, err = a.apply(ctx, r); err == nil {
 			return sent, state, nil
 		}
-		delete(a.chains, r.chain()) // a part of an object may have been received: only opening tells
+		delete(a.chains, r.Chain()) // a part of an object may have been received: only opening tells
 		if !errors.Is(err, ErrReopen) {
 			return sent, state, err
 		}
@@ -155,7 +162,7 @@ func (a *Applier) Apply(ctx context.Context, r Rows) (sent int, state State, err
 }
 
 func (a *Applier) apply(ctx context.Context, r Rows) (sent int, state State, err error) {
-	p := a.chains[r.chain()]
+	p := a.chains[r.Chain()]
 	if p == nil {
 		head, err := a.lake.Ledger(ctx, r.Stream, r.Object.First.Shard)
 		if err != nil {
@@ -169,7 +176,7 @@ func (a *Applier) apply(ctx context.Context, r Rows) (sent int, state State, err
 		if p, err = a.open(ctx, r, head); err != nil {
 			return 0, state, err
 		}
-		a.chains[r.chain()] = p
+		a.chains[r.Chain()] = p
 	}
 	if p.end < r.Object.LastOrdinal {
 		chain, err := a.chain(ctx, r, p.end)
@@ -183,7 +190,7 @@ func (a *Applier) apply(ctx context.Context, r Rows) (sent int, state State, err
 		}
 	}
 	if a.commit == Wait {
-		err = a.await(ctx, r.chain(), p, p.target)
+		err = a.await(ctx, r.Chain(), p, p.target)
 	}
 	return sent, p.state, err
 }
@@ -191,11 +198,11 @@ func (a *Applier) apply(ctx context.Context, r Rows) (sent int, state State, err
 // passed reports whether an object needs nothing from this process any more, because the shard stands beyond it: then it is
 // another one's, which appends all up to its own object, and opening the channel would only make it begin again.
 func (a *Applier) passed(ctx context.Context, r Rows) (State, bool, error) {
-	states, err := a.service.States(ctx, []rawzone.Chain{r.chain()})
+	states, err := a.service.States(ctx, []rawzone.Chain{r.Chain()})
 	if err != nil {
 		return State{}, false, err
 	}
-	s := states[r.chain()]
+	s := states[r.Chain()]
 	if !s.Known {
 		s = State{Committed: r.Known.Committed, Rejected: r.Known.Rejected, Created: r.Known.Created}
 	}
@@ -205,7 +212,7 @@ func (a *Applier) passed(ctx context.Context, r Rows) (State, bool, error) {
 // open opens a shard's channel and finds out where it stands.
 func (a *Applier) open(ctx context.Context, r Rows, head datalake.Head) (*position, error) {
 	o := r.Object
-	channel, err := a.service.Open(ctx, r.chain())
+	channel, err := a.service.Open(ctx, r.Chain())
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +227,16 @@ func (a *Applier) open(ctx context.Context, r Rows, head datalake.Head) (*positi
 			o.First.Shard, state.Committed, last)
 	}
 	a.log.Info("channel opened", "stream", r.Stream, "shard", o.First.Shard, "committed_ordinal", state.Committed, "known", state.Known, "rejected_rows", state.Rejected)
-	return &position{channel: channel, end: state.Committed, target: state.Committed, state: state}, nil
+	return &position{channel: channel, end: state.Committed, target: state.Committed, state: state, began: state.Committed}, nil
+}
+
+// Began is the ordinal behind which a chain's channel began, if this process has opened it and it had no token.
+func (a *Applier) Began(c rawzone.Chain) (ordinal int64, known bool) {
+	p := a.chains[c]
+	if p == nil || p.channel.Opened().Known {
+		return 0, false
+	}
+	return p.began, true
 }
 
 // forgotten is where a channel stands that has committed nothing or has forgotten it. It was opened already: what was on its way
@@ -232,7 +248,7 @@ func (a *Applier) forgotten(ctx context.Context, r Rows, head datalake.Head) (in
 	if r.Fresh && known >= o.FirstOrdinal-1 {
 		return o.FirstOrdinal - 1, nil
 	}
-	highest, err := a.service.Highest(ctx, r.chain())
+	highest, err := a.service.Highest(ctx, r.Chain())
 	if err != nil {
 		return 0, fmt.Errorf("the channel of %s has no committed token, so the table is asked how far it goes: %w", o.First.Shard, err)
 	}
@@ -321,11 +337,18 @@ func (a *Applier) append(ctx context.Context, p *position, r Rows, o rawzone.Obj
 		p.end = max(p.end, o.LastOrdinal)
 		return 0, nil
 	}
-	csv, without := []byte(nil), []int64(nil)
-	if o.Key == r.Object.Key {
-		csv, without = r.CSV, r.Without
+	csv, without := r.CSV, r.Without
+	if o.Key != r.Object.Key {
+		csv = nil
+		if without, err = a.lake.Aside(ctx, r.Stream, o); err != nil {
+			return 0, err
+		}
 	}
-	if err := a.room(ctx, r.chain(), p, len(csv)); err != nil {
+	size := len(csv)
+	if csv == nil {
+		size = large
+	}
+	if err := a.room(ctx, r.Chain(), p, size); err != nil {
 		return 0, err
 	}
 	var rows *record.CSVReader
@@ -341,12 +364,7 @@ func (a *Applier) append(ctx context.Context, p *position, r Rows, o rawzone.Obj
 		if ordinal <= after {
 			return true
 		}
-		for _, w := range without {
-			if w == ordinal {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(without, ordinal)
 	}, o.LastOrdinal)
 	if err != nil {
 		return sent, fmt.Errorf("object %s: %w", o.Key, err)

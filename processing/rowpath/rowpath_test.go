@@ -25,6 +25,8 @@ type stub struct {
 	appended []int64
 	ledger   rawzone.Ledger
 	failing  error
+	// aside are ordinals that were put aside, in whatever object.
+	aside []int64
 }
 
 func object(n int64) rawzone.Object {
@@ -56,6 +58,14 @@ func (s *stub) Rows(_ context.Context, key string) (*record.CSVReader, error) {
 }
 func (s *stub) Behind(context.Context, datalake.Head, int64) ([]rawzone.Object, error) {
 	return nil, errors.New("nothing is listed")
+}
+func (s *stub) Aside(_ context.Context, _ string, o rawzone.Object) (out []int64, err error) {
+	for _, n := range s.aside {
+		if o.FirstOrdinal <= n && n <= o.LastOrdinal {
+			out = append(out, n)
+		}
+	}
+	return out, nil
 }
 func (s *stub) Shards(_ context.Context, _ string, yield func(string) error) error {
 	return yield(shard)
@@ -110,6 +120,7 @@ func TestApply(t *testing.T) {
 		"the table is empty":                            {known: rawzone.Channel{Committed: 2}, calls: "open highest", fails: "no row of the shard"},
 		"the channel is ahead of the raw zone":          {stub: stub{state: known(9)}, calls: "open", fails: "raw zone ends at 6"},
 		"void, again and again":                         {stub: stub{state: known(4), failing: ErrReopen}, calls: "open append open append open append", appended: []int64{5, 6, 5, 6, 5, 6}, fails: "void"},
+		"rows that were put aside are left out":         {stub: stub{state: known(1), aside: []int64{2, 4}}, calls: "open append append append", appended: []int64{3, 5, 6}},
 		"any other error":                               {stub: stub{state: known(4), failing: errors.New("no")}, calls: "open append", appended: []int64{5, 6}, fails: "no"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +171,11 @@ func TestSweep(t *testing.T) {
 	if p := look(); !p.Again || !slices.Equal(s.appended, []int64{5, 6}) {
 		t.Errorf("one that stands still: %+v, %v", p, s.appended)
 	}
-	s.state.Committed = 6
+	s.aside = []int64{5, 6} // nothing of the last object is wanted: there is nothing to wait for
+	if p := look(); p.Again || p.Committed != p.Last {
+		t.Errorf("all that is left was put aside: %+v", p)
+	}
+	s.aside, s.state.Committed = nil, 6
 	if p := look(); p.Again || p.Committed != p.Last {
 		t.Errorf("all is visible: %+v", p)
 	}

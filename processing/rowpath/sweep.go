@@ -3,6 +3,7 @@ package rowpath
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -79,23 +80,26 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State) (P
 			p.Committed = max(p.Committed, head.Channel.Committed)
 		}
 	}
-	o, err := s.last(ctx, head, p.Committed)
+	o, last, err := s.last(ctx, head, p.Committed)
 	p.Rows = Rows{Stream: head.Stream, Object: o}
 	if head.Channel != nil {
 		p.Rows.Known = *head.Channel
 	}
-	if err != nil || o.LastOrdinal <= p.Committed {
+	if err != nil || last <= p.Committed {
 		delete(s.seen, head.Chain())
 		p.Last = p.Committed
 		return p, err
 	}
-	p.Last = o.LastOrdinal
+	p.Last = last
 	before, again := s.seen[head.Chain()]
 	s.seen[head.Chain()] = p.Committed
 	if time.Since(head.UpdatedAt) < maxAge || again && before < p.Committed {
 		return p, nil // it is young, or moves
 	}
 	p.Again = true
+	if p.Rows.Without, err = s.applier.lake.Aside(ctx, head.Stream, o); err != nil {
+		return p, err
+	}
 	delete(s.applier.chains, head.Chain())
 	_, after, err := s.applier.Apply(ctx, p.Rows)
 	if err != nil {
@@ -108,19 +112,45 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State) (P
 	return p, nil
 }
 
-// last is the last object of a shard that has rows, or one that is committed.
-func (s *Sweeper) last(ctx context.Context, head datalake.Head, committed int64) (rawzone.Object, error) {
-	key := head.Object
-	for {
-		if key == "" {
-			return rawzone.Object{}, nil
-		}
+// last is a shard's last object, and the end of the last one that has rows for the table behind what is committed.
+func (s *Sweeper) last(ctx context.Context, head datalake.Head, committed int64) (last rawzone.Object, end int64, err error) {
+	for key := head.Object; key != ""; {
 		o, err := s.applier.lake.Object(ctx, key)
-		if err != nil || o.Rows > 0 || o.LastOrdinal <= committed {
-			return o, err
+		if err != nil {
+			return last, 0, err
+		}
+		if last.Key == "" {
+			last = o
+		}
+		if o.LastOrdinal <= committed {
+			return last, committed, nil
+		}
+		if wanted, err := s.wanted(ctx, head.Stream, o, committed); wanted || err != nil {
+			return last, o.LastOrdinal, err
 		}
 		key = o.Previous
 	}
+	return last, committed, nil
+}
+
+// wanted reports whether an object has rows for the table behind an ordinal: others were put aside.
+func (s *Sweeper) wanted(ctx context.Context, stream string, o rawzone.Object, after int64) (bool, error) {
+	if o.Rows == 0 {
+		return false, nil
+	}
+	aside, err := s.applier.lake.Aside(ctx, stream, o)
+	if err != nil || len(aside) == 0 {
+		return err == nil, err
+	}
+	rows, err := s.applier.lake.Rows(ctx, o.Key)
+	if err != nil {
+		return false, err
+	}
+	ordinals, err := rows.Ordinals()
+	if err != nil {
+		return false, fmt.Errorf("object %s: %w", o.Key, err)
+	}
+	return slices.ContainsFunc(ordinals, func(n int64) bool { return n > after && !slices.Contains(aside, n) }), nil
 }
 
 // Settle returns once a shard's rows up to an ordinal are committed: only these may be merged, because the channel may still

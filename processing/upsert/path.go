@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/processing/rowpath"
 	"github.com/snowstream/snowstream/record"
@@ -18,15 +19,24 @@ import (
 type Path struct {
 	applier *rowpath.Applier
 	sweeper *rowpath.Sweeper
-	lake    rowpath.Lake
+	lake    Chains
 	stream  string
-	// mended is what was rejected in each chain's channel and is in the table since, where no ledger says so yet.
-	mended map[rawzone.Chain]rawzone.Channel
+}
+
+// Chains are the objects of the raw zone, and what became of rows that the service has rejected.
+type Chains interface {
+	rowpath.Lake
+	// Rejections is what is known. ClaimRejections takes them over before anything is merged, WithholdLate puts rows aside,
+	// SeeRejections notes that all was dealt with. ErrFenced means that another one has taken them over.
+	Rejections(ctx context.Context, c rawzone.Chain) (datalake.Rejections, error)
+	ClaimRejections(ctx context.Context, r datalake.Rejections) (datalake.Rejections, error)
+	WithholdLate(ctx context.Context, r datalake.Rejections, o rawzone.Object, rows int, ndjson []byte) (datalake.Rejections, error)
+	SeeRejections(ctx context.Context, r datalake.Rejections, seen rawzone.Channel) (datalake.Rejections, error)
 }
 
 // NewPath returns the row path of a stream.
-func NewPath(a *rowpath.Applier, lake rowpath.Lake, stream string) *Path {
-	return &Path{applier: a, sweeper: rowpath.NewSweeper(a), lake: lake, stream: stream, mended: map[rawzone.Chain]rawzone.Channel{}}
+func NewPath(a *rowpath.Applier, lake Chains, stream string) *Path {
+	return &Path{applier: a, sweeper: rowpath.NewSweeper(a), lake: lake, stream: stream}
 }
 
 // By has the rows of objects appended by a path instead of merged. Plain content, which has no place in a shard, and what a
@@ -39,7 +49,7 @@ func (u *Upsert) By(p *Path) *Upsert {
 // appended brings an object into the table by its shard's channel.
 func (u *Upsert) appended(ctx context.Context, m handoff.Message) ([]byte, error) {
 	began := time.Now()
-	r := rowpath.Rows{Stream: m.Place.Stream, Fresh: m.Place.Fresh, Object: rawzone.Object{
+	r := rowpath.Rows{Stream: m.Place.Stream, Fresh: m.Place.Fresh, Without: m.Without, Object: rawzone.Object{
 		Key: m.Object, Generation: m.Place.Generation, First: record.Position{Shard: m.Place.Shard}, Rows: m.Rows,
 		FirstOrdinal: m.Place.First, LastOrdinal: m.Place.Last, Previous: m.Place.Previous,
 	}}
@@ -53,70 +63,136 @@ func (u *Upsert) appended(ctx context.Context, m handoff.Message) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	channel, err := u.mend(ctx, r, state)
+	channel, err := u.known(ctx, r, state)
 	if err != nil {
 		return nil, err
 	}
-	u.log.Info("appended", "object", m.Object, "rows", m.Rows, "sent", sent, "committed_ordinal", channel.Committed, "rejected_rows", state.Rejected,
+	u.log.Info("appended", "object", m.Object, "rows", m.Rows, "sent", sent, "committed_ordinal", state.Committed, "rejected_rows", state.Rejected,
 		"append_ms", time.Since(began).Milliseconds())
-	return json.Marshal(handoff.Answer{Rows: m.Rows, Inserted: int64(sent), Channel: &channel})
+	return json.Marshal(handoff.Answer{Rows: m.Rows, Inserted: int64(sent), Channel: channel})
 }
 
-// mend merges what the service has rejected since the ledger was written. The token moves over rejected rows, so they are
-// somewhere between what was known to be committed and what is now: all objects that end there are merged, which changes nothing
-// for rows that are there. What the channel has not committed is left alone: it may still come. It returns what may be
-// remembered: a rejection counts as seen once its row is in the table.
-func (u *Upsert) mend(ctx context.Context, r rowpath.Rows, state rowpath.State) (rawzone.Channel, error) {
-	chain := rawzone.Chain{Stream: r.Stream, Generation: r.Object.Generation, Shard: r.Object.First.Shard}
-	if m := u.path.mended[chain]; m.Created == state.Created && m.Rejected > r.Known.Rejected {
-		r.Known = m
+// known is what the ledger may remember of a channel: what it has rejected counts as seen once it was dealt with, which is the
+// sweep's part and needs a warehouse. Until then the ledger keeps what it has; nil says so.
+func (u *Upsert) known(ctx context.Context, r rowpath.Rows, state rowpath.State) (*rawzone.Channel, error) {
+	now := channelOf(r.Known, state)
+	began, isNew := u.path.applier.Began(r.Chain())
+	from, suspect := suspicion(r, state, began, isNew)
+	if !suspect {
+		return &now, nil
 	}
-	now := rawzone.Channel{Committed: max(state.Committed, r.Known.Committed), Rejected: state.Rejected, Created: state.Created}
-	from, suspect := suspicion(r, state)
-	if !suspect || state.Committed <= from {
-		return now, nil
+	seen, err := u.path.lake.Rejections(ctx, r.Chain())
+	if err != nil {
+		return nil, err
+	}
+	if seen.Seen.Created == state.Created && seen.Seen.Rejected >= state.Rejected {
+		return &now, nil
+	}
+	if r.Known.Created == 0 && state.Rejected == 0 { // a former channel may have rejected rows, and nothing else will tell
+		return &rawzone.Channel{Committed: from, Created: formerChannel}, nil
+	}
+	return nil, nil
+}
+
+// formerChannel stands for a channel that is gone, and of which nothing is known.
+const formerChannel = -1
+
+func channelOf(known rawzone.Channel, state rowpath.State) rawzone.Channel {
+	return rawzone.Channel{Committed: max(state.Committed, known.Committed), Rejected: state.Rejected, Created: state.Created}
+}
+
+// suspicion is the ordinal behind which rows may have been rejected without having been dealt with. The count of rejections is
+// the channel's: where another channel was known, what it has counted at last is gone, unless the new one began where that one
+// was known to stand: began says where it did, if isNew.
+func suspicion(r rowpath.Rows, state rowpath.State, began int64, isNew bool) (from int64, suspect bool) {
+	known := r.Known
+	switch {
+	case known.Created == state.Created:
+		return known.Committed, state.Rejected > known.Rejected
+	case known.Created == 0 && isNew && began >= r.Object.FirstOrdinal: // the table has rows, and the channel knows of none
+		return r.Object.FirstOrdinal - 1, true
+	case known.Created == 0 || isNew && began <= known.Committed:
+		return known.Committed, state.Rejected > 0
+	}
+	return known.Committed, true
+}
+
+// mend deals with rows that the service has rejected. The token moves over them, so they are somewhere between what was known to
+// be committed and what is now: all objects that end there are merged, which changes nothing for rows that are there, brings in
+// what only the service did not take, and names what the table refuses for good. That is put aside. What the channel has not
+// committed is left alone: it may still come.
+func (u *Upsert) mend(ctx context.Context, r rowpath.Rows, state rowpath.State) error {
+	seen, err := u.path.lake.Rejections(ctx, r.Chain())
+	if err != nil {
+		return err
+	}
+	if s := seen.Seen; s.Created == state.Created && (r.Known.Created != state.Created || s.Rejected > r.Known.Rejected) {
+		r.Known = s
+	}
+	from, suspect := suspicion(r, state, 0, false)
+	if !suspect || state.Committed <= from || state.Committed > r.Object.LastOrdinal {
+		return nil // or the ledger that was read is older than the state: the next sweep has both
 	}
 	objects, whole, err := u.path.applier.Between(ctx, r, from, state.Committed)
 	if err != nil {
-		return now, fmt.Errorf("find the rows of %s that the service has rejected: %w", r.Object.First.Shard, err)
+		return fmt.Errorf("find the rows of %s that the service has rejected: %w", r.Object.First.Shard, err)
+	}
+	if seen, err = u.path.lake.ClaimRejections(ctx, seen); err != nil {
+		return err
 	}
 	for _, o := range objects {
-		rows, err := u.lake.Rows(ctx, o.Key)
-		if err != nil {
-			return now, err
+		if seen, err = u.mendObject(ctx, seen, o, state.Rejected); err != nil {
+			return fmt.Errorf("the service has rejected rows of %s; merge object %s, which may have some: %w", r.Object.First.Shard, o.Key, err)
 		}
-		answer, err := u.merge(ctx, rows, nil, nil)
-		if err == nil && len(answer.Refused) > 0 {
-			err = fmt.Errorf("the table refuses %d rows of it by their own fault, from ordinal %d on: put them aside with `snowstream quarantine withhold`",
-				len(answer.Refused), answer.Refused[0].Ordinal)
-		}
-		if err != nil {
-			return now, fmt.Errorf("the service has rejected rows of %s; merge object %s, which may have some: %w", r.Object.First.Shard, o.Key, err)
-		}
-		u.log.Warn("an object with rows that the service may have rejected was merged", "object", o.Key, "inserted", answer.Inserted, "rejected_rows", state.Rejected)
 	}
 	if !whole {
-		return r.Known, nil // an object is committed in part: once more when all of it is
+		return nil // an object is committed in part: once more when all of it is
 	}
-	u.path.mended[chain] = now
-	return now, nil
+	_, err = u.path.lake.SeeRejections(ctx, seen, channelOf(r.Known, state))
+	return err
 }
 
-// suspicion is the ordinal behind which rows may have been rejected without being seen. The count of rejections is the channel's:
-// where another channel was known, what it has counted at last is gone, and where none was, whoever handed the object over before
-// may have had one.
-func suspicion(r rowpath.Rows, state rowpath.State) (from int64, suspect bool) {
-	switch known := r.Known; {
-	case known.Created == state.Created:
-		return known.Committed, state.Rejected > known.Rejected
-	case known.Created != 0 || state.Rejected > 0:
-		return known.Committed, true
+// mendObject merges an object that the channel has passed, and puts aside what the table refuses.
+func (u *Upsert) mendObject(ctx context.Context, seen datalake.Rejections, o rawzone.Object, rejected int64) (datalake.Rejections, error) {
+	for more := true; more; {
+		without, err := u.path.lake.Aside(ctx, seen.Stream, o)
+		if err != nil {
+			return seen, err
+		}
+		rows, err := u.lake.Rows(ctx, o.Key)
+		if err != nil {
+			return seen, err
+		}
+		answer, err := u.merge(ctx, rows, without, nil)
+		if err != nil {
+			return seen, err
+		}
+		u.log.Warn("an object with rows that the service may have rejected was merged", "object", o.Key, "inserted", answer.Inserted, "rejected_rows", rejected,
+			"quarantined", len(answer.Refused))
+		if more = answer.More; len(answer.Refused) == 0 {
+			continue
+		}
+		if rows, err = u.lake.Rows(ctx, o.Key); err != nil {
+			return seen, err
+		}
+		refused, err := rawzone.Refused(rows, o.Generation, answer.Refused)
+		if err != nil {
+			return seen, err
+		}
+		text, err := rawzone.EncodeQuarantine(seen.Stream, refused)
+		if err != nil {
+			return seen, err
+		}
+		if seen, err = u.path.lake.WithholdLate(ctx, seen, o, len(refused), text); err != nil {
+			return seen, err
+		}
 	}
-	return r.Object.FirstOrdinal - 1, !r.Fresh
+	return seen, nil
 }
 
-// sweep looks after what was appended and has not become visible.
-func (u *Upsert) sweep(ctx context.Context) (handoff.Answer, error) {
+// sweep looks after what was appended and has not become visible, and after what the service has rejected. What a shard fails
+// with is that shard's: strict says that it fails the call, too, so that whoever has scheduled it sees it.
+func (u *Upsert) sweep(ctx context.Context, strict bool) (handoff.Answer, error) {
 	if u.path == nil {
 		return handoff.Answer{}, nil
 	}
@@ -128,15 +204,22 @@ func (u *Upsert) sweep(ctx context.Context) (handoff.Answer, error) {
 	var errs []error
 	for _, p := range all {
 		if p.Err == nil && p.State.Created != 0 && p.Rows.Object.Key != "" {
-			_, p.Err = u.mend(ctx, p.Rows, p.State)
+			p.Err = u.mend(ctx, p.Rows, p.State)
 		}
 		pending := handoff.Pending{Shard: p.Shard, Committed: p.Committed, Last: p.Last, Rejected: p.State.Rejected, Again: p.Again}
+		if p.State.Rejected > 0 {
+			pending.Message = p.State.Message
+		}
 		if p.Err != nil {
+			u.log.Error("a shard's rows could not be looked after", "shard", p.Shard, "error", p.Err.Error())
 			pending.Error, errs = p.Err.Error(), append(errs, p.Err)
 		}
 		answer.Pending = append(answer.Pending, pending)
 	}
 	u.swept(answer.Pending)
+	if !strict {
+		errs = nil
+	}
 	return answer, errors.Join(errs...)
 }
 

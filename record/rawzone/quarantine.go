@@ -3,7 +3,11 @@ package rawzone
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/snowstream/snowstream/record"
@@ -58,4 +62,47 @@ func DecodeQuarantine(text []byte) ([]record.Rejected, error) {
 		})
 	}
 	return out, nil
+}
+
+// Refused are rows of an object that its table does not take, as quarantine holds them: with the row itself.
+func Refused(rows *record.CSVReader, generation string, refused []record.Refusal) (out []record.Rejected, err error) {
+	reasons := make(map[int64]record.Reason, len(refused))
+	for _, r := range refused {
+		reasons[r.Ordinal] = r.Reason
+	}
+	lineage := slices.Index(rows.Header(), record.Lineage()[0].Name)
+	if lineage < 0 || lineage+5 > len(rows.Header()) {
+		return nil, errors.New("the rows do not say who they are")
+	}
+	for {
+		row, err := rows.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		r, err := Identify(row[lineage:])
+		if err != nil {
+			return nil, err
+		}
+		if reason, is := reasons[r.Ordinal]; is {
+			r.Reason, r.Generation, r.Row = reason, generation, rows.Line()
+			out = append(out, r)
+		}
+	}
+	if len(out) != len(reasons) {
+		return nil, fmt.Errorf("the table has refused %d rows, and there are %d of them", len(reasons), len(out))
+	}
+	return out, nil
+}
+
+// Identify reads who a row is from its lineage columns.
+func Identify(lineage []record.Value) (r record.Rejected, err error) {
+	var errs [3]error
+	r.Shard, r.Sequence = string(lineage[0].Text), string(lineage[1].Text)
+	r.Subsequence, errs[0] = strconv.ParseInt(string(lineage[2].Text), 10, 64)
+	r.Ordinal, errs[1] = strconv.ParseInt(string(lineage[3].Text), 10, 64)
+	r.ArrivedAt, errs[2] = time.Parse(record.TimestampLayout, string(lineage[4].Text))
+	return r, errors.Join(errs[:]...)
 }

@@ -10,6 +10,7 @@
 //	kinesiscsv/replayed/<chain>/<ordinal>-<sequence>-…/<n>.csv           those of them that later could
 //	quarantine/<chain>/<ordinal>-<sequence>-<sub>-withheld-<n>.ndjson     rows that the tables do not take
 //	lifted/<chain>/<ordinal>-…-withheld-<n>/<ordinal>                    those of them that later could be brought
+//	rejected/<chain>.json                                                what became of rows that Snowpipe Streaming passed over
 //	aws/lambda/<mapping>/<shard>/…                                       batches that Lambda gave up, and what became of them
 //	repaired/<stream>/<time>-<name>…                                     what a repair has deleted or overwritten; see Kept
 //	sealed/<stream>.json                                                 what audits have proved; see Seals
@@ -42,6 +43,7 @@ const (
 	Ledgers    = "ledger/"
 	Quarantine = "quarantine/"
 	Lifted     = "lifted/"
+	Rejected   = "rejected/"
 )
 
 // maxFolder bounds a folder value in a key: a value comes from data and may be a megabyte long.
@@ -71,6 +73,19 @@ func WithheldPrefix(stream string, o Object) string {
 // WithheldKey is the n-th of them, from 0. Its writer is the one whose ledger names it.
 func WithheldKey(stream string, o Object, n int) string {
 	return WithheldPrefix(stream, o) + fmt.Sprintf("%06d.ndjson", n)
+}
+
+// late stands in the names of those that were written after the ledger had gone on; see Rejections.
+const late = "late-"
+
+// LateKey is the name of the n-th quarantine object, from 0, with rows that were found refused after their object was handed over.
+func LateKey(stream string, o Object, n int) string {
+	return WithheldPrefix(stream, o) + fmt.Sprintf(late+"%06d.ndjson", n)
+}
+
+// IsLate tells them from those that the shard's ledger names and counts.
+func IsLate(key string) bool {
+	return IsWithheld(key) && strings.Contains(path.Base(key), withheld+late)
 }
 
 // IsWithheld tells quarantine objects with withheld rows from those with records that never became rows.

@@ -3,6 +3,7 @@ package upsert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,9 +14,11 @@ import (
 
 	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/landing/streaming"
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/upsert"
+	"github.com/snowstream/snowstream/record"
 )
 
 // Run is SnowflakeUpsert until the runtime ends the process.
@@ -38,13 +41,12 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	table := streaming.New(db, names, schema)
 	lake := datalake.New(s3.NewFromConfig(aws), bucket)
 	path, err := rowPath(key, db, names, schema, lake, logger)
 	if err != nil {
 		return err
 	}
-	u := upsert.New(schema, table, lake, logger).By(path)
+	u := upsert.New(schema, table(db, names, schema, path), lake, logger).By(path)
 	watch := watchPipe(db, names, logger)
 	function.Start(ctx, func(ctx context.Context, payload []byte) ([]byte, error) {
 		var id string
@@ -57,6 +59,23 @@ func Run(ctx context.Context, log io.Writer) error {
 	})
 	return nil
 }
+
+// table is the streaming table, for what has to be merged. Rows that are appended need no warehouse, so that there may be none.
+func table(db *snowflake.DB, names schema.Names, s record.Schema, path *upsert.Path) upsert.Table {
+	if path != nil && os.Getenv(function.Warehouse) == "" {
+		return noWarehouse{}
+	}
+	return streaming.New(db, names, s)
+}
+
+type noWarehouse struct{}
+
+// Merge refuses.
+func (noWarehouse) Merge(context.Context, *record.CSVReader) (record.Merged, error) {
+	return record.Merged{}, errNoWarehouse
+}
+
+var errNoWarehouse = errors.New("the rows have to be merged, and the function has no warehouse: make one (`snowstream deploy apply --create-warehouse`) and name it in " + function.Warehouse)
 
 func tableNames() schema.Names {
 	names := schema.Defaults()

@@ -3,7 +3,6 @@ package upsert
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -191,8 +190,8 @@ func (u *Upsert) mendObject(ctx context.Context, seen datalake.Rejections, o raw
 }
 
 // sweep looks after what was appended and has not become visible, and after what the service has rejected. What a shard fails
-// with is that shard's: strict says that it fails the call, too, so that whoever has scheduled it sees it.
-func (u *Upsert) sweep(ctx context.Context, strict bool) (handoff.Answer, error) {
+// with is that shard's, and stands in the answer.
+func (u *Upsert) sweep(ctx context.Context) (handoff.Answer, error) {
 	if u.path == nil {
 		return handoff.Answer{}, nil
 	}
@@ -201,7 +200,6 @@ func (u *Upsert) sweep(ctx context.Context, strict bool) (handoff.Answer, error)
 		return handoff.Answer{}, err
 	}
 	var answer handoff.Answer
-	var errs []error
 	for _, p := range all {
 		if p.Err == nil && p.State.Created != 0 && p.Rows.Object.Key != "" {
 			p.Err = u.mend(ctx, p.Rows, p.State)
@@ -212,15 +210,12 @@ func (u *Upsert) sweep(ctx context.Context, strict bool) (handoff.Answer, error)
 		}
 		if p.Err != nil {
 			u.log.Error("a shard's rows could not be looked after", "shard", p.Shard, "error", p.Err.Error())
-			pending.Error, errs = p.Err.Error(), append(errs, p.Err)
+			pending.Error = p.Err.Error()
 		}
 		answer.Pending = append(answer.Pending, pending)
 	}
 	u.swept(answer.Pending)
-	if !strict {
-		errs = nil
-	}
-	return answer, errors.Join(errs...)
+	return answer, nil
 }
 
 // swept reports how far the shards are: what stands still is what an alarm has to ring for.

@@ -20,6 +20,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/snowstream/snowstream/internal/plainbody"
 )
 
 const (
@@ -33,8 +35,11 @@ const (
 	callTimeout = 30 * time.Second
 )
 
-// once is the call option that leaves retrying to us.
-func once(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }
+// once is the call option that leaves retrying to us, and no answer to chance.
+func once(o *kinesis.Options) {
+	o.Retryer = aws.NopRetryer{}
+	o.APIOptions = append(o.APIOptions, plainbody.Add)
+}
 
 // sleep waits, and fails if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) error {

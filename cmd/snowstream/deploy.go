@@ -98,7 +98,7 @@ func (o *deployOptions) functionFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.batchWindow, "batch-window", time.Duration(p.BatchWindowSeconds)*time.Second, "how long a batch may wait for more records")
 	f.StringVar(&p.Compress, "compress", p.Compress, "how objects of rows are packed: none, gzip or zstd; may be changed at any time")
 	f.StringVar(&o.schemaFile, "schema", "", "schema file (default: the sensor example)")
-	f.StringVar(&o.source, "functions-source", "", "folder of snowstream's source, to build the functions from (default: found)")
+	f.StringVar(&o.source, "functions-source", "", "folder of snowstream's source, to build the functions from (default: a release's own functions, or the source is found)")
 	f.StringVar(&o.orchestrator, "orchestrator-program", "", "program of the function that reads the stream, built before")
 	f.StringVar(&o.upsert, "upsert-program", "", "program of the function that writes the streaming table, built before")
 	f.StringVar(&p.Architecture, "arch", p.Architecture, "architecture of the functions: arm64 or x86_64")

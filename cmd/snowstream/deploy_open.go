@@ -194,6 +194,9 @@ func (o *deployOptions) builder(work, schemaText string) func(context.Context) (
 	return func(ctx context.Context) (bundle.Bundle, error) {
 		s := bundle.Source{Module: o.source, OrchestratorProgram: o.orchestrator, UpsertProgram: o.upsert, Arch: map[string]string{"x86_64": "amd64"}[o.parameters.Architecture], Schema: []byte(schemaText)}
 		if s.Module == "" && s.OrchestratorProgram == "" && s.UpsertProgram == "" {
+			s.OrchestratorProgram, s.UpsertProgram = bundle.Shipped(s.Arch)
+		}
+		if s.Module == "" && s.OrchestratorProgram == "" {
 			var err error
 			if s.Module, err = bundle.FindModule(ctx); err != nil {
 				return bundle.Bundle{}, err

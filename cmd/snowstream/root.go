@@ -63,12 +63,11 @@ micro-batch table. Nothing is lost, nothing is doubled, and it can be proved.`,
 	}
 	file := root.PersistentFlags().String("config", "", "configuration file (default: "+configFile+" in this folder, if there is one)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return configure(cmd, *file) }
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newLocal(), newGenerate(), newTemplate(), newStatus(), newQuery(), newDashboard(), newAudit(), newSchema(), newQuarantine(),
-		newReplay(), newCost(), newDeploy(), newInit(), newVersion(), newFunction())
+		newReplay(), newCost(), newDeploy(), newInit(), newVersion(), newFunction(), newMan())
 	return root
 }
 

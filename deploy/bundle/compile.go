@@ -15,6 +15,30 @@ import (
 
 const module = "github.com/snowstream/snowstream"
 
+// Shipped are the functions' programs that lie where a release has them: in functions/ARCH beside this program, or in
+// ../lib/snowstream/functions/ARCH. arch is Go's name, empty for arm64. Both are empty where they are not.
+func Shipped(arch string) (orchestrator, upsert string) {
+	if arch == "" {
+		arch = "arm64"
+	}
+	program, err := os.Executable()
+	if err == nil {
+		program, err = filepath.EvalSymlinks(program)
+	}
+	if err != nil {
+		return "", ""
+	}
+	beside := filepath.Dir(program)
+	for _, dir := range []string{filepath.Join(beside, "functions", arch), filepath.Join(beside, "..", "lib", "snowstream", "functions", arch)} {
+		orchestrator, upsert = filepath.Join(dir, Orchestrator), filepath.Join(dir, Upsert)
+		_, missing := os.Stat(orchestrator)
+		if _, err := os.Stat(upsert); err == nil && missing == nil {
+			return orchestrator, upsert
+		}
+	}
+	return "", ""
+}
+
 // FindModule is the folder of snowstream's source: the module that the current folder lies in, or else the released
 // version that this program was built from, which the go command downloads.
 func FindModule(ctx context.Context) (string, error) {

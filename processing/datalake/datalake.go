@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
+	"github.com/snowstream/snowstream/internal/plainbody"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -49,6 +50,7 @@ const attempts = 8
 func New(api *s3.Client, bucket string) *Lake {
 	o := api.Options()
 	o.Retryer = retry.AddWithErrorCodes(retry.AddWithMaxAttempts(o.Retryer, attempts), "ConditionalRequestConflict")
+	o.APIOptions = append(o.APIOptions, plainbody.Add)
 	return &Lake{api: s3.New(o), bucket: bucket, idle: make(chan *packer, 1), parallel: parallel, random: rand.Uint64}
 }
 

@@ -9,8 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/snowstream/snowstream/cmd/internal/function"
+	"github.com/snowstream/snowstream/internal/plainbody"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
@@ -31,6 +33,7 @@ func (s Settings) awsConfig() aws.Config {
 		Credentials:                credentials.NewStaticCredentialsProvider(AccessKeyID, SecretAccessKey, ""),
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+		APIOptions:                 []func(*middleware.Stack) error{plainbody.Add},
 	}
 }
 

@@ -25,6 +25,9 @@ type Info struct {
 	Platform string `json:"platform"`
 }
 
+// released is the version of a release's build, which the linker sets.
+var released string
+
 // Of reads the build that is running.
 func Of() Info {
 	b, ok := debug.ReadBuildInfo()
@@ -39,6 +42,9 @@ const engine = "github.com/duckdb/duckdb-go/v2"
 
 func read(b *debug.BuildInfo) Info {
 	i := Info{Version: b.Main.Version, Go: b.GoVersion, Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if released != "" {
+		i.Version = released
+	}
 	if i.Version == "" {
 		i.Version = "(devel)"
 	}

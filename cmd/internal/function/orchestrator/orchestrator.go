@@ -12,8 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/snowstream/snowstream/cmd/internal/function"
+	"github.com/snowstream/snowstream/internal/plainbody"
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/invoke"
 	"github.com/snowstream/snowstream/processing/orchestrator"
@@ -35,7 +37,7 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	aws, err := config.LoadDefaultConfig(ctx)
+	aws, err := config.LoadDefaultConfig(ctx, config.WithAPIOptions([]func(*middleware.Stack) error{plainbody.Add}))
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}

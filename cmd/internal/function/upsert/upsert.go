@@ -11,8 +11,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/snowstream/snowstream/cmd/internal/function"
+	"github.com/snowstream/snowstream/internal/plainbody"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/landing/streaming"
@@ -28,7 +30,7 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	aws, err := config.LoadDefaultConfig(ctx)
+	aws, err := config.LoadDefaultConfig(ctx, config.WithAPIOptions([]func(*middleware.Stack) error{plainbody.Add}))
 	if err != nil {
 		return fmt.Errorf("load the AWS configuration: %w", err)
 	}

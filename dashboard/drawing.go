@@ -130,7 +130,7 @@ func (d drawing) boxes() []Box {
 		d.function(0, "orchestrator", n.Orchestrator, l.Orchestrator, r.orchestrator),
 		d.function(1, "upsert", n.Upsert, l.Upsert, r.upsert),
 		{"rawzone", n.Bucket, l.Objects, "objects", r.objects, moving(r.objects), plural(l.Quarantined, "record") + " in quarantine"},
-		{"streaming", n.Streaming, l.Streaming.Rows, "rows", r.streaming, moving(r.streaming), median(l.Streaming.P50)},
+		{"streaming", n.Streaming, l.Streaming.Rows, "rows", r.streaming, moving(r.streaming), d.streamingDetail()},
 		d.microbatch(),
 	}
 }
@@ -159,6 +159,21 @@ func (d drawing) streamDetail() string {
 		text += fmt.Sprintf(", %s waiting", plural(d.shards.Waiting, "record"))
 	}
 	return text
+}
+
+func (d drawing) streamingDetail() string {
+	l := d.state.look
+	var details []string
+	if text := median(l.Streaming.P50); text != "" {
+		details = append(details, text)
+	}
+	if n := l.RowPath.Uncommitted; n > 0 {
+		details = append(details, plural(n, "row")+" received")
+	}
+	if n := l.RowPath.Rejected; n > 0 {
+		details = append(details, plural(n, "row")+" rejected")
+	}
+	return strings.Join(details, ", ")
 }
 
 func (d drawing) function(i int, id, name string, f Function, rate float64) Box {

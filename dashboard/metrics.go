@@ -30,6 +30,7 @@ type gauges struct {
 
 	accepted, landed, quarantined, waiting, objects, rows, latency *prometheus.Desc
 	lag, lagMax, invocations, failures, files, pending, running    *prometheus.Desc
+	uncommitted, rejected                                          *prometheus.Desc
 	auditOK, auditAt, missing, doubled, different, lookOK, lookAt  *prometheus.Desc
 }
 
@@ -57,6 +58,8 @@ func newGauges(s *Server) *gauges {
 		files:       d("pipe_files_total", "Files that the pipe was seen to load or to refuse.", "status"),
 		pending:     d("pipe_pending_files", "Files that wait for the pipe."),
 		running:     d("pipe_running", "Whether the pipe runs: 1, or 0 if it is paused or stopped."),
+		uncommitted: d("uncommitted_records", "Records that Snowpipe Streaming has received and that are not visible yet."),
+		rejected:    d("rejected_rows", "Rows that Snowpipe Streaming did not take, in the lives of the shards' channels."),
 		auditOK:     d("audit_ok", "Whether the last audit found nothing missing, doubled or different."),
 		auditAt:     d("audit_timestamp_seconds", "When the last audit ended."),
 		missing:     d("audit_missing_records", "Records that lack a row, by the last audit."),
@@ -98,6 +101,8 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	counter(g.files, l.Pipe.Loaded, "loaded")
 	counter(g.files, l.Pipe.Failed, "failed")
 	gauge(g.pending, float64(l.Pipe.Pending))
+	gauge(g.uncommitted, float64(l.RowPath.Uncommitted))
+	gauge(g.rejected, float64(l.RowPath.Rejected))
 	gauge(g.running, truth(l.Pipe.State == "RUNNING"))
 	for name, f := range map[string]Function{"orchestrator": l.Orchestrator, "upsert": l.Upsert} {
 		counter(g.invocations, f.Batches, name)

@@ -28,6 +28,8 @@ type Look struct {
 	// Shards in any order.
 	Shards []Shard
 	Pipe   Pipe
+	// RowPath is zero where rows are merged.
+	RowPath RowPath
 	// Files were loaded last, newest first; Rejects were quarantined last, newest first.
 	Files   []File
 	Rejects []Reject
@@ -76,6 +78,14 @@ type Pipe struct {
 	Pending int64
 	// Loaded and Failed count the files that it was seen to load and to refuse.
 	Loaded, Failed int64
+}
+
+// RowPath is how far rows are that go by Snowpipe Streaming.
+type RowPath struct {
+	// Uncommitted counts the ordinals that the service has received and that are not visible yet, which is no fault. Rejected
+	// counts the rows that it did not take in the lives of the shards' channels. Unknown counts shards that could not be asked.
+	Uncommitted, Rejected int64
+	Unknown               int
 }
 
 // File is one that the pipe has dealt with.

@@ -83,6 +83,9 @@ type shardStatus struct {
 	// Rejected the rows that the table refused in the life of the shard's channel.
 	Uncommitted int64 `json:"uncommitted,omitempty"`
 	Rejected    int64 `json:"rejected,omitempty"`
+	// RejectedFor is what the service says of the last of them; it may quote the row. Problem says why nothing is known.
+	RejectedFor string `json:"rejected_for,omitempty"`
+	Problem     string `json:"problem,omitempty"`
 }
 
 // pipeStatus is Snowpipe's state.
@@ -119,7 +122,8 @@ func readStatus(ctx context.Context, s stack.Settings) (status, error) {
 		}
 		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Count(), st.Quarantined+l.Quarantined-expected[id].Replayed, st.Objects+l.Objects
 		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Count(), Lag: lag.Behind.Seconds(), Waiting: lag.Waiting,
-			Uncommitted: pending[id].Last - pending[id].Committed, Rejected: pending[id].Rejected})
+			Uncommitted: pending[id].Last - pending[id].Committed, Rejected: pending[id].Rejected,
+			RejectedFor: pending[id].Message, Problem: pending[id].Error})
 	}
 	return st, st.readWarehouse(ctx, s, expected)
 }
@@ -151,6 +155,11 @@ func (st status) write(w io.Writer) error {
 			s.Shard, state, humanize.Comma(s.Landed), humanize.Comma(int64(s.Waiting)), s.Lag)
 		if st.RowPath == function.Snowpipe {
 			fmt.Fprintf(w, "  %22s  received and not visible yet %s, rejected by the table %s\n", "", humanize.Comma(s.Uncommitted), humanize.Comma(s.Rejected))
+			for _, text := range []string{s.RejectedFor, s.Problem} {
+				if text != "" {
+					fmt.Fprintf(w, "  %22s  %s\n", "", text)
+				}
+			}
 		}
 	}
 	fmt.Fprintf(w, "raw zone\n  objects %s, records %s, quarantined %s\n",

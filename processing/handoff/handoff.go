@@ -5,6 +5,7 @@
 //	{"object":"kinesiscsv/…","rows":100}                                   the same, to be read from the object
 //	{"object":"kinesiscsv/…","rows":100,"without":[7]}                     the same, but for a row that was put aside
 //	{"sweep":true}                                                         look after what was appended; an EventBridge schedule does the same
+//	{"sweep":true,"look":true}                                             how far all shards are; this changes nothing
 //	{"content":[{"sensorId":6,"currentTemperature":64,"status":"OK"}]}     what the original orchestrator sends
 //
 // The csv is the object's own text, so that the streaming table is filled from the same bytes as the micro-batch table.
@@ -39,6 +40,8 @@ type Message struct {
 	Place *Place `json:"place,omitempty"`
 	// Sweep asks for nothing but that what was appended and has not become visible is appended again, of all shards.
 	Sweep bool `json:"sweep,omitempty"`
+	// Look changes a sweep into a question: how far all shards are.
+	Look bool `json:"look,omitempty"`
 	// Source is "aws.events" in the event of a schedule, which asks for a sweep.
 	Source string `json:"source,omitempty"`
 	// CSV are the rows with their header line. Empty means: read Object.

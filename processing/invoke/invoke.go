@@ -56,6 +56,12 @@ func (f *Function) Sweep(ctx context.Context) ([]handoff.Pending, error) {
 	return answer.Pending, err
 }
 
+// Look asks how far all shards are, and changes nothing.
+func (f *Function) Look(ctx context.Context) ([]handoff.Pending, error) {
+	answer, err := f.Upsert(ctx, handoff.Message{Sweep: true, Look: true})
+	return answer.Pending, err
+}
+
 func errorType(payload []byte, otherwise string) string {
 	var e struct {
 		ErrorType string `json:"errorType"`

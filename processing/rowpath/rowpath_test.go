@@ -154,7 +154,7 @@ func TestSweep(t *testing.T) {
 	sweeper := NewSweeper(applier(&s))
 	look := func() Pending {
 		t.Helper()
-		all, err := sweeper.Sweep(t.Context(), "s")
+		all, err := sweeper.Sweep(t.Context(), "s", false)
 		if err != nil || len(all) != 1 || all[0].Err != nil {
 			t.Fatal(all, err)
 		}
@@ -170,6 +170,10 @@ func TestSweep(t *testing.T) {
 	}
 	if p := look(); !p.Again || !slices.Equal(s.appended, []int64{5, 6}) {
 		t.Errorf("one that stands still: %+v, %v", p, s.appended)
+	}
+	s.appended = nil
+	if all, err := sweeper.Sweep(t.Context(), "s", true); err != nil || all[0].Again || all[0].Last != 6 || len(s.appended) > 0 {
+		t.Errorf("a look: %+v, %v, %v", all, err, s.appended)
 	}
 	s.aside = []int64{5, 6} // nothing of the last object is wanted: there is nothing to wait for
 	if p := look(); p.Again || p.Committed != p.Last {

@@ -39,7 +39,8 @@ func NewSweeper(a *Applier) *Sweeper {
 
 // Sweep asks how far all shards are committed, with one request for 100 of them. One whose rows have been appended for a minute
 // without its token moving is applied again, from the raw zone, whatever its status says. An error of one shard is that shard's.
-func (s *Sweeper) Sweep(ctx context.Context, stream string) ([]Pending, error) {
+// With look it only asks.
+func (s *Sweeper) Sweep(ctx context.Context, stream string, look bool) ([]Pending, error) {
 	var heads []datalake.Head
 	var chains []rawzone.Chain
 	err := s.applier.lake.Shards(ctx, stream, func(shard string) error {
@@ -58,9 +59,9 @@ func (s *Sweeper) Sweep(ctx context.Context, stream string) ([]Pending, error) {
 	}
 	var out []Pending
 	for _, head := range heads {
-		p, err := s.shard(ctx, head, states[head.Chain()])
+		p, err := s.shard(ctx, head, states[head.Chain()], look)
 		p.Err = err
-		if p.Last > p.Committed || err != nil {
+		if !look && (p.Last > p.Committed || err != nil) {
 			s.applier.log.Warn("rows are not visible yet", "stream", stream, "shard", head.Shard, "committed_ordinal", p.Committed, "last_ordinal", p.Last, "again", p.Again, "failed", err != nil)
 		}
 		out = append(out, p)
@@ -69,7 +70,7 @@ func (s *Sweeper) Sweep(ctx context.Context, stream string) ([]Pending, error) {
 }
 
 // shard looks after one shard.
-func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State) (Pending, error) {
+func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, look bool) (Pending, error) {
 	if asked, ok := s.asked[head.Chain()]; ok && !state.Known && asked.Created == state.Created {
 		state.Committed = asked.Committed
 	}
@@ -90,7 +91,9 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State) (P
 		p.Last = p.Committed
 		return p, err
 	}
-	p.Last = last
+	if p.Last = last; look {
+		return p, nil
+	}
 	before, again := s.seen[head.Chain()]
 	s.seen[head.Chain()] = p.Committed
 	if time.Since(head.UpdatedAt) < maxAge || again && before < p.Committed {
@@ -165,7 +168,7 @@ func (s *Sweeper) Settle(ctx context.Context, stream, shard string, ordinal int6
 		if err != nil {
 			return err
 		}
-		p, err := s.shard(ctx, head, states[head.Chain()])
+		p, err := s.shard(ctx, head, states[head.Chain()], false)
 		if err != nil || p.Committed >= min(ordinal, p.Last) {
 			return err
 		}

@@ -190,18 +190,18 @@ func (u *Upsert) mendObject(ctx context.Context, seen datalake.Rejections, o raw
 }
 
 // sweep looks after what was appended and has not become visible, and after what the service has rejected. What a shard fails
-// with is that shard's, and stands in the answer.
-func (u *Upsert) sweep(ctx context.Context) (handoff.Answer, error) {
+// with is that shard's, and stands in the answer. With look it only says how far they are.
+func (u *Upsert) sweep(ctx context.Context, look bool) (handoff.Answer, error) {
 	if u.path == nil {
 		return handoff.Answer{}, nil
 	}
-	all, err := u.path.sweeper.Sweep(ctx, u.path.stream)
+	all, err := u.path.sweeper.Sweep(ctx, u.path.stream, look)
 	if err != nil {
 		return handoff.Answer{}, err
 	}
 	var answer handoff.Answer
 	for _, p := range all {
-		if p.Err == nil && p.State.Created != 0 && p.Rows.Object.Key != "" {
+		if !look && p.Err == nil && p.State.Created != 0 && p.Rows.Object.Key != "" {
 			p.Err = u.mend(ctx, p.Rows, p.State)
 		}
 		pending := handoff.Pending{Shard: p.Shard, Committed: p.Committed, Last: p.Last, Rejected: p.State.Rejected, Again: p.Again}
@@ -214,7 +214,9 @@ func (u *Upsert) sweep(ctx context.Context) (handoff.Answer, error) {
 		}
 		answer.Pending = append(answer.Pending, pending)
 	}
-	u.swept(answer.Pending)
+	if !look {
+		u.swept(answer.Pending)
+	}
 	return answer, nil
 }
 

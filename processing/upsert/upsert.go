@@ -60,7 +60,7 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 	began := time.Now()
 	switch {
 	case m.Sweep:
-		answer, err = u.sweep(ctx)
+		answer, err = u.sweep(ctx, m.Look)
 	case m.Object == "":
 		answer, err = u.content(ctx, requestID, m.Content)
 	case u.path != nil && m.Place != nil:

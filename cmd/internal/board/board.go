@@ -37,6 +37,7 @@ type Source struct {
 	ledgers  *ledgers
 	rejects  *rejects
 	pipe     *pipe
+	rowPath  *rowPath
 	replayed replayed
 }
 
@@ -85,7 +86,7 @@ func newSource(place stack.Settings, db *snowflake.DB, tables *Tables) *Source {
 	lake := place.Lake()
 	return &Source{
 		place: place, db: db, lake: lake, tables: tables, ledgers: newLedgers(lake, place.Stream),
-		rejects: newRejects(lake, place.Stream), pipe: &pipe{api: microbatch.New(db, place.Names()), since: time.Now().Add(-time.Hour)},
+		rejects: newRejects(lake, place.Stream), rowPath: &rowPath{place: place}, pipe: &pipe{api: microbatch.New(db, place.Names()), since: time.Now().Add(-time.Hour)},
 	}
 }
 
@@ -127,6 +128,7 @@ func (s *Source) Look(ctx context.Context) (dashboard.Look, error) {
 		}
 	}
 	look.Streaming, look.Microbatch = s.tables.Seen()
+	look.RowPath = s.rowPath.look(ctx)
 	look.Pipe, look.Files, err = s.pipe.look(ctx, look.Microbatch.Rows)
 	return look, err
 }

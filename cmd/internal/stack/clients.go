@@ -130,12 +130,12 @@ func (s Settings) Upserter() *invoke.Function {
 }
 
 // Pending is how far each shard's rows have become visible, where they go by Snowpipe Streaming; nil where they are merged and so
-// visible when they are done. Rows that do not become visible are appended again by the way.
+// visible when they are done. It changes nothing.
 func (s Settings) Pending(ctx context.Context) (map[string]handoff.Pending, error) {
 	if s.RowPath != function.Snowpipe {
 		return nil, nil
 	}
-	shards, err := s.Upserter().Sweep(ctx)
+	shards, err := s.Upserter().Look(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s how far rows are visible: %w", Upsert, err)
 	}

@@ -81,6 +81,8 @@ func (o *deployOptions) awsFlags(f *pflag.FlagSet) {
 	f.IntVar(&p.RetentionHours, "retention-hours", p.RetentionHours, "how long the stream keeps records")
 	f.StringVar(&o.bucket, "bucket", "", "name of the raw zone's bucket (default: made of environment, account and region)")
 	f.StringVar(&o.existingBucket, "existing-bucket", "", "a bucket that is there: its notifications are completed, the rest of it stays as it is")
+	f.IntVar(&p.ExpireAfterDays, "expire-after-days", 0, "delete objects of rows that audit --seal has sealed, after so many days; 0 keeps them")
+	f.IntVar(&p.GlacierAfterDays, "glacier-after-days", 0, "move sealed objects of rows to S3 Glacier, after so many days; 0 leaves them where they are")
 	f.IntVar(&p.LogRetentionDays, "log-retention-days", p.LogRetentionDays, "how long logs are kept")
 	f.StringVar(&p.AlarmTopicARN, "alarm-topic", "", "ARN of an SNS topic for alarms")
 	f.BoolVar(&p.NAT, "nat", false, "a network with a NAT gateway, where Snowflake asks for a fixed address; about $40 a month")

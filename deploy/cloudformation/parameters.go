@@ -56,6 +56,10 @@ type Parameters struct {
 	// hand. Not used with ExistingBucket.
 	LedgerWriters []string
 
+	// ExpireAfterDays is after how many days sealed objects of rows are deleted, GlacierAfterDays after how many they move to
+	// S3 Glacier Flexible Retrieval; 0 is never. What no seal covers has no tag, and stays whatever its age. Not used with ExistingBucket.
+	ExpireAfterDays, GlacierAfterDays int
+
 	// ArtifactBucket holds the functions' zips under these keys. A new zip needs a new key, or the function keeps its code.
 	ArtifactBucket  string
 	OrchestratorZip string
@@ -191,6 +195,10 @@ func (p Parameters) Check() error {
 		"the existing stream %s is not the stream %s", p.ExistingStreamARN, p.StreamName)
 	refuse((len(p.ExistingSubnets) > 0) != (len(p.ExistingSecurityGroups) > 0), "an existing network needs both subnets and security groups")
 	refuse(p.NAT && len(p.ExistingSubnets) > 0, "a network of its own and an existing one exclude each other")
+	refuse(p.ExistingBucket && p.ExpireAfterDays+p.GlacierAfterDays > 0,
+		"the bucket %s is there already and stays as it is: set a lifecycle rule for the tag snowstream=sealed there by hand", p.BucketName)
+	refuse(p.ExpireAfterDays > 0 && p.GlacierAfterDays >= p.ExpireAfterDays, "objects expire after %d days, before they would move to Glacier, after %d",
+		p.ExpireAfterDays, p.GlacierAfterDays)
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("the stack's parameters: %w", err)
 	}
@@ -223,6 +231,7 @@ func (p Parameters) bounds() []bound {
 		{"Upsert's time-out in seconds", p.UpsertTimeoutSeconds, 1, 900}, {"the batch size", p.BatchSize, 1, 10000},
 		{"the batch window in seconds", p.BatchWindowSeconds, 0, 300}, {"the retry attempts", p.MaximumRetryAttempts, 1, 10000},
 		{"the record age in seconds", p.recordAge(), 60, 604800}, {"the pipe lag in seconds", p.PipeLagSeconds, 60, 86400},
+		{"the days until sealed objects expire", p.ExpireAfterDays, 0, 36500}, {"the days until they move to Glacier", p.GlacierAfterDays, 0, 36500},
 	}
 }
 
@@ -243,6 +252,7 @@ func (p Parameters) values() []types.Parameter {
 		{"StreamName", p.StreamName}, {"Shards", number(p.Shards)}, {"RetentionHours", number(p.RetentionHours)}, {"ExistingStreamARN", p.ExistingStreamARN},
 		{"ExistingStreamKeyARN", p.ExistingStreamKeyARN}, {"ExistingBucketKeyARN", p.ExistingBucketKeyARN},
 		{"BucketName", p.BucketName}, {"ExistingBucket", yes(p.ExistingBucket)}, {"LedgerWriters", list(p.LedgerWriters)},
+		{"ExpireAfterDays", number(p.ExpireAfterDays)}, {"GlacierAfterDays", number(p.GlacierAfterDays)},
 		{"ArtifactBucket", p.ArtifactBucket}, {"OrchestratorZip", p.OrchestratorZip}, {"UpsertZip", p.UpsertZip},
 		{"OrchestratorName", p.OrchestratorName}, {"UpsertName", p.UpsertName}, {"Architecture", p.Architecture}, {"MemoryMB", number(p.MemoryMB)},
 		{"OrchestratorTimeoutSeconds", number(p.OrchestratorTimeoutSeconds)}, {"UpsertTimeoutSeconds", number(p.UpsertTimeoutSeconds)},

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/snowstream/snowstream/deploy/cloudformation/resolve"
+	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 var place = resolve.Account{Partition: "aws", ID: "111122223333", Region: "eu-central-1"}
@@ -33,6 +34,7 @@ func variants() map[string]Parameters {
 	full, existing, pass := example(), example(), example()
 	pass.PipeQueueARN = "arn:aws:sqs:eu-central-1:999988887777:sf-snowpipe"
 	full.NAT, full.Authentication, full.Shards, full.AlarmTopicARN = true, KeyPair, 0, "arn:aws:sns:eu-central-1:111122223333:alarms"
+	full.ExpireAfterDays, full.GlacierAfterDays = 400, 90
 	full.Compress, full.RowCommit, full.SnowflakeWarehouse = "zstd", CommitWait, ""
 	full.LedgerWriters, full.SchemaFile, full.SnowflakeEndpoint = []string{"arn:aws:iam::111122223333:role/auditor"}, "/var/task/schema.yaml", "https://org-account.privatelink.snowflakecomputing.com"
 	existing.ExistingStreamARN, existing.ExistingStreamKeyARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/kdEntry", "arn:aws:kms:eu-central-1:111122223333:key/stream"
@@ -202,6 +204,44 @@ func TestMapping(t *testing.T) {
 }
 
 // TestSweep: where the service may lose rows somebody looks each minute, and a look that fails is not kept for later.
+// TestExpiry: rows go by the tag of what is sealed, and by nothing else.
+func TestExpiry(t *testing.T) {
+	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
+		rules, _ := at(r["RawZone"].Properties, "LifecycleConfiguration", "Rules").([]any)
+		days := map[string]any{}
+		for _, one := range rules {
+			rule, _ := one.(map[string]any)
+			prefix, _ := rule["Prefix"].(string)
+			if prefix != "" && !strings.HasPrefix("kinesiscsv/", prefix) || rule["ExpirationInDays"] == nil && rule["Transitions"] == nil {
+				continue
+			}
+			want(t, fmt.Sprint(rule["Id"], " goes by"), rule["TagFilters"], any([]any{map[string]any{"Key": rawzone.SealTag, "Value": rawzone.SealTagValue}}))
+			if n := rule["ExpirationInDays"]; n != nil {
+				days["expire"] = n
+			} else {
+				days["cool"] = at(rule, "Transitions", 0, "TransitionInDays")
+			}
+		}
+		for name, n := range map[string]int{"expire": p.ExpireAfterDays, "cool": p.GlacierAfterDays} {
+			if n == 0 {
+				want(t, name, days[name], nil)
+			} else {
+				want(t, name, fmt.Sprint(days[name]), fmt.Sprint(n))
+			}
+		}
+	})
+	for name, change := range map[string]func(p *Parameters){
+		"a bucket that is there":    func(p *Parameters) { p.ExistingBucket, p.ExpireAfterDays = true, 30 },
+		"Glacier behind the expiry": func(p *Parameters) { p.ExpireAfterDays, p.GlacierAfterDays = 30, 30 },
+		"the past":                  func(p *Parameters) { p.ExpireAfterDays = -1 },
+	} {
+		p := example()
+		if change(&p); p.Check() == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
 func TestSweep(t *testing.T) {
 	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
 		rule, made := r["SweepSchedule"]
@@ -258,7 +298,7 @@ func TestRawZone(t *testing.T) {
 		want(t, "encryption", at(b.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm"), any("AES256"))
 		want(t, "versions", at(b.Properties, "VersioningConfiguration", "Status"), any("Enabled"))
 		for _, rule := range at(b.Properties, "LifecycleConfiguration", "Rules").([]any) {
-			if days := at(rule, "ExpirationInDays"); days != nil && at(rule, "Prefix") != "aws/lambda/" {
+			if days := at(rule, "ExpirationInDays"); days != nil && at(rule, "Prefix") != "aws/lambda/" && at(rule, "TagFilters") == nil { // see TestExpiry
 				t.Errorf("the rule %v deletes rows, ledgers or quarantine", at(rule, "Id"))
 			}
 		}

@@ -23,6 +23,8 @@ type landed struct {
 	passed  map[string]rawzone.Ledger
 	// chains are those that the shards' ledgers count.
 	chains map[string]rawzone.Chain
+	// seals say up to where all that the stream had has landed: its objects may be gone.
+	seals rawzone.Seals
 }
 
 // object is an object of rows by its name.
@@ -41,7 +43,11 @@ func (l *landed) look(ctx context.Context, shards ...string) error {
 		}
 		l.chains[id], l.passed[id] = head.Chain(), head.Ledger
 	}
-	err := l.lake.List(ctx, rawzone.Rows, func(key string) error {
+	var err error
+	if l.seals, _, err = l.lake.Seals(ctx, l.stream); err != nil {
+		return err
+	}
+	err = l.lake.List(ctx, rawzone.Rows, func(key string) error {
 		chain, ok := rawzone.ChainOf(key, l.stream)
 		if !ok || l.chains[chain.Shard] != chain {
 			return nil
@@ -101,8 +107,14 @@ func (t there) add(sequence string, o rawzone.Object) {
 	}
 }
 
-// between are the records of a document's range that have a place.
-func (l *landed) between(ctx context.Context, d document) (there, error) {
+// sealed reports whether a Kinesis record of a shard lies under a seal.
+func (l *landed) sealed(shard, sequence string) bool {
+	seal, found := l.seals.Of(l.chains[shard])
+	return found && record.CompareSequence(sequence, seal.Sequence) <= 0
+}
+
+// between are the records of a document's range that have a place; of those in the hand, also the ones under a seal.
+func (l *landed) between(ctx context.Context, d document, hand []record.Record) (there, error) {
 	if passed, ok := l.passed[d.Batch.Shard]; !ok || !passed.Passed(d.Batch.Last) {
 		if err := l.look(ctx, d.Batch.Shard); err != nil {
 			return nil, err
@@ -118,6 +130,11 @@ func (l *landed) between(ctx context.Context, d document) (there, error) {
 	for sequence := range out {
 		if record.CompareSequence(sequence, d.Batch.First) < 0 || record.CompareSequence(sequence, d.Batch.Last) > 0 {
 			delete(out, sequence)
+		}
+	}
+	for _, r := range hand {
+		if l.sealed(d.Batch.Shard, r.Sequence) {
+			out[r.Sequence] = place{}
 		}
 	}
 	return out, nil

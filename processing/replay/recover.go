@@ -26,7 +26,7 @@ func (c *Collector) Recover(ctx context.Context, shard, first, last, source stri
 	}
 	p.Batch.Size = int64(len(all))
 	l := c.landed()
-	there, err := l.between(ctx, p.document)
+	there, err := l.between(ctx, p.document, all)
 	if err != nil {
 		return fail(err)
 	}

@@ -221,7 +221,7 @@ func (c *Collector) collect(ctx context.Context, l *landed, p pending, s *Summar
 	if err != nil {
 		return err
 	}
-	there, err := l.between(ctx, p.document)
+	there, err := l.between(ctx, p.document, all)
 	if err != nil {
 		return err
 	}
@@ -231,7 +231,10 @@ func (c *Collector) collect(ctx context.Context, l *landed, p pending, s *Summar
 			return err
 		}
 	}
-	if n.Lost = p.lost(all, there); !c.c.DryRun {
+	if !l.sealed(p.Batch.Shard, p.Batch.Last) {
+		n.Lost = p.lost(all, there)
+	}
+	if !c.c.DryRun {
 		if err := c.note(ctx, p.key, n); err != nil {
 			return err
 		}
@@ -281,7 +284,7 @@ func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record
 	for tries, before := 0, -1; ; tries++ {
 		err := c.c.Lander.Land(ctx, c.c.Stream, p.Batch.Shard, all)
 		if err == nil {
-			if there, err = l.between(ctx, p.document); err != nil {
+			if there, err = l.between(ctx, p.document, all); err != nil {
 				return nil, err
 			}
 			rest := without(all, there)

@@ -133,7 +133,7 @@ func parseStatement(text string) (statement, error) {
 			s.strict = append(s.strict, m[1])
 		}
 	}
-	s.pruned = strings.Contains(text, `t."_ORDINAL" >= ?`)
+	s.pruned = strings.Contains(text, `t."_ORDINAL" BETWEEN ? AND ?`)
 	return s, nil
 }
 
@@ -176,7 +176,7 @@ func cast(to, text string) string {
 }
 
 // run carries the statement out at one moment and returns how many rows it added.
-func (t *table) run(text, bind string, lowest int64) (int64, error) {
+func (t *table) run(text, bind string, lowest, highest int64) (int64, error) {
 	s, err := parseStatement(text)
 	if err != nil {
 		return 0, fmt.Errorf("SQL compilation error: %w", err)
@@ -189,7 +189,7 @@ func (t *table) run(text, bind string, lowest int64) (int64, error) {
 	for _, r := range rows {
 		there := slices.ContainsFunc(t.find(s.on, r.key(s.on)), func(old row) bool {
 			n, err := strconv.ParseInt(old["_ORDINAL"].text, 10, 64)
-			return err == nil && (!s.pruned || n >= lowest)
+			return err == nil && (!s.pruned || lowest <= n && n <= highest)
 		}) && !slices.ContainsFunc(s.strict, func(column string) bool { return r[column].null })
 		if s.insert || !there {
 			fresh = append(fresh, r)
@@ -236,10 +236,11 @@ func (s session) Exec(ctx context.Context, query string, args ...any) (sql.Resul
 	}
 	bind, isText := args[0].(string)
 	lowest, isNumber := args[1].(int64)
-	if len(args) != 2 || !isText || !isNumber {
-		return nil, errors.New("the statement's binds are not rows and an ordinal")
+	highest, also := args[len(args)-1].(int64)
+	if len(args) != 3 || !isText || !isNumber || !also {
+		return nil, errors.New("the statement's binds are not rows and two ordinals")
 	}
-	n, err := w.streaming.run(query, bind, lowest)
+	n, err := w.streaming.run(query, bind, lowest, highest)
 	w.step("merge from ordinal %d on: %d new, %v", lowest, n, err)
 	if w.hit(sqlAnswerLost) {
 		return nil, errReset

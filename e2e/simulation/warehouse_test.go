@@ -381,7 +381,7 @@ func (q queries) Exec(_ context.Context, query string, args ...any) (sql.Result,
 		q.w.step("insert %d rows", len(rows))
 		return affected(len(rows)), err
 	case strings.HasPrefix(query, "MERGE INTO "):
-		n, err := t.run(query, args[0].(string), args[1].(int64))
+		n, err := t.run(query, args[0].(string), args[1].(int64), args[2].(int64))
 		q.w.step("merge %d rows", n)
 		return affected(n), err
 	}

@@ -254,11 +254,11 @@ func (m *mender) merge(ctx context.Context, tx Statements, place Place, rows []r
 		names.Streaming = names.Microbatch
 	}
 	for batch := range inBinds(rows) {
-		lowest := batch[0].ordinal
+		lowest, highest := batch[0].ordinal, batch[0].ordinal
 		for _, r := range batch {
-			lowest = min(lowest, r.ordinal)
+			lowest, highest = min(lowest, r.ordinal), max(highest, r.ordinal)
 		}
-		result, err := tx.Exec(ctx, schema.Merge(names, m.c.Schema), bindOf(batch), lowest)
+		result, err := tx.Exec(ctx, schema.Merge(names, m.c.Schema), bindOf(batch), lowest, highest)
 		if err != nil {
 			return inserted, err
 		}

@@ -171,11 +171,11 @@ func DescribeIntegration(n Names) string { return "DESC INTEGRATION " + Quote(n.
 // stageURL ends in a slash: without it the stage would also see other prefixes that begin alike.
 func stageURL(bucket string) string { return "s3://" + bucket + "/" + rawzone.Rows }
 
-// Merge is the statement that brings rows into the streaming table: two binds, the rows as Rows takes them and the
-// lowest ordinal among them.
+// Merge is the statement that brings rows into the streaming table: three binds, the rows as Rows takes them and the
+// lowest and the highest ordinal among them.
 //
-// Rows that are there already are left alone, so it may be repeated. The lowest ordinal lets Snowflake skip the
-// micro-partitions that hold only older rows.
+// Rows that are there already are left alone, so it may be repeated. The two ordinals let Snowflake skip the
+// micro-partitions that hold only older rows, and those of other shards: an ordinal tells its shard.
 func Merge(n Names, s record.Schema) string {
 	var names, values []string
 	for _, c := range s.TableColumns() {
@@ -184,7 +184,7 @@ func Merge(n Names, s record.Schema) string {
 	}
 	return fmt.Sprintf(`MERGE INTO %s AS t USING (
 %s
-) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_GENERATION" IS NOT DISTINCT FROM s."_GENERATION" AND t."_ORDINAL" >= ?
+) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_GENERATION" IS NOT DISTINCT FROM s."_GENERATION" AND t."_ORDINAL" BETWEEN ? AND ?
 WHEN NOT MATCHED THEN INSERT (%s)
   VALUES (%s)`, n.In(n.Streaming), Rows(s), strings.Join(names, ", "), strings.Join(values, ", "))
 }

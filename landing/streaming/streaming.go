@@ -108,8 +108,8 @@ func (t *Table) order(header []string) ([]int, error) {
 
 // exec merges the rows from one place in a bind to another.
 func (t *Table) exec(ctx context.Context, b *bindText, from, to int) (int64, error) {
-	lowest := slices.Min(b.ordinals[from:to])
-	result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest)
+	lowest, highest := slices.Min(b.ordinals[from:to]), slices.Max(b.ordinals[from:to])
+	result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest, highest)
 	if err != nil {
 		return 0, fmt.Errorf("merge %d rows from ordinal %d on: %w", to-from, lowest, err)
 	}

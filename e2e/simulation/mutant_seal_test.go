@@ -1,0 +1,30 @@
+package simulation
+
+// sealMutants seal what is not proved, skip what is not sealed, let go what is needed, or believe too much.
+func sealMutants() []mutant {
+	const (
+		sealFile    = "landing/audit/seal.go"
+		sealingFile = "landing/audit/sealing.go"
+		queryFile   = "landing/audit/query.go"
+		listFile    = "landing/audit/rawzone.go"
+		sealsFile   = "processing/datalake/seals.go"
+	)
+	seal := func(name, file, before, after string) mutant {
+		m := edited(name, file, before, after)
+		m.pack, m.run = "./e2e/simulation", "TestSeal"
+		return m
+	}
+	return []mutant{
+		seal("what is wrong is sealed up to there", sealingFile, "case f.Kind != Pending:", `case f.Kind == "?":`),
+		seal("what is wrong is sealed", sealingFile, "case f.Shard != s.id && f.Shard != \"\":", "case f.Shard != \"?\":"),
+		seal("the last object of a chain may expire", sealingFile, "name.Ordinal < seals[c].Begin {", "name.Ordinal <= seals[c].Begin {"),
+		seal("a table that is off opens no seal", sealFile, "a.off[id], a.opened[id] = off, true", "a.off[id] = off"),
+		seal("values under a seal are not compared", sealFile, "if err == nil && got[i] != s.Slice {", "if err != nil {"),
+		seal("what lies behind a seal is not listed", sealFile, "	return s.seal.Ordinal\n}", "	return math.MaxInt64\n}"),
+		seal("rows behind a seal are not counted", queryFile, "s.Ledger.Ordinal, s.from() - 1}", "s.Ledger.Ordinal, s.Ledger.Ordinal}"),
+		seal("no object is missed where there is a seal", listFile, "f.First = max(f.First, s.gone+1)", "f.First = max(f.First, s.gone*1000+1)"),
+		seal("what expired is missed", listFile, "halve(start-1, n, s.goneObjects, s.Ledger.Objects+1)", "halve(-1, n, 0, s.Ledger.Objects+1)"),
+		seal("a ledger may say less than the seal", sealFile, "if s.Ledger.Ordinal < seal.Ordinal {", "if s.Ledger.Ordinal < 0 {"),
+		seal("quarantine forgets what expired", sealsFile, "return found && ordinal <= seal.Ordinal, err", "return found && ordinal < 0, err"),
+	}
+}

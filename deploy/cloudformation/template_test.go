@@ -13,7 +13,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/snowstream/snowstream/deploy/cloudformation/resolve"
-	"github.com/snowstream/snowstream/record/rawzone"
 )
 
 var place = resolve.Account{Partition: "aws", ID: "111122223333", Region: "eu-central-1"}
@@ -215,7 +214,7 @@ func TestExpiry(t *testing.T) {
 			if prefix != "" && !strings.HasPrefix("kinesiscsv/", prefix) || rule["ExpirationInDays"] == nil && rule["Transitions"] == nil {
 				continue
 			}
-			want(t, fmt.Sprint(rule["Id"], " goes by"), rule["TagFilters"], any([]any{map[string]any{"Key": rawzone.SealTag, "Value": rawzone.SealTagValue}}))
+			want(t, fmt.Sprint(rule["Id"], " goes by"), rule["TagFilters"], any([]any{map[string]any{"Key": "snowstream", "Value": "sealed"}}))
 			if n := rule["ExpirationInDays"]; n != nil {
 				days["expire"] = n
 			} else {

@@ -49,6 +49,7 @@ def files(c):
     assert write_pandas(c, frame, "WRITTEN")[0] and write_pandas(c, frame, "WRITTEN", chunk_size=2, bulk_upload_chunks=True)[0]
     at = datetime(2024, 1, 2, 3, 4, 5, 123456)
     want = [(1, "a", 0.1, date(2024, 2, 29), at), (2, None, None, date(2024, 2, 29), at), (3, "ü", 1.5, date(2024, 2, 29), at)]
+    assert write_pandas(c, frame, "MADE", auto_create_table=True, overwrite=True)[0] and run("SELECT n, s, f, d, t FROM made ORDER BY n") == want
     assert run("SELECT DISTINCT * FROM written ORDER BY n") == want and run("SELECT COUNT(*) FROM written") == [(6,)]
 
 

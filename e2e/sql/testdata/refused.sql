@@ -5,9 +5,6 @@ page: https://docs.snowflake.com/en/sql-reference/functions/convert_timezone
 page: https://docs.snowflake.com/en/sql-reference/constructs/pivot
 > select * from t pivot (sum(a) for b in (1))
 ! 2
-page: https://docs.snowflake.com/en/sql-reference/functions/result_scan
-> select * from table(result_scan(last_query_id()))
-! 2
 page: https://docs.snowflake.com/en/sql-reference/sql/explain
 > explain select 1
 ! 2

@@ -25,12 +25,12 @@ const narrow = 18
 
 // ToArrow writes the rows again as Arrow streams, in the types in which the service sends them: the inline rows into
 // Inline, each chunk into its file. wide says which columns have numbers of more than 18 digits, for the others travel as
-// 64 bits, as users of data frames expect. The answer has no
-// Rows afterwards; one without any row has no stream either.
+// 64 bits, as users of data frames expect. An answer
+// without any row has no stream either. Rows stay, for who asks for the answer again.
 func (r *Result) ToArrow(dir string, wide []bool) error {
 	if r.Total == 0 {
 		// As the service does it. The Python connector 4 dies of an empty batch, and cannot make a table of a stream without one.
-		r.Inline, r.Rows = []byte{}, nil
+		r.Inline = []byte{}
 		return nil
 	}
 	schema := arrowSchema(r.Columns, wide)
@@ -43,24 +43,32 @@ func (r *Result) ToArrow(dir string, wide []bool) error {
 			return err
 		}
 	}
-	r.Inline, r.Rows = inline, nil
+	r.Inline = inline
 	return nil
 }
 
-func (c *ChunkFile) toArrow(dir string, schema *arrow.Schema, columns []Column) error {
-	path := filepath.Join(dir, c.Name)
-	packed, err := os.ReadFile(path)
+// read is the rows of a stored part that is no Arrow stream.
+func (c *ChunkFile) read(dir string) ([][]*string, error) {
+	packed, err := os.ReadFile(filepath.Join(dir, c.Name))
 	if err != nil {
-		return fmt.Errorf("read a result chunk: %w", err)
+		return nil, fmt.Errorf("read a result chunk: %w", err)
 	}
 	unzip, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return fmt.Errorf("read a result chunk: %w", err)
+		return nil, fmt.Errorf("read a result chunk: %w", err)
 	}
 	var rows [][]*string
 	decoder := json.NewDecoder(io.MultiReader(strings.NewReader("["), unzip, strings.NewReader("]")))
 	if err := decoder.Decode(&rows); err != nil {
-		return fmt.Errorf("read a result chunk: %w", err)
+		return nil, fmt.Errorf("read a result chunk: %w", err)
+	}
+	return rows, nil
+}
+
+func (c *ChunkFile) toArrow(dir string, schema *arrow.Schema, columns []Column) error {
+	rows, err := c.read(dir)
+	if err != nil {
+		return err
 	}
 	stream, err := arrowStream(schema, columns, rows)
 	if err != nil {
@@ -70,7 +78,7 @@ func (c *ChunkFile) toArrow(dir string, schema *arrow.Schema, columns []Column) 
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, again, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, c.Name), again, 0o600); err != nil {
 		return fmt.Errorf("store a result chunk: %w", err)
 	}
 	c.Plain, c.Packed = int64(len(stream)), int64(len(again))

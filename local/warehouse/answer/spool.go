@@ -145,6 +145,38 @@ func zipped(plain []byte) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
+// All hands every row to sink, those in memory and those in the files of dir. It fails for an answer whose files are Arrow streams.
+func (r *Result) All(dir string, sink func(cells []*string) error) error {
+	if r.Inline != nil && len(r.Chunks) > 0 {
+		return fault.Unsupported("RESULT_SCAN of an answer that was sent as several Arrow streams, but for SELECT * of it all")
+	}
+	for _, row := range r.Rows {
+		if err := sink(row); err != nil {
+			return err
+		}
+	}
+	for _, c := range r.Chunks {
+		rows, err := c.read(dir)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := sink(row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Held is how many bytes of rows the answer keeps in memory.
+func (r *Result) Held() int {
+	if r == nil {
+		return 0
+	}
+	return r.bytes
+}
+
 // Spooled is how many bytes of the answer are on disk. A nil result, of a failed statement, has none.
 func (r *Result) Spooled() int64 {
 	total := int64(0)

@@ -15,6 +15,8 @@ type Env struct {
 	// SessionID is the session's number, and Temporary the names, with Session 0, of the temporary tables that it has.
 	SessionID int64
 	Temporary map[Name]bool
+	// LastQuery is the id of the statement before this one; "" where it is not asked for.
+	LastQuery string
 	// Binds are the texts of the client's binds where they may stand for a name, a place or an option; nil elsewhere.
 	Binds []string
 }
@@ -38,6 +40,23 @@ type Query struct {
 	// Columns are the names of the answer's columns when the text alone tells
 	// them; nil if a star is involved. DuckDB's answer has the same names.
 	Columns []string
+	// Sources are what the text reads from temporary tables that are to be made first.
+	Sources []Source
+	// Result is the id of the one earlier answer that the query asks for as it was; "" if it asks for anything else.
+	Result string
+}
+
+// Source is rows from outside of the database: of a stage's files, of their columns, or of an earlier answer.
+type Source struct {
+	// Table is the name of the temporary table in DuckDB, unquoted. Its columns are "$1", "$2", … and METADATA$ ones for files,
+	// those of INFER_SCHEMA, or those of the answer.
+	Table string
+	// Files is for a stage: where the files are, their format, and in Select which columns are asked for.
+	Files *Copy
+	// Infer asks for the columns of Files instead of their rows.
+	Infer bool
+	// Result is the id of the statement whose answer is meant.
+	Result string
 }
 
 // SystemFunction is a SELECT whose only item is a SYSTEM$ function of literals,
@@ -62,6 +81,8 @@ type Change struct {
 	// Target is the table that is changed; Reads has it only if the text also reads it.
 	Target Name
 	Reads  []Name
+	// Sources are as in Query.
+	Sources []Source
 	// Columns are the columns that the text names as changed, nil when it names none.
 	Columns []string
 }

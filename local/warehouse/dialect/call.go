@@ -118,7 +118,7 @@ func (p *parser) apply(t token, name string, a []expression) expression {
 
 // refused are functions of Snowflake that are known and not offered.
 func refused() []string {
-	return []string{"HASH", "HASH_AGG", "LAST_QUERY_ID", "RESULT_SCAN", "GET_DDL", "OBJECT_INSERT", "OBJECT_DELETE", "ARRAY_CAT", "ARRAY_SLICE", "XMLGET",
+	return []string{"HASH", "HASH_AGG", "LAST_QUERY_ID", "GET_DDL", "OBJECT_INSERT", "OBJECT_DELETE", "ARRAY_CAT", "ARRAY_SLICE", "XMLGET",
 		"PARSE_XML", "CHECK_JSON", "ENCRYPT", "DECRYPT", "HLL", "RATIO_TO_REPORT", "CONDITIONAL_TRUE_EVENT", "REGEXP_INSTR", "REGEXP_SUBSTR_ALL", "TO_GEOGRAPHY"}
 }
 
@@ -141,6 +141,8 @@ func (p *parser) context(name string, a []expression) (expression, bool) {
 		value = p.env.Warehouse
 	case "CURRENT_ACCOUNT", "CURRENT_ACCOUNT_NAME":
 		value = p.env.Account
+	case "LAST_QUERY_ID":
+		value = p.env.LastQuery
 	case "CURRENT_SESSION":
 		value = p.env.Session
 	case "CURRENT_VERSION":

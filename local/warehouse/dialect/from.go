@@ -92,8 +92,8 @@ func (p *parser) table() string {
 	case lateral != "" && t.class == classWord && p.ahead(1).text == "(":
 		sql, name := p.tableFunction()
 		return sql + p.tableAlias(name, nil)
-	case t.class == classStage:
-		p.fail(unsupported(t, "query of a stage"))
+	case t.class == classStage, t.class == classString && strings.HasPrefix(t.text, "@"):
+		return p.staged(t)
 	case p.operator("("):
 		return p.bracketed(lateral)
 	}

@@ -50,6 +50,11 @@ type parser struct {
 	reads []Name
 	// scopes are the names of the common table expressions in force, innermost last.
 	scopes []string
+	// sources are what the statement reads from outside of the database, fields the highest n of a $n, and metadata the
+	// METADATA$ columns in use, outside of a COPY.
+	sources  []Source
+	fields   int
+	metadata []string
 	// file is set inside the SELECT of a COPY, where $1 is a field of the file.
 	file *CopySelect
 	// bare is set inside DEFAULT expressions and the like, where binds are refused.
@@ -80,6 +85,7 @@ func Parse(text string, env Env) (result Statement, err error) {
 	s := p.statement()
 	p.operator(";")
 	p.end()
+	p.giveSources(s)
 	return s, nil
 }
 

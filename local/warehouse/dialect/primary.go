@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,7 +26,7 @@ func (p *parser) primary() expression {
 		return p.variableLiteral(t)
 	case classField:
 		p.at++
-		return p.field(t)
+		return p.field(t, "")
 	case classQuoted:
 		return p.column()
 	case classWord:
@@ -96,11 +97,8 @@ func (p *parser) variableLiteral(t token) expression {
 	return value
 }
 
-// field reads $n of a file.
-func (p *parser) field(t token) expression {
-	if p.file == nil {
-		p.fail(unsupported(t, "$n outside of the SELECT of a COPY"))
-	}
+// field reads $n: of a file in a COPY, elsewhere of what stands in FROM, where table is its alias, quoted, or "".
+func (p *parser) field(t token, table string) expression {
 	number := 0
 	for _, c := range []byte(t.text) {
 		if number = number*10 + int(c-'0'); number > 10000 {
@@ -110,8 +108,17 @@ func (p *parser) field(t token) expression {
 	if number == 0 {
 		p.fail(unexpected(t))
 	}
-	p.file.Fields = max(p.file.Fields, number)
-	return atom(fmt.Sprintf(`"$%d"`, number), kindUnknown)
+	sql := fmt.Sprintf(`"$%d"`, number)
+	switch {
+	case p.file != nil:
+		p.file.Fields = max(p.file.Fields, number)
+	case table != "":
+		sql = table + "." + sql
+	case !p.readsStage():
+		sql = fmt.Sprintf("#%d", number)
+	}
+	p.fields = max(p.fields, number)
+	return atom(sql, kindUnknown)
 }
 
 func (p *parser) operatorPrimary(t token) expression {
@@ -233,18 +240,18 @@ func (p *parser) wordPrimary() expression {
 // that only repeats what FROM says, and is dropped.
 func (p *parser) column() expression {
 	if strings.HasPrefix(p.peek().folded, "METADATA$") {
-		return p.metadata()
+		return p.metadataColumn()
 	}
 	parts := []string{p.identifier()}
 	for p.isOperator(".") {
 		next := p.ahead(1)
 		switch {
-		case next.class == classField && p.file != nil:
+		case next.class == classField:
 			p.at += 2
-			return p.field(next)
+			return p.field(next, Quote(parts[len(parts)-1]))
 		case next.class == classWord && strings.HasPrefix(next.folded, "METADATA$"):
 			p.at++
-			return p.metadata()
+			return p.metadataColumn()
 		case next.class != classWord && next.class != classQuoted:
 			p.at++
 			p.fail(unexpected(p.peek()))
@@ -266,18 +273,18 @@ func (p *parser) column() expression {
 	return expression{sql: strings.Join(parts, "."), level: levelAtom, name: name}
 }
 
-// metadata reads a METADATA$ column of a staged file.
-func (p *parser) metadata() expression {
+// metadataColumn reads a METADATA$ column of a staged file.
+func (p *parser) metadataColumn() expression {
 	t := p.take()
-	if p.file == nil || !isMetadata(t.folded) {
+	if !isMetadata(t.folded) {
 		p.fail(unsupported(t, t.text))
 	}
-	known := false
-	for _, m := range p.file.Metadata {
-		known = known || m == t.folded
+	used := &p.metadata
+	if p.file != nil {
+		used = &p.file.Metadata
 	}
-	if !known {
-		p.file.Metadata = append(p.file.Metadata, t.folded)
+	if !slices.Contains(*used, t.folded) {
+		*used = append(*used, t.folded)
 	}
 	return expression{sql: Quote(t.folded), level: levelAtom, name: t.folded}
 }

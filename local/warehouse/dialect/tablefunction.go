@@ -12,6 +12,12 @@ func (p *parser) tableFunction() (sql, name string) {
 	t := p.peek()
 	parts := p.functionName()
 	name = parts[len(parts)-1]
+	if len(parts) == 1 && name == "RESULT_SCAN" {
+		return p.resultScan(), name
+	}
+	if len(parts) == 1 && name == "INFER_SCHEMA" {
+		return p.inferSchema(t), name
+	}
 	arguments := p.namedArguments()
 	switch {
 	case len(parts) == 1 && name == "FLATTEN":

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/snowstream/snowstream/local/warehouse/catalog"
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
@@ -32,7 +33,15 @@ type internal struct {
 	dir string
 	// key signs addresses. It is the process's own: addresses end with it.
 	key [32]byte
+
+	mu sync.Mutex
+	// used are the last addresses that a file came under, spent in their order.
+	used  map[string]bool
+	spent []string
 }
+
+// addressesKept is how many addresses are remembered as used.
+const addressesKept = 10_000
 
 // TransferPath is where the addresses of files in internal stages begin.
 const TransferPath = "/stages/"
@@ -44,7 +53,7 @@ const signedHeaders = "host;x-goog-if-generation-match;x-goog-meta-sfc-digest;x-
 const arriving = "arriving"
 
 func openInternal(dir string) (*internal, error) {
-	in := &internal{dir: dir}
+	in := &internal{dir: dir, used: map[string]bool{}}
 	_, _ = rand.Read(in.key[:])
 	// What had not arrived when the last process ended never will.
 	if err := errors.Join(os.RemoveAll(filepath.Join(dir, arriving)), os.MkdirAll(filepath.Join(dir, arriving), 0o700)); err != nil {
@@ -164,23 +173,40 @@ func (in *internal) open(p Place, key, ifMatch string) (*os.File, *File, error) 
 
 // Address is the path and query under which a client may do one thing with one file: "get" it, "put" it, or "create" it, which
 // is to put it where none is. With ",zips" behind it the client may compress the file first, which then has another name: it
-// is told to ask again, under that.
+// is told to ask again, under that. A file can be put under an address once: version 5 of the Python connector sends files of a
+// pattern to the address of another one that it was given last.
 func (f *Files) Address(p Place, key, may string) string {
 	escaped := (&url.URL{Path: TransferPath + p.Folder + "/" + key}).EscapedPath()
-	return escaped + "?" + url.Values{"may": {may}, "signature": {f.internal.sign(p.Folder+"/"+key, may)}, "X-Goog-SignedHeaders": {signedHeaders}}.Encode()
+	once := rand.Text()
+	return escaped + "?" + url.Values{"may": {may}, "once": {once}, "signature": {f.internal.sign(p.Folder+"/"+key, may, once)}, "X-Goog-SignedHeaders": {signedHeaders}}.Encode()
 }
 
-func (in *internal) sign(file, may string) string {
+func (in *internal) sign(file, may, once string) string {
 	mac := hmac.New(sha256.New, in.key[:])
-	fmt.Fprintf(mac, "%s\n%s", may, file)
+	fmt.Fprintf(mac, "%s\n%s\n%s", may, once, file)
 	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// spend says whether an address has not been used yet, and is from now on.
+func (in *internal) spend(once string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.used[once] {
+		return false
+	}
+	in.used[once] = true
+	if in.spent = append(in.spent, once); len(in.spent) > addressesKept {
+		delete(in.used, in.spent[0])
+		in.spent = in.spent[1:]
+	}
+	return true
 }
 
 // ServeHTTP sends and takes the files of internal stages, under addresses that Address has made.
 func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, TransferPath)
-	may := r.URL.Query().Get("may")
-	if !hmac.Equal([]byte(f.internal.sign(name, may)), []byte(r.URL.Query().Get("signature"))) || !filepath.IsLocal(name) {
+	may, once := r.URL.Query().Get("may"), r.URL.Query().Get("once")
+	if !hmac.Equal([]byte(f.internal.sign(name, may, once)), []byte(r.URL.Query().Get("signature"))) || !filepath.IsLocal(name) {
 		http.Error(w, "the address is not one that this server has signed: ask for a new one", http.StatusForbidden)
 		return
 	}
@@ -188,7 +214,7 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case may == "get" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		f.internal.send(w, r, name)
 	case may != "get" && r.Method == http.MethodPut:
-		f.internal.take(w, r, name, may)
+		f.internal.take(w, r, name, may, once)
 	default:
 		http.Error(w, "the address is for another method", http.StatusMethodNotAllowed)
 	}
@@ -212,12 +238,12 @@ func (in *internal) send(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 // take stores a file as a whole or not at all, and answers when it is durable.
-func (in *internal) take(w http.ResponseWriter, r *http.Request, name, may string) {
+func (in *internal) take(w http.ResponseWriter, r *http.Request, name, may, once string) {
 	body := bufio.NewReader(r.Body)
 	start, _ := body.Peek(2)
 	may, zips := strings.CutSuffix(may, ",zips")
-	if strings.ContainsAny(name, "*?") || zips && string(start) == "\x1f\x8b" {
-		http.Error(w, "the file has another name: ask for its address", http.StatusBadRequest)
+	if strings.ContainsAny(name, "*?") || zips && string(start) == "\x1f\x8b" || !in.spend(once) {
+		http.Error(w, "the address is used, or of another file: ask for its own", http.StatusBadRequest)
 		return
 	}
 	target := filepath.Join(in.dir, filepath.FromSlash(name))

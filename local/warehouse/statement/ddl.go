@@ -193,6 +193,13 @@ func (x *execution) createTable(st *dialect.CreateTable) (*answer.Result, error)
 		if source != nil {
 			return d.CopyTable(st.Name, *source, o.Body.Columns, st.Clone != nil)
 		}
+		if st.As != nil {
+			release, err := x.gather(d.Ctx, d.Conn, st.As.Sources)
+			if err != nil {
+				return err
+			}
+			defer release()
+		}
 		if err := d.Exec(st.SQL, args...); err != nil {
 			return err
 		}

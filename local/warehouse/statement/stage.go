@@ -120,6 +120,9 @@ func (x *execution) transfer(st *dialect.Transfer) (*answer.Result, error) {
 		t.Folder, err = x.runner.Files.Folder(p)
 		return res, err
 	}
+	if wild >= 0 {
+		t.Parallel = 1 // each file asks for its address after the one before has come
+	}
 	if renamed {
 		may += ",zips"
 	}

@@ -60,6 +60,14 @@ type Request struct {
 	DescribeOnly bool
 	// Internal says that the client's library asks for itself, as for the files of a data frame.
 	Internal bool
+	Earlier  Earlier
+}
+
+// Earlier finds what the statements before this one have answered: Last the id of the session's last one, Answer an answer by
+// its id, which is to be left as it is.
+type Earlier struct {
+	Last   func() string
+	Answer func(id string) (*answer.Result, error)
 }
 
 // Run does a statement and says how many binds it has used. The answer's chunks are the caller's to discard.
@@ -89,6 +97,9 @@ func (x *execution) execute() (*answer.Result, error) {
 	env.Temporary = x.runner.Catalog.Temporary(x.Session.ID)
 	if len(x.Binds.Rows) == 1 && namesMayBeBound(x.Text) {
 		env.Binds = x.Binds.Texts(x.BindsBefore)
+	}
+	if len(x.Text) < shortText && strings.Contains(strings.ToUpper(x.Text), "LAST_QUERY_ID") {
+		env.LastQuery = x.Earlier.Last()
 	}
 	parsed, err := x.Session.Parse(x.Text, env)
 	if err != nil {
@@ -133,6 +144,9 @@ func (x *execution) execute() (*answer.Result, error) {
 	return x.defineObject(parsed)
 }
 
+// shortText is how long, in bytes, a statement that asks for the one before it may be.
+const shortText = 16 << 10
+
 // namesMayBeBound says whether a bind of a statement may stand for a name or an option. Those that write rows are many and
 // large, and have no other place for one than IDENTIFIER(?).
 func namesMayBeBound(text string) bool {
@@ -169,6 +183,9 @@ func (x *execution) query(q *dialect.Query) (*answer.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.Result != "" {
+		return x.again(q.Result)
+	}
 	var res *answer.Result
 	err = x.Session.Read(x.ctx, func(ctx context.Context, conn *sql.Conn) error {
 		if res != nil {
@@ -176,6 +193,11 @@ func (x *execution) query(q *dialect.Query) (*answer.Result, error) {
 		}
 		res = &answer.Result{Kind: answer.TypeSelect, Binds: len(q.Binds)}
 		sink := &answer.Spool{Dir: x.runner.ResultDir, Key: session.NewToken(), Result: res, Arrow: x.arrow && x.Session.ReadsArrow(), RoundDown: x.Session.Client == "Go"}
+		release, err := x.gather(ctx, conn, q.Sources)
+		if err != nil {
+			return err
+		}
+		defer release()
 		if err := engine.QueryRows(ctx, conn, q.SQL, args, x.semiStructured(q.Reads), sink); err != nil {
 			return err
 		}
@@ -226,6 +248,11 @@ func (x *execution) describeQuery(q *dialect.Query) (*answer.Result, error) {
 	}
 	res := &answer.Result{Kind: answer.TypeSelect, Binds: len(q.Binds)}
 	err := x.Session.Read(x.ctx, func(ctx context.Context, conn *sql.Conn) error {
+		release, err := x.gather(ctx, conn, q.Sources)
+		if err != nil {
+			return err
+		}
+		defer release()
 		columns, _, err := engine.DescribeQuery(ctx, conn, q.SQL, make([]any, len(q.Binds)))
 		res.Columns = columns
 		return err

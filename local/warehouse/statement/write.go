@@ -67,6 +67,11 @@ func (x *execution) changeRows(c *dialect.Change, exclusive, overwrite bool) (in
 				return err
 			}
 		}
+		release, err := x.gather(ctx, conn, c.Sources)
+		if err != nil {
+			return err
+		}
+		defer release()
 		statement, err := conn.PrepareContext(ctx, c.SQL)
 		if err != nil {
 			return err

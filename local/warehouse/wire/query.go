@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/snowstream/snowstream/local/warehouse/answer"
+	"github.com/snowstream/snowstream/local/warehouse/catalog"
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 	"github.com/snowstream/snowstream/local/warehouse/engine"
 	"github.com/snowstream/snowstream/local/warehouse/fault"
@@ -96,12 +98,44 @@ func newQueryID() string { return uuid.Must(uuid.NewV7()).String() }
 func (all *queries) finish(q *query) {
 	all.mu.Lock()
 	q.end = time.Now()
-	all.bytes += len(q.answer) + len(q.text)
+	all.bytes += q.held()
 	all.spooled += q.result.Spooled()
 	close(q.done)
 	all.mu.Unlock()
 	q.cancel()
 	all.evict(time.Now())
+}
+
+// held is about how much memory a finished query takes.
+func (q *query) held() int { return len(q.answer) + len(q.text) + q.result.Held() }
+
+// earlier is an answer that a user's statement has had, and last the id of a session's statement before q.
+func (all *queries) earlier(user *catalog.User, id string) (*answer.Result, error) {
+	q := all.find(id)
+	gone := fault.New(612, "02000", "Result for query %s has expired", id)
+	if q == nil || q.session.User != user {
+		return nil, gone
+	}
+	select {
+	case <-q.done:
+	default:
+		return nil, fault.New(711, "02000", "Statement %s has not finished.", id)
+	}
+	if q.failed != nil || q.result.Transfer != nil {
+		return nil, gone
+	}
+	return q.result, nil
+}
+
+func (all *queries) last(q *query) string {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	for _, other := range slices.Backward(all.order) {
+		if other.session == q.session && other != q {
+			return other.id
+		}
+	}
+	return ""
 }
 
 // evict forgets the oldest finished answers while there are too many.
@@ -117,7 +151,7 @@ func (all *queries) evict(now time.Time) {
 			continue
 		}
 		excess--
-		all.bytes -= len(q.answer) + len(q.text)
+		all.bytes -= q.held()
 		delete(all.byID, q.id)
 		delete(all.byRequest, q.key)
 		all.spooled -= q.result.Spooled()
@@ -301,7 +335,7 @@ func (s *Front) runText(ctx context.Context, q *query, body *queryRequest, host 
 		return nil, err
 	}
 	if len(texts) == 1 {
-		res, _, err := s.Runner.Run(ctx, statement.Request{Session: q.session, Text: texts[0], Binds: bound, QueryID: q.id, DescribeOnly: body.DescribeOnly, Internal: body.IsInternal})
+		res, _, err := s.Runner.Run(ctx, statement.Request{Session: q.session, Text: texts[0], Binds: bound, QueryID: q.id, Earlier: s.earlierThan(q), DescribeOnly: body.DescribeOnly, Internal: body.IsInternal})
 		return res, err
 	}
 	return s.runMany(ctx, q, texts, bound, host)
@@ -326,7 +360,7 @@ func (s *Front) runMany(ctx context.Context, q *query, texts []string, bound *en
 	before := 0
 	for _, text := range texts {
 		child, _ := s.queries.start(q.session, "", text, func() {})
-		res, used, err := s.Runner.Run(ctx, statement.Request{Session: q.session, Text: text, Binds: bound, BindsBefore: before, QueryID: child.id})
+		res, used, err := s.Runner.Run(ctx, statement.Request{Session: q.session, Text: text, Binds: bound, BindsBefore: before, QueryID: child.id, Earlier: s.earlierThan(child)})
 		before += used
 		if err != nil {
 			child.failed = fault.Translate(err)
@@ -343,6 +377,14 @@ func (s *Front) runMany(ctx context.Context, q *query, texts []string, bound *en
 	res.Columns[0].Name = "multiple statement execution"
 	res.Ids, res.Kinds = strings.Join(ids, ","), strings.Join(kinds, ",")
 	return res, nil
+}
+
+// earlierThan finds answers to the statements before q.
+func (s *Front) earlierThan(q *query) statement.Earlier {
+	return statement.Earlier{
+		Last:   func() string { return s.queries.last(q) },
+		Answer: func(id string) (*answer.Result, error) { return s.queries.earlier(q.session.User, id) },
+	}
 }
 
 func encode(body any) []byte {

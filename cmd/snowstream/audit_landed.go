@@ -35,23 +35,23 @@ func (l landed) read(ctx context.Context, these []string, sealed rawzone.Seals) 
 	}
 	for _, id := range these {
 		if _, there := known[id]; !there {
-			known[id] = origin{}
+			known[id] = stack.Origin{}
 		}
 	}
 	out := map[string]audit.Landed{}
 	var mu sync.Mutex
 	group, inside := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	group.SetLimit(stack.AtOnce)
 	for id, from := range known {
-		if one, done := from.retired(id, sealed); done {
+		if seal, retired := from.Retired(sealed); retired {
 			mu.Lock()
-			out[id] = one
+			out[id] = audit.Landed{Ledger: seal.Ledger(l.Stream), Closed: true, LedgerAt: seal.LedgerAt}
 			mu.Unlock()
 			continue
 		}
 		group.Go(func() error {
 			one, err := l.ledger(inside, id)
-			one.Closed, one.LedgerAt = from.closed, from.written[one.Ledger.Chain()]
+			one.Closed, one.LedgerAt = from.Closed, from.Written[one.Ledger.Chain()]
 			mu.Lock()
 			defer mu.Unlock()
 			out[id] = one
@@ -86,59 +86,16 @@ func (l landed) read(ctx context.Context, these []string, sealed rawzone.Seals) 
 	return out, err
 }
 
-// atOnce is how many shards are asked at once.
-const atOnce = 16
-
-// origin is what is known of a shard before its ledger is read.
-type origin struct {
-	// closed says that the stream has it, closed, or has it no more.
-	closed bool
-	// written is when its ledgers were, by chain.
-	written map[rawzone.Chain]time.Time
-}
-
-// retired is what the seal says of a shard that has ended: its ledger is not asked, unless it was written again since.
-func (o origin) retired(id string, sealed rawzone.Seals) (l audit.Landed, ok bool) {
-	for c, at := range o.written {
-		if seal, found := sealed.Of(c); found && o.closed && len(o.written) == 1 && seal.Retired && seal.LedgerAt.Equal(at) {
-			return audit.Landed{Ledger: seal.Ledger(c.Stream), Closed: true, LedgerAt: at}, true
-		}
-	}
-	return l, false
-}
-
 // shards are those that the stream, a ledger or quarantine knows, by id.
-func (l landed) shards(ctx context.Context) (map[string]origin, error) {
-	shards, err := l.Reader().Shards(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known, open := map[string]origin{}, map[string]bool{}
-	for _, shard := range shards {
-		known[shard.ID], open[shard.ID] = origin{}, shard.Open
-	}
-	err = l.Lake().Entries(ctx, rawzone.Ledgers+rawzone.Escape(l.Stream)+"/", func(key string, written time.Time) error {
-		c, ok := rawzone.ChainOf(key, l.Stream)
-		if !ok {
-			return nil
-		}
-		o := known[c.Shard]
-		if o.closed = !open[c.Shard]; key == c.LedgerKey() {
-			if o.written == nil {
-				o.written = map[rawzone.Chain]time.Time{}
-			}
-			o.written[c] = written
-		}
-		known[c.Shard] = o
-		return nil
-	})
+func (l landed) shards(ctx context.Context) (map[string]stack.Origin, error) {
+	known, err := l.Origins(ctx)
 	if err != nil {
 		return nil, err
 	}
 	chains, err := l.Lake().Quarantined(ctx, l.Stream)
 	for _, c := range chains {
 		if _, there := known[c.Shard]; !there {
-			known[c.Shard] = origin{}
+			known[c.Shard] = stack.Origin{}
 		}
 	}
 	return known, err
@@ -174,7 +131,7 @@ func (l landed) rejected(ctx context.Context, into map[string]audit.Landed, seal
 	}
 	var mu sync.Mutex
 	group, inside := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	group.SetLimit(stack.AtOnce)
 	for _, c := range chains {
 		mu.Lock()
 		shard := into[c.Shard]

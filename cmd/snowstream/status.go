@@ -64,7 +64,9 @@ type status struct {
 	Streaming   int64         `json:"streaming"`
 	Microbatch  int64         `json:"microbatch"`
 	Shards      []shardStatus `json:"shards"`
-	Pipe        pipeStatus    `json:"pipe"`
+	// Retired counts the shards that are closed, and sealed to their ends: they are in the sums and not among Shards.
+	Retired int        `json:"retired_shards,omitempty"`
+	Pipe    pipeStatus `json:"pipe"`
 	// RowPath is snowpipe where rows go by Snowpipe Streaming.
 	RowPath string `json:"row_path,omitempty"`
 }
@@ -101,8 +103,11 @@ func readStatus(ctx context.Context, s stack.Settings) (status, error) {
 	if err != nil {
 		return st, err
 	}
-	reader := s.Reader()
-	shards, err := reader.Shards(ctx)
+	shards, err := s.Reader().Shards(ctx)
+	if err != nil {
+		return st, err
+	}
+	lags, err := s.Lags(ctx, expected)
 	if err != nil {
 		return st, err
 	}
@@ -115,12 +120,12 @@ func readStatus(ctx context.Context, s stack.Settings) (status, error) {
 		open[shard.ID] = shard.Open
 	}
 	for _, id := range slices.Sorted(maps.Keys(expected)) {
-		l := expected[id].Ledger
-		lag, err := reader.Lag(ctx, id, l.Sequence)
-		if err != nil {
-			return st, err
-		}
+		l, lag := expected[id].Ledger, lags[id]
 		st.Landed, st.Quarantined, st.Objects = st.Landed+l.Count(), st.Quarantined+l.Quarantined-expected[id].Replayed, st.Objects+l.Objects
+		if expected[id].Retired {
+			st.Retired++
+			continue
+		}
 		st.Shards = append(st.Shards, shardStatus{Shard: id, Open: open[id], Landed: l.Count(), Lag: lag.Behind.Seconds(), Waiting: lag.Waiting,
 			Uncommitted: pending[id].Last - pending[id].Committed, Rejected: pending[id].Rejected,
 			RejectedFor: pending[id].Message, Problem: pending[id].Error})
@@ -161,6 +166,9 @@ func (st status) write(w io.Writer) error {
 				}
 			}
 		}
+	}
+	if st.Retired > 0 {
+		fmt.Fprintf(w, "  %s retired shards, closed and sealed to their ends\n", humanize.Comma(int64(st.Retired)))
 	}
 	fmt.Fprintf(w, "raw zone\n  objects %s, records %s, quarantined %s\n",
 		humanize.Comma(st.Objects), humanize.Comma(st.Landed), humanize.Comma(st.Quarantined))

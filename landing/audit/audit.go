@@ -115,6 +115,8 @@ type Expected struct {
 	// Stream is how many Kinesis records the stream itself says it has accepted, -1 if it cannot say: then the
 	// ledger's word is all there is.
 	Stream int64
+	// Retired says that its shard is closed, and sealed to its end.
+	Retired bool
 }
 
 // Count counts both tables and compares the counts with what each shard should hold: one aggregation a table.

@@ -77,15 +77,11 @@ func (s *Source) waiting(ctx context.Context, expected map[string]audit.Expected
 		}
 		return n, nil
 	}
-	reader := s.place.Reader()
-	for id, e := range expected {
-		lag, err := reader.Lag(ctx, id, e.Ledger.Sequence)
-		if err != nil {
-			return 0, err
-		}
+	lags, err := s.place.Lags(ctx, expected)
+	for _, lag := range lags {
 		n += int64(lag.Waiting)
 	}
-	return n, nil
+	return n, err
 }
 
 // judge makes a verdict of counts.

@@ -13,14 +13,12 @@ import (
 
 	"github.com/snowstream/snowstream/cmd/internal/function"
 	"github.com/snowstream/snowstream/internal/plainbody"
-	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/processing/datalake"
 	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/processing/invoke"
-	"github.com/snowstream/snowstream/processing/quarantine"
 )
 
 // awsConfig sends every request, body checksum included, to the local services, or to AWS.
@@ -98,29 +96,6 @@ func (s Settings) Session() (*snowflake.DB, error) {
 		Account: s.Account, User: s.User, Password: s.Password, Endpoint: s.Snowflake,
 		Database: s.Database, Schema: s.Schema, Warehouse: s.Warehouse, Role: s.Role, Sessions: sessions,
 	})
-}
-
-// Landed is how far each of the stream's shards has come, less what was replayed from quarantine since: what the
-// tables should hold.
-func (s Settings) Landed(ctx context.Context) (map[string]audit.Expected, error) {
-	shards, err := s.Reader().Shards(ctx)
-	if err != nil {
-		return nil, err
-	}
-	lake := s.Lake()
-	replayed, err := quarantine.Replayed(ctx, lake, s.Stream)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]audit.Expected{}
-	for _, shard := range shards {
-		head, err := lake.Ledger(ctx, s.Stream, shard.ID)
-		if err != nil {
-			return nil, err
-		}
-		out[shard.ID] = audit.Expected{Ledger: head.Ledger, Replayed: replayed[shard.ID], Stream: -1}
-	}
-	return out, nil
 }
 
 // Upserter is the function SnowflakeUpsert.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ func testChaosKill(t *testing.T, path string) {
 	random, dir, f := chance(t), t.TempDir(), &feed{}
 	killed := map[string]int{}
 	for range *kills {
-		l, o := quiet(t, dir, "--row-path", path)
+		l, o := quiet(t, dir, by(path)...)
 		f.during(t, o.kinesis, o.Stream, func() {
 			for range 10 {
 				pause(random, 300*time.Millisecond)
@@ -78,7 +79,7 @@ func testChaosKill(t *testing.T, path string) {
 			orphans(t, left)
 		})
 	}
-	l, o := quiet(t, dir, "--row-path", path)
+	l, o := quiet(t, dir, by(path)...)
 	o.check(t, f, dir)
 	l.stop(t).complete(t)
 	t.Logf("killed %v", killed)
@@ -86,6 +87,45 @@ func testChaosKill(t *testing.T, path string) {
 		t.Error("no process of one of the functions was ever killed")
 	}
 }
+
+// TestChaosStop lets a process of each function stand still past its time-out, and go on: whoever waits for it has given up by
+// then, its connections are dead, and another one has taken its place.
+func TestChaosStop(t *testing.T) {
+	long.Test(t)
+	for _, path := range rowPaths {
+		t.Run(path, func(t *testing.T) { testChaosStop(t, path) })
+	}
+}
+
+func testChaosStop(t *testing.T, path string) {
+	dir, f := t.TempDir(), &feed{}
+	l, o := quiet(t, dir, by(path)...)
+	stopped := map[string]int{}
+	f.during(t, o.kinesis, o.Stream, func() {
+		o.until(t, 100, "SELECT LEAST(COUNT(*), 100) FROM "+bothTables[1])
+		for pid, name := range children(t, l.Process.Pid) {
+			if stopped[name] == 0 && syscall.Kill(pid, syscall.SIGSTOP) == nil {
+				stopped[name] = pid
+			}
+		}
+		time.Sleep(functionTimeout + 5*time.Second)
+		for _, pid := range stopped {
+			if p, _ := parentOf(pid); p == l.Process.Pid { // else the host has killed it, as it does at the time-out
+				_ = syscall.Kill(pid, syscall.SIGCONT)
+			}
+		}
+		time.Sleep(time.Second)
+	})
+	o.check(t, f, dir)
+	l.stop(t).complete(t)
+	t.Logf("stopped %v", stopped)
+	if stopped["orchestrator"] == 0 || stopped["upsert"] == 0 {
+		t.Error("no process of one of the functions was ever stopped")
+	}
+}
+
+// functionTimeout is that of both functions of the local stack.
+const functionTimeout = time.Minute
 
 // feedClient is a producer's client, which meets the same faults.
 func (r *rig) feedClient() *kinesis.Client {

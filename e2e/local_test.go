@@ -157,8 +157,17 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// rowPaths are the ways of rows into the streaming table.
-var rowPaths = []string{"merge", "snowpipe"}
+// rowPaths are the ways of rows into the streaming table, and when a batch is done.
+var rowPaths = []string{"merge", "snowpipe deferred", "snowpipe wait"}
+
+// by are the flags of one.
+func by(path string) []string {
+	how, commit, _ := strings.Cut(path, " ")
+	if commit == "" {
+		return []string{"--row-path", how}
+	}
+	return []string{"--row-path", how, "--row-commit", commit}
+}
 
 func testKill(t *testing.T, path string) {
 	dir := t.TempDir()
@@ -166,13 +175,13 @@ func testKill(t *testing.T, path string) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	for range *kills {
-		l := start(t, dir, "--rate", "900", "--batch-window", "1s", "--row-path", path)
+		l := start(t, dir, append(by(path), "--rate", "900", "--batch-window", "1s")...)
 		l.ready(t, dir)
 		time.Sleep(time.Duration(random.IntN(2500)) * time.Millisecond) // the moment is what is random here
 		l.Process.Kill()
 		l.Wait()
 	}
-	r := start(t, dir, "--records", "100", "--rate", "1000", "--row-path", path).finish(t)
+	r := start(t, dir, append(by(path), "--records", "100", "--rate", "1000")...).finish(t)
 	r.complete(t)
 	if r.Accepted <= 100 {
 		t.Errorf("the killed runs left no records: %+v", r)

@@ -20,7 +20,7 @@ func TestRefusedByDestination(t *testing.T) {
 
 func refusedByDestination(t *testing.T, path string) {
 	dir := t.TempDir()
-	l, o := quiet(t, dir, "--row-path", path)
+	l, o := quiet(t, dir, by(path)...)
 	alter := func(digits string) {
 		for _, table := range both {
 			if _, err := o.db.ExecContext(t.Context(), "ALTER TABLE "+table+" ALTER COLUMN currenttemperature SET DATA TYPE NUMBER("+digits+",0)"); err != nil {

@@ -50,7 +50,7 @@ type localRun struct {
 // span is the part of a run whose CPU time counts, from its start on; no end means the run's.
 type span struct{ from, to time.Duration }
 
-// runLocal runs snowstream on a data folder and watches its processes.
+// runLocal runs snowstream on a data folder and watches its processes. Rows are merged unless the flags say otherwise.
 func runLocal(ctx context.Context, program, dir string, counted span, flags ...string) (*localRun, error) {
 	c := exec.CommandContext(ctx, program, append([]string{"local", "--json", "--port", "0", "--data", dir, "--row-path", "merge"}, flags...)...)
 	var out bytes.Buffer
@@ -142,7 +142,7 @@ func local(ctx context.Context, s settings) ([]table, error) {
 		return nil, err
 	}
 	whole := table{
-		text: "`snowstream local`, whole: all its processes, with generator, proof, live page and display.",
+		text: "`snowstream local --row-path merge`, whole: all its processes, with generator, proof, live page and display.",
 		head: []string{"", "measured", "goal"},
 		rows: slices.Concat(start,
 			atRate("1,000 records/s, batches of 100 (the default)", steady[0]),

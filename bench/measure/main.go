@@ -47,6 +47,7 @@ func sections() []section {
 		{"compression", "Compressed objects in the raw zone", compression},
 		{"kinesis", "The local stream", kinesisServer},
 		{"local", "The whole drawing on one machine", local},
+		{"rows", "Rows by Snowpipe Streaming, and by MERGE", rowPaths},
 		{"load", "Loading through the driver", loadRows},
 		{"zip", "What is uploaded", zips},
 		{"function", "What a Lambda function needs", functions},

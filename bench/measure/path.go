@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 
 	goccy "github.com/goccy/go-json"
 
@@ -112,6 +111,7 @@ func ratios(text string, results []result, records int) table {
 
 // ours is the record path as the function SnowflakeOrchestrator runs it.
 type ours struct {
+	records []record.Record
 	events  *record.EventReader
 	unpack  *unpack.Unpacker
 	decoder *record.Decoder
@@ -130,7 +130,11 @@ func (o *ours) handle(event []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	batch := o.decoder.Cut(o.unpack.Unpack(runs[0].Records, math.MaxInt), "", 1)
+	o.records = o.records[:0]
+	for _, r := range runs[0].Records {
+		o.records = o.unpack.Append(o.records, r)
+	}
+	batch := o.decoder.Cut(o.records, "", 1)
 	if len(batch.Rejected) > 0 {
 		return nil, fmt.Errorf("%d records were rejected", len(batch.Rejected))
 	}

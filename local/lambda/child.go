@@ -215,7 +215,6 @@ func (c *child) breakOff(call *call, how ending) (ending, bool) {
 // environment is all that a process sees: the parent's own environment stays out, apart from what programs need to
 // find other programs and a place for temporary files.
 func (fn *function) environment(runtimeAPI string) []string {
-	const mebibyte = 1 << 20
 	const memoryPerCPU = 1769 // MB, docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 	env := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI,
@@ -232,7 +231,6 @@ func (fn *function) environment(runtimeAPI string) []string {
 		"LAMBDA_TASK_ROOT=" + filepath.Dir(fn.Command[0]),
 		"_HANDLER=bootstrap",
 		"TZ=:UTC",
-		fmt.Sprintf("GOMEMLIMIT=%d", fn.MemoryMB*mebibyte/10*9),
 		fmt.Sprintf("GOMAXPROCS=%d", (fn.MemoryMB+memoryPerCPU-1)/memoryPerCPU),
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {

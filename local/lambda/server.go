@@ -3,8 +3,8 @@
 //
 // A [Server] is an [http.Handler]; whoever composes the stack owns the listener. Functions come from [Config]; each runs
 // as real processes that speak the Lambda Runtime API, so the binary that runs here is the one that runs on AWS. A
-// time-out kills the process with its whole group. Memory is not limited by force: a process is told its limit as
-// AWS_LAMBDA_FUNCTION_MEMORY_SIZE, and nine tenths of it as GOMEMLIMIT.
+// time-out kills the process with its whole group. Memory is not limited by force: as on AWS, a process is told its limit as
+// AWS_LAMBDA_FUNCTION_MEMORY_SIZE.
 //
 // An event source mapping reads every shard of a stream, parents before children, and hands each shard's records over
 // in order, one batch at a time. The checkpoint of a shard moves only after its batch is done: a function succeeded, or

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"slices"
 	"strings"
@@ -88,6 +89,10 @@ func (s *Server) invalidate(ctx context.Context, pipe dialect.Name, channel stri
 		return err
 	}
 	return nil
+}
+
+func (a streams) Sink(conn driver.Conn, query, table string, types streaming.Types, names []string) (streaming.Sink, error) {
+	return a.engine.NewSink(conn, query, table, types, names)
 }
 
 func (a streams) Transaction(ctx context.Context, work func(ctx context.Context, conn *sql.Conn) error) error {

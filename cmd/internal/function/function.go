@@ -83,7 +83,7 @@ var _ lambda.Handler = Handler(nil)
 
 // Start hands the handler to the Lambda runtime, which ends the process when there is nothing more to do.
 func Start(ctx context.Context, h Handler) {
-	RoomyHeap(Memory() / 4 * 3)
+	RoomyHeap(Memory() / 8 * 5) // the program itself and its stacks take the rest
 	lambda.StartWithOptions(h, lambda.WithContext(ctx))
 }
 

@@ -33,7 +33,7 @@ func openDuckDB(t testing.TB) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(variant.Register(conn), conn.Close()); err != nil {
+	if err := errors.Join(variant.Register(conn, func() func(int) error { return func(int) error { return nil } }), conn.Close()); err != nil {
 		t.Fatal(err)
 	}
 	statements := append([]string{"SET TimeZone = 'UTC'", `CREATE SCHEMA "DB.S"`}, dialect.Prelude()...)

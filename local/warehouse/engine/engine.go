@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,6 @@ import (
 
 const (
 	DatabaseFile = "account.duckdb"
-	memoryLimit  = "256MB"
 	// threads is per database. With more of them the thread of a statement spins while another one works for it; one is
 	// enough, as statements run side by side.
 	threads = "1"
@@ -43,6 +43,11 @@ type Engine struct {
 	Staging variant.Staging
 	Locks   *Locks
 	open    atomic.Int64 // transactions of sessions
+	dir     string
+	// long counts bytes of long texts, large says that the database has memory for them. See memory.go.
+	long      atomic.Int64
+	large     atomic.Bool
+	enlarging sync.Mutex
 }
 
 // Open opens or creates the database in dir. SQL text can reach no other file: external access is off and the
@@ -53,13 +58,23 @@ func Open(ctx context.Context, dir string) (*Engine, error) {
 		return nil, fmt.Errorf("open warehouse: %w", err)
 	}
 	path := filepath.Join(dir, DatabaseFile)
-	connector, err := duckdb.NewConnector(path+"?threads="+threads+"&memory_limit="+memoryLimit+
-		"&storage_compatibility_version=v1.5.0&autoinstall_known_extensions=false&autoload_known_extensions=false", nil)
+	long, err := hasLong(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open warehouse: %w", err)
+	}
+	connector, err := connect(path, long)
+	if err != nil && !long { // reading the log may take more than writing it did
+		if connector, err = connect(path, true); err == nil {
+			long, err = true, writeLong(dir, true)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open warehouse database %s: %w: another process may have it open, or the file is damaged; "+
 			"stop the other process, or move the file away to start empty", path, err)
 	}
-	e := &Engine{DB: sql.OpenDB(connector), Locks: newLocks()}
+	e := &Engine{DB: sql.OpenDB(connector), Locks: newLocks(), dir: dir}
+	e.large.Store(long)
+	e.Staging.Expect = e.Expect
 	e.DB.SetMaxOpenConns(maxConnections)
 	e.DB.SetMaxIdleConns(8)
 	if err := e.prepare(ctx, spill); err != nil {
@@ -68,19 +83,29 @@ func Open(ctx context.Context, dir string) (*Engine, error) {
 	return e, nil
 }
 
+// connect opens the database file, with the usual limit of memory or with memory for long texts.
+func connect(path string, long bool) (*duckdb.Connector, error) {
+	limit := "&memory_limit=" + usualLimit
+	if long {
+		limit = ""
+	}
+	return duckdb.NewConnector(path+"?threads="+threads+limit+
+		"&storage_compatibility_version=v1.5.0&autoinstall_known_extensions=false&autoload_known_extensions=false", nil)
+}
+
 // maxConnections bounds DuckDB connections: one a running statement, one an open transaction.
 const maxConnections = 128
 
 func (e *Engine) prepare(ctx context.Context, spill string) error {
 	settings := []string{
 		"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL checkpoint_threshold = '" + checkpointAfter + "'", "SET GLOBAL temp_directory = " + dialect.Literal(spill),
-		"SET GLOBAL enable_external_access = false", "SET GLOBAL lock_configuration = true",
+		"SET GLOBAL enable_external_access = false", "SET GLOBAL allowed_configs = ['memory_limit']", "SET GLOBAL lock_configuration = true",
 	}
 	conn, err := e.DB.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(variant.Register(conn), e.Staging.Register(conn), conn.Close()); err != nil {
+	if err := errors.Join(variant.Register(conn, e.given), e.Staging.Register(conn), conn.Close()); err != nil {
 		return err
 	}
 	return e.Install(ctx, append(settings, dialect.Prelude()...))
@@ -115,6 +140,12 @@ func (e *Engine) Autocommit(ctx context.Context, w Work) error {
 	defer conn.Close()
 	for try := 1; ; try++ {
 		err := inTransaction(ctx, conn, w)
+		if outOfMemory(err) && !e.large.Load() && try < conflictTries {
+			if err := e.enlarge(); err != nil {
+				return err
+			}
+			continue
+		}
 		if !IsConflict(err) || try == conflictTries {
 			return err
 		}

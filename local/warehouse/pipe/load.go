@@ -15,6 +15,7 @@ import (
 
 	"github.com/snowstream/snowstream/local/warehouse/catalog"
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
+	"github.com/snowstream/snowstream/local/warehouse/engine"
 	"github.com/snowstream/snowstream/local/warehouse/fault"
 	"github.com/snowstream/snowstream/local/warehouse/stage"
 )
@@ -259,7 +260,7 @@ func (l *loader) store(ctx context.Context, conn *sql.Conn, loads []*fileLoad) e
 	})
 }
 
-func appendRows(sink *duckdb.Appender, rows [][]driver.Value) error {
+func appendRows(sink *engine.Sink, rows [][]driver.Value) error {
 	for _, row := range rows {
 		if err := sink.AppendRow(row...); err != nil {
 			return err
@@ -270,7 +271,7 @@ func appendRows(sink *duckdb.Appender, rows [][]driver.Value) error {
 
 // newAppender is an INSERT fed in batches. Rows arrive as the values that convert makes; with a SELECT they arrive as
 // the texts of the fields, and its expressions do the rest.
-func (l *loader) newAppender(conn driver.Conn) (*duckdb.Appender, error) {
+func (l *loader) newAppender(conn driver.Conn) (*engine.Sink, error) {
 	names, query := l.insertQuery()
 	types := make([]duckdb.TypeInfo, len(names))
 	for i := range types {
@@ -284,7 +285,7 @@ func (l *loader) newAppender(conn driver.Conn) (*duckdb.Appender, error) {
 			return nil, fmt.Errorf("prepare loading: %w", err)
 		}
 	}
-	return duckdb.NewQueryAppender(conn, query, "file_rows", types, names)
+	return l.pipes.Engine.NewSink(conn, query, "file_rows", types, names)
 }
 
 func (l *loader) insertQuery() (names []string, query string) {

@@ -24,7 +24,7 @@ func (x *execution) stage(st *dialect.Staged, row int) (*stagedRows, error) {
 	}
 	id, release, ok := x.runner.Engine.Staging.Stage(text, st.Width)
 	if !ok {
-		return nil, nil
+		return nil, x.runner.Engine.Expect(len(text))
 	}
 	return &stagedRows{id: id, args: values[1:], release: release}, nil
 }

@@ -130,7 +130,7 @@ func (s *Server) commitPipe(ctx context.Context, channels []*pending) error {
 		return fmt.Errorf("find the pipe of a channel: %s", channels[0].before.Pipe)
 	}
 	began := time.Now()
-	l := &load{pipe: pipe, channels: channels, spoil: s.Faults.rejecting()}
+	l := &load{account: s.cfg.Account, pipe: pipe, channels: channels, spoil: s.Faults.rejecting()}
 	err := s.cfg.Account.Transaction(ctx, l.run)
 	if rowFault(err) {
 		// Some row cannot be stored though it looked well. Find it, and reject it as the service would.
@@ -157,6 +157,7 @@ func (s *Server) commitPipe(ctx context.Context, channels []*pending) error {
 
 // load brings the rows of a pipe's channels into its table. It may run more than once, each time from the beginning.
 type load struct {
+	account  Account
 	pipe     *Pipe
 	channels []*pending
 	// spoil rejects rows that are good, for tests of what clients do then.
@@ -195,7 +196,7 @@ func (l *load) run(ctx context.Context, conn *sql.Conn) error {
 // rows appends the rows from the first up to and without end, of all rows, to the table, and counts them. end -1 is all.
 func (l *load) rows(ctx context.Context, conn *sql.Conn, first, end int) error {
 	return conn.Raw(func(raw any) error {
-		t, err := newTarget(raw.(driver.Conn), l.pipe)
+		t, err := newTarget(l.account, raw.(driver.Conn), l.pipe)
 		if err != nil {
 			return err
 		}
@@ -353,7 +354,7 @@ func (l *load) search(ctx context.Context, account Account, first, end int) erro
 
 // target appends rows to a table.
 type target struct {
-	sink   *duckdb.Appender
+	sink   Sink
 	reader *rowReader // nil where the pipe has a SELECT, whose expressions read the row
 	scan   scanner
 	// defaults are the columns with a default; each has a further cell that says whether it is wanted.
@@ -363,13 +364,13 @@ type target struct {
 
 const stagedRows = "streamed_rows"
 
-func newTarget(conn driver.Conn, pipe *Pipe) (*target, error) {
+func newTarget(account Account, conn driver.Conn, pipe *Pipe) (*target, error) {
 	t := &target{}
 	names, types, query, err := t.insert(pipe)
 	if err != nil {
 		return nil, fmt.Errorf("prepare table %s for streamed rows: %w", pipe.Table, err)
 	}
-	t.sink, err = duckdb.NewQueryAppender(conn, query, stagedRows, types, names)
+	t.sink, err = account.Sink(conn, query, stagedRows, types, names)
 	if err != nil {
 		return nil, fmt.Errorf("prepare table %s for streamed rows: %w", pipe.Table, err)
 	}

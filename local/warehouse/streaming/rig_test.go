@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"io"
@@ -52,6 +53,10 @@ func (a *account) Pipe(name dialect.Name) (*Pipe, error) {
 		return nil, ErrNoPipe
 	}
 	return p, nil
+}
+
+func (a *account) Sink(conn driver.Conn, query, table string, types []duckdb.TypeInfo, names []string) (Sink, error) {
+	return duckdb.NewQueryAppender(conn, query, table, types, names)
 }
 
 func (a *account) Transaction(ctx context.Context, work func(ctx context.Context, conn *sql.Conn) error) error {

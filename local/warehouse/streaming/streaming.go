@@ -18,12 +18,15 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/snowstream/snowstream/local/warehouse/dialect"
 )
@@ -39,6 +42,19 @@ type Account interface {
 	Pipe(name dialect.Name) (*Pipe, error)
 	// Transaction runs work in a transaction of its own, durable when it returns nil. It may run work more than once.
 	Transaction(ctx context.Context, work func(ctx context.Context, conn *sql.Conn) error) error
+	// Sink feeds a query on a transaction's connection, see duckdb.NewQueryAppender.
+	Sink(conn driver.Conn, query, table string, types Types, names []string) (Sink, error)
+}
+
+// Types are those of a sink's cells.
+type Types = []duckdb.TypeInfo
+
+// Sink is an appender.
+type Sink interface {
+	AppendRow(cells ...driver.Value) error
+	Clear() error
+	Close() error
+	CloseWithCancel(ctx context.Context) error
 }
 
 // ErrNoPipe means that neither the pipe nor, for a default pipe, its table exists.

@@ -26,7 +26,10 @@ import (
 //	number_trunc(x, n)           number.Trunc
 //
 // NULL in gives NULL out. They are not stored in the database: register them before a statement, view or macro uses them.
-func Register(conn *sql.Conn) error {
+//
+// given is called for each vector of results and counts the bytes of each before it is handed over; its error fails the
+// statement. DuckDB cannot refuse a result that it has no memory for: its exception would end the process.
+func Register(conn *sql.Conn, given func() func(bytes int) error) error {
 	text, err := duckdb.NewTypeInfo(duckdb.TYPE_VARCHAR)
 	if err != nil {
 		return fmt.Errorf("register the functions of VARIANT: %w", err)
@@ -72,7 +75,7 @@ func Register(conn *sql.Conn) error {
 		for range f.arguments {
 			config.InputTypeInfos = append(config.InputTypeInfos, text)
 		}
-		if err := duckdb.RegisterScalarUDF(conn, f.name, &scalar{config, f.do}); err != nil {
+		if err := duckdb.RegisterScalarUDF(conn, f.name, &scalar{config, f.do, given}); err != nil {
 			return fmt.Errorf("register %s: %w", f.name, err)
 		}
 	}
@@ -98,18 +101,38 @@ func orNull(text string, ok bool) any {
 type scalar struct {
 	config duckdb.ScalarFuncConfig
 	do     func(values []string) (any, error)
+	given  func() func(bytes int) error
 }
 
 var _ duckdb.ScalarFunc = (*scalar)(nil)
 
 func (s *scalar) Config() duckdb.ScalarFuncConfig { return s.config }
 
+// Executor is called for each vector.
 func (s *scalar) Executor() duckdb.ScalarFuncExecutor {
+	given := s.given()
 	return duckdb.ScalarFuncExecutor{RowExecutor: func(values []driver.Value) (any, error) {
 		var texts [3]string
 		for i, v := range values {
 			texts[i], _ = v.(string)
 		}
-		return s.do(texts[:len(values)])
+		out, err := s.do(texts[:len(values)])
+		if err == nil {
+			err = given(size(out))
+		}
+		return out, err
 	}}
+}
+
+// size is how many bytes a result has.
+func size(result any) (n int) {
+	switch v := result.(type) {
+	case string:
+		n = len(v)
+	case []string:
+		for _, text := range v {
+			n += len(text)
+		}
+	}
+	return n
 }

@@ -14,6 +14,9 @@ import (
 // Staging holds the rows of texts that statements under way read through the table function variant_rows(id), with
 // columns c0, c1 and so on. It is safe for concurrent use.
 type Staging struct {
+	// Expect is told of each text that is staged, before DuckDB gets it. Nil tells nobody.
+	Expect func(bytes int) error
+
 	mu   sync.Mutex
 	last int64
 	rows map[int64]*rows
@@ -36,6 +39,13 @@ func (s *Staging) Stage(text string, width int) (id int64, release func(), ok bo
 	}
 	if w.space(); w.at < len(text) {
 		return 0, nil, false
+	}
+	if s.Expect != nil {
+		for _, cell := range r.cells {
+			if s.Expect(len(cell)) != nil {
+				return 0, nil, false
+			}
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,10 +175,20 @@ func (s *source) Cardinality() *duckdb.CardinalityInfo {
 // Init begins the scan.
 func (s *source) Init() { s.at = 0 }
 
+// maxChunk is how many bytes of texts are handed over at once, but for a row that has more.
+const maxChunk = 8 << 20
+
 // FillChunk gives the next rows.
 func (s *source) FillChunk(chunk duckdb.DataChunk) error {
 	n := min(duckdb.GetDataChunkCapacity(), (len(s.rows.cells)-s.at)/s.rows.width)
-	for row := range n {
+	for row, size := 0, 0; row < n; row++ {
+		for _, text := range s.rows.cells[s.at : s.at+s.rows.width] {
+			size += len(text)
+		}
+		if row > 0 && size > maxChunk {
+			n = row
+			break
+		}
 		for column := range s.rows.width {
 			var err error
 			if s.rows.null[s.at] {

@@ -79,7 +79,7 @@ func TestRegister(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := variant.Register(conn); err != nil {
+	if err := variant.Register(conn, func() func(int) error { return func(int) error { return nil } }); err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()

@@ -1,5 +1,7 @@
 package record
 
+import "fmt"
+
 // Code is why a record cannot become a row. It stands in the quarantine, so its text never changes.
 type Code string
 
@@ -61,6 +63,24 @@ type Merged struct {
 	Refused []Refusal
 	// More says that not all rows were read: there were too many refusals to go on at once.
 	More bool
+	// Taken says that other records' rows stand under some of the ordinals, nil if none do. Changed counts rows that stand
+	// there with other values than they came with.
+	Taken   *Taken
+	Changed int64
+}
+
+// Taken is a row that stands where another one should.
+type Taken struct {
+	// Ordinal is the lowest of its kind, Sequence and Subsequence are those of the row that stands there.
+	Ordinal     int64  `json:"ordinal"`
+	Sequence    string `json:"sequence"`
+	Subsequence int64  `json:"subsequence"`
+}
+
+// Error says what was found; nothing of it was changed.
+func (t *Taken) Error() string {
+	return fmt.Sprintf("the streaming table has a row of another record, %s/%d, under ordinal %d: was it filled or restored from elsewhere, or the ledger put back? "+
+		"Nothing was overwritten, and the shard waits; `snowstream audit` says which rows these are", t.Sequence, t.Subsequence, t.Ordinal)
 }
 
 // Refusal is a row that the destination does not take.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -136,28 +135,6 @@ func (j joinedChannel) Opened() rowpath.State { return rowpath.State(j.channel.O
 func (j joinedChannel) Append(ctx context.Context, rows *record.CSVReader, skip func(int64) bool, last int64) (int, error) {
 	sent, err := j.channel.Append(ctx, rows, skip, last)
 	return sent, reopen(err)
-}
-
-// Query answers the question for a chain's highest ordinal.
-func (s session) Query(ctx context.Context, scan func(func(...any) error) error, query string, args ...any) error {
-	s.w.mu.Lock()
-	defer s.w.mu.Unlock()
-	if s.dead || s.ctx.Err() != nil {
-		return context.Canceled
-	}
-	if err := s.w.pause(ctx, s.w.between(5*time.Millisecond, 300*time.Millisecond)); err != nil {
-		return err
-	}
-	if query != schema.Highest(schema.Defaults()) || s.w.hit(sqlRefused) {
-		return errors.New("000625 (57014): too many waiters")
-	}
-	highest := int64(0)
-	for _, r := range s.w.streaming.rows {
-		if r["_SHARD"].text == args[0] && r["_GENERATION"].text == args[1] {
-			highest = max(highest, r.ordinal())
-		}
-	}
-	return scan(func(into ...any) error { return into[0].(interface{ Scan(any) error }).Scan(highest) })
 }
 
 // channelWire is a process's way to the service.

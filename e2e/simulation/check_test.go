@@ -92,6 +92,7 @@ func (w *world) check(mended bool) {
 func (w *world) ordinals() map[string]int64 {
 	out := map[string]int64{}
 	w.generations = map[string]value{}
+	late := map[string]bool{}
 	for _, key := range w.bucket.keys(rawzone.Rows) {
 		o := w.bucket.objects[key]
 		rows, err := readRows(key, o.body)
@@ -101,6 +102,7 @@ func (w *world) ordinals() map[string]int64 {
 		for _, r := range rows {
 			n := r.ordinal()
 			w.generations[r.id()] = r["_GENERATION"]
+			late[r.id()] = strings.HasPrefix(key, rawzone.Rows+"recovered/")
 			if old, twice := out[r.id()]; twice && !strings.HasPrefix(key, rawzone.Replayed) {
 				w.find(doubled, "%s lies in the raw zone twice, as %d and %d", r.id(), old, n)
 			}
@@ -114,6 +116,14 @@ func (w *world) ordinals() map[string]int64 {
 				w.find(misordered, "%s was in quarantine as %d and is a row as %d", rejectedID(r), r.Ordinal, old)
 			}
 			out[rejectedID(r)] = r.Ordinal
+			late[rejectedID(r)] = strings.HasPrefix(key, rawzone.Rows+"recovered/")
+		}
+	}
+	for _, s := range w.stream.shards {
+		for _, u := range s.users {
+			if u.appended = u.appended || late[u.id()]; late[u.id()] && !u.skipped {
+				w.find(misordered, "%s was appended, and nobody had given it up", u.id())
+			}
 		}
 	}
 	return out

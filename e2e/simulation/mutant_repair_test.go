@@ -40,6 +40,6 @@ func repairMutants() []mutant {
 		repair("undo brings nothing", undoFile, "		for batch := range inBinds(rows) {\n			_, err := tx.Exec", "		for batch := range inBinds(rows[:0]) {\n			_, err := tx.Exec"),
 		repair("one unreadable object ends the audit", brokenFile, "	reason, own := why(err)\n", "	reason, own := why(err)\n	if own {\n		return err\n	}\n"),
 		repair("an audit of nothing goes on", brokenFile, "a.trouble > maxTrouble", "a.trouble > 1<<30"),
-		repair("replay failed appends records that have a place", collectFile, "there.has(r.Sequence):\n", "there.has(r.Sequence) && len(out) > 1<<20:\n"),
+		repair("replay failed appends records that have a place", collectFile, "there.Has(r.Sequence):\n", "there.Has(r.Sequence) && len(out) > 1<<20:\n"),
 	}
 }

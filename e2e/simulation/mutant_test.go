@@ -1,6 +1,9 @@
 package simulation
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // mutant is a fault planted in the code that ships, by replacing text in copies of its files.
 type mutant struct {
@@ -37,7 +40,7 @@ func edited(name, file, before, after string) mutant {
 // mutants are the faults of the original system and the traps known from building others: most of them on the record's
 // way from the batch into both tables, and those that lie before it.
 func mutants() []mutant {
-	return append(append(append(append(orderMutants(), zoneMutants()...), valueMutants()...), boxMutants()...), append(append(channelMutants(), repairMutants()...), sealMutants()...)...)
+	return slices.Concat(orderMutants(), zoneMutants(), valueMutants(), boxMutants(), channelMutants(), repairMutants(), sealMutants(), placeMutants())
 }
 
 // orderMutants get the steps wrong, or believe what failed.
@@ -55,8 +58,8 @@ func orderMutants() []mutant {
 		edited("Upsert's error is swallowed", "processing/invoke/invoke.go",
 			"if out.FunctionError != nil {", "if out.FunctionError != nil {\n\t\treturn handoff.Answer{Rows: m.Rows}, nil\n\t}\n	if out.FunctionError != nil {"),
 		edited("the error of a MERGE is swallowed", streamingFile,
-			"result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest, highest)\n\tif err != nil {\n\t\treturn 0, fmt",
-			"result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest, highest)\n\tif err != nil {\n\t\treturn 0, nil\n\t}\n\tif err != nil {\n\t\treturn 0, fmt"),
+			"result, err := t.session.Exec(ctx, t.merge, rows, lowest, highest)\n\tif err != nil {\n\t\treturn fmt",
+			"result, err := t.session.Exec(ctx, t.merge, rows, lowest, highest)\n\tif err != nil {\n\t\treturn nil\n\t}\n\tif err != nil {\n\t\treturn fmt"),
 		edited("one bad record fails its batch", orchestratorFile,
 			"	if len(rejected) == 0 {\n\t\treturn nil\n\t}\n", "	if len(rejected) == 0 {\n\t\treturn nil\n\t}\n	if len(rejected) > 0 {\n\t\treturn fmt.Errorf(\"a bad record\")\n\t}\n"),
 		edited("bad records are dropped", orchestratorFile, "	if len(rejected) == 0 {\n", "	if len(rejected) > 0 || len(rejected) == 0 {\n"),
@@ -106,7 +109,7 @@ func zoneMutants() []mutant {
 		{name: "data decides the key", edits: []edit{{rawzoneFile, "func Escape(value string) string {\n", "func Escape(value string) string {\n\tif value != \"\" {\n\t\treturn value\n\t}\n"}},
 			pack: "./record/rawzone", run: "."},
 		edited("MERGE becomes INSERT", schemaFile, "`MERGE INTO %s AS t USING (", "`INSERT INTO %s AS t USING ("),
-		edited("MERGE without the shard in its key", schemaFile, `ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL"`, `ON t."_ORDINAL"`),
+		edited("MERGE without the shard in its key", schemaFile, `) AS s ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL"`, `) AS s ON t."_ORDINAL"`),
 		edited("the MERGE's source is not deduplicated", schemaFile, "\n"+`  QUALIFY ROW_NUMBER() OVER (PARTITION BY "_GENERATION", "_SHARD", "_ORDINAL" ORDER BY 1) = 1`, ""),
 		edited("the MERGE is pruned by the highest ordinal", streamingFile, "slices.Min(b.ordinals", "slices.Max(b.ordinals"),
 		edited("the MERGE is pruned by the lowest ordinal", streamingFile, "slices.Max(b.ordinals", "slices.Min(b.ordinals"),

@@ -3,6 +3,7 @@ package simulation
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -93,7 +94,10 @@ func TestCost(t *testing.T) {
 				t.Errorf("batch %d, by turns: %v", n, got)
 			}
 		}
-		if got := w.traffic(func() { _ = w.deliver(a, 0, 20) }); !slices.Equal(got, []string{"GET ledger"}) {
+		if got := w.traffic(func() { _ = w.deliver(a, 19, 20) }); !slices.Equal(got, []string{"GET ledger"}) {
+			t.Errorf("a record that has landed: %v", got)
+		}
+		if got := w.traffic(func() { _ = w.deliver(a, 18, 20) }); !slices.Equal(got, []string{"GET ledger", "HEAD kinesiscsv", "HEAD kinesiscsv", "GET kinesiscsv"}) {
 			t.Errorf("a batch that has landed: %v", got)
 		}
 	})
@@ -154,7 +158,7 @@ func TestVoid(t *testing.T) {
 	inCalm(t, func(w *world) {
 		slow := w.fresh(t)
 		w.locked(func() { slow.begin(time.Hour) })
-		slow.freeze, slow.frozen = 10, 10*time.Minute // the registry: read, twice listed, written; the ledger: read; the registry again; claimed, written, swapped; and then
+		slow.freeze, slow.frozen = 11, 10*time.Minute // the registry: read, twice listed, written; the ledger: read; the registry again; claimed, written; quarantine listed; swapped; and then
 		s := w.shardOne()
 		var late error
 		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[:5])) })
@@ -263,6 +267,188 @@ func TestOlderLedger(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestOlderLedgerAndQuarantine: after an older ledger was put back unseen, ordinals are given again, and records of which no
+// MERGE speaks are among them: in the new batch, in the old one, or in both. The shard stops all the same, and nothing is lost
+// once the ledger is rebuilt.
+func TestOlderLedgerAndQuarantine(t *testing.T) {
+	for _, c := range []struct{ before, again bool }{{false, true}, {true, false}, {true, true}, {false, false}} {
+		inCalm(t, func(w *world) {
+			s := w.shardOne()
+			spoil := func(from, to int, yes bool) {
+				for i := from; yes && i < to; i++ {
+					s.records[i].data = []byte("oops")
+				}
+			}
+			w.locked(func() { spoil(12, 20, c.before); spoil(20, 24, c.again) })
+			author, last := w.fresh(t), w.fresh(t)
+			for n, p := range []*orchestratorProcess{author, author, author, last, last} {
+				if err := w.deliver(p, 4*n, 4*n+4); err != nil {
+					t.Fatal(err)
+				}
+			}
+			key := w.chain(shardOfTest).LedgerKey()
+			time.Sleep(time.Hour)
+			w.locked(func() { w.bucket.objects[key] = w.bucket.past[key][6] })
+			for range 2 {
+				if err := w.deliver(w.fresh(t), 20, 24); err == nil || !strings.Contains(err.Error(), "delete "+key) {
+					t.Errorf("%+v: %v", c, err)
+				}
+			}
+			w.locked(func() { delete(w.bucket.objects, key) })
+			if err := w.deliver(w.fresh(t), 20, 24); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestTaken: rows of other records stand where a batch's belong, and no object numbers them. The shard waits, whoever tries;
+// once they are gone it goes on.
+func TestTaken(t *testing.T) {
+	inCalm(t, func(w *world) {
+		if err := w.deliver(w.fresh(t), 0, 4); err != nil {
+			t.Fatal(err)
+		}
+		var kept []row
+		w.locked(func() {
+			kept = slices.Clone(w.streaming.rows)
+			for _, r := range kept {
+				strange := maps.Clone(r)
+				strange["_ORDINAL"] = value{text: fmt.Sprint(r.ordinal() + 6)}
+				w.streaming.insert(strange)
+			}
+		})
+		p := w.fresh(t)
+		for range 2 { // ordinals 5 to 12: two rows are their own, four are others', two are their own
+			if err := w.deliver(p, 4, 12); err == nil || !strings.Contains(err.Error(), "SnowflakeUpsert failed") && !strings.Contains(err.Error(), "under ordinal 7") {
+				t.Errorf("a batch whose places are taken: %v", err)
+			}
+			p = w.fresh(t)
+		}
+		w.locked(func() { w.streaming.rows, w.streaming.index = kept, map[string]map[string][]row{} })
+		if err := w.deliver(p, 4, 12); err != nil {
+			t.Error(err)
+		}
+		w.wantRows(t, 12)
+	})
+}
+
+// TestBehindTheLedger: batches that are no contiguous continuation, as of a mapping that was made again at LATEST and then at
+// TRIM_HORIZON, of two mappings, and of one with a ParallelizationFactor. Whatever comes, and however often, each record is in
+// the table once: what has no place is appended, and what has one is known.
+func TestBehindTheLedger(t *testing.T) {
+	pick := func(from, to, step int) (all []int) {
+		for i := from; i < to; i += step {
+			all = append(all, i)
+		}
+		return all
+	}
+	for name, batches := range map[string][][]int{
+		"made again at LATEST, then at TRIM_HORIZON": {pick(0, 4, 1), pick(10, 14, 1), pick(20, 24, 1), pick(0, 15, 1), pick(15, 30, 1)},
+		"begun at LATEST, then at TRIM_HORIZON":      {pick(20, 30, 1), pick(0, 7, 1), pick(7, 30, 1)},
+		"two mappings, one of them ahead":            {pick(0, 3, 1), pick(12, 20, 1), pick(3, 6, 1), pick(20, 30, 1), pick(6, 20, 1), pick(18, 30, 1)},
+		"a factor of three":                          {pick(0, 15, 3), pick(1, 15, 3), pick(2, 15, 3), pick(17, 30, 3), pick(15, 30, 3), pick(16, 30, 3)},
+		"many objects behind":                        append(chunks(pick(5, 30, 1), 1), pick(0, 6, 1), pick(0, 30, 1)),
+	} {
+		inCalm(t, func(w *world) {
+			s := w.shardOne()
+			w.locked(func() {
+				s.records[3].data, s.records[22].data = []byte("oops"), []byte("oops") // quarantine has a place, too
+				for _, n := range []int{3, 22} {
+					s.records[n].users[0].want = nil
+				}
+			})
+			p := w.fresh(t)
+			deliver := func(batch []int) error {
+				var records []kinesisRecord
+				for _, i := range batch {
+					records = append(records, s.records[i])
+				}
+				var text []byte
+				w.locked(func() { p.begin(functionTimeout); text = event(s.id, records) })
+				return p.function.Handle(p.ctx, text)
+			}
+			for n, batch := range batches {
+				for range 2 {
+					if err := deliver(batch); err != nil {
+						t.Fatalf("%s, batch %d: %v", name, n, err)
+					}
+					if n%2 == 0 {
+						p = w.fresh(t)
+					}
+				}
+			}
+			objects := len(w.bucket.keys(rawzone.Rows))
+			for _, again := range [][]int{pick(0, 30, 1), pick(0, 30, 7), pick(4, 9, 1)} {
+				if err := deliver(again); err != nil {
+					t.Fatalf("%s, again: %v", name, err)
+				}
+			}
+			if now := len(w.bucket.keys(rawzone.Rows)); now != objects {
+				t.Errorf("%s: %d objects, and %d after all of it came again", name, objects, now)
+			}
+			w.locked(func() {
+				seen := map[string]int{}
+				for _, r := range w.streaming.rows {
+					seen[r["_SEQUENCE"].text]++
+				}
+				for i, r := range s.records[:30] {
+					want := 0
+					for _, u := range r.users {
+						if u.want != nil {
+							want++
+						}
+					}
+					if seen[r.sequence] != want {
+						t.Errorf("%s: record %d has %d rows, want %d", name, i, seen[r.sequence], want)
+					}
+				}
+			})
+		})
+	}
+}
+
+func chunks(all []int, n int) (out [][]int) {
+	for part := range slices.Chunk(all, n) {
+		out = append(out, part)
+	}
+	return out
+}
+
+// TestBehindTheLedgerUnknown: where objects are gone, nobody can say whether records that come again had a place there. The batch
+// fails with the reason, and neither drops nor doubles them; once the objects are back, it is known.
+func TestBehindTheLedgerUnknown(t *testing.T) {
+	inCalm(t, func(w *world) {
+		p := w.fresh(t)
+		for n := range 24 {
+			if err := w.deliver(p, n, n+1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rows := len(w.streaming.rows)
+		var key string
+		for _, k := range w.bucket.keys(rawzone.Rows) {
+			if n, ok := w.chain(shardOfTest).Name(k); ok && n.Ordinal == 2 {
+				key = k
+			}
+		}
+		kept := w.bucket.objects[key]
+		w.locked(func() { delete(w.bucket.objects, key) })
+		for range 2 {
+			if err := w.deliver(w.fresh(t), 0, 3); err == nil || !strings.Contains(err.Error(), "ordinals from 2 to") {
+				t.Errorf("an object is gone, and the batch says %v", err)
+			}
+		}
+		if got := len(w.streaming.rows); got != rows {
+			t.Errorf("%d rows, and %d after the batch was refused", rows, got)
+		}
+		w.locked(func() { w.bucket.objects[key] = kept })
+		if err := w.deliver(w.fresh(t), 0, 3); err != nil || len(w.streaming.rows) != rows {
+			t.Errorf("the object is back: %v, %d rows of %d", err, len(w.streaming.rows), rows)
+		}
+	})
 }
 
 // TestAppend: what the ledger has passed is appended once, at the end, and moves nothing else.

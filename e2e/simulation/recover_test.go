@@ -46,7 +46,9 @@ func (w *world) recoverBatch(s *shard, batch []kinesisRecord) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	err := w.withOrchestrator(s, func(o *orchestrator.Orchestrator, p *process) error { return o.Handle(p.ctx, event(s.id, batch)) })
+	err := w.withOrchestrator(s, func(o *orchestrator.Orchestrator, p *process) error {
+		return o.Land(p.ctx, streamName, s.id, recordsOf(s, batch))
+	})
 	if err != nil {
 		return err
 	}
@@ -108,4 +110,14 @@ func (w *world) append(s *shard, run []kinesisRecord, landed int) error {
 		w.find(broken, "append to %s: %v", s.id, err)
 	}
 	return err
+}
+
+// recordsOf are records as Kinesis gives them.
+func recordsOf(s *shard, batch []kinesisRecord) (records []record.Record) {
+	for _, r := range batch {
+		records = append(records, record.Record{
+			Position: record.Position{Shard: s.id, Sequence: r.sequence}, PartitionKey: r.key, ArrivedAt: r.arrival, Data: r.data,
+		})
+	}
+	return records
 }

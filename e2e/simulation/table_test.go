@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 )
 
@@ -204,6 +206,74 @@ func (t *table) run(text, bind string, lowest, highest int64) (int64, error) {
 	return int64(len(fresh)), nil
 }
 
+// standing answers what Standing, Occupied and Highest of landing/schema ask for; the text is read, as that of a MERGE is.
+func (t *table) standing(text string, args []any) (found [][4]any, err error) {
+	bind := args[0].(string)
+	if text == schema.Highest(schema.Defaults()) {
+		highest := int64(0)
+		for _, r := range t.rows {
+			if r["_SHARD"].text == bind && r["_GENERATION"].text == args[1] {
+				highest = max(highest, r.ordinal())
+			}
+		}
+		return [][4]any{{highest}}, nil
+	}
+	if strings.HasPrefix(text, `SELECT "_ORDINAL"`) {
+		if !strings.Contains(text, `WHERE "_SHARD" = ? AND COALESCE("_GENERATION", '') = ? AND "_ORDINAL" IN (`) {
+			return nil, errors.New("SQL compilation error: not the question that is expected")
+		}
+		var ordinals []int64
+		if err := json.Unmarshal([]byte(args[2].(string)), &ordinals); err != nil {
+			return nil, err
+		}
+		for _, r := range t.rows {
+			if r["_SHARD"].text == bind && r["_GENERATION"].text == args[1] && slices.Contains(ordinals, r.ordinal()) {
+				found = append(found, [4]any{r.ordinal(), r["_SEQUENCE"].text, r["_SUBSEQUENCE"].text, ""})
+			}
+		}
+		slices.SortFunc(found, func(a, b [4]any) int { return cmp.Compare(a[0].(int64), b[0].(int64)) })
+		return found[:min(len(found), 1)], nil
+	}
+	on := regexp.MustCompile(`\) AS s LEFT JOIN .* AS t ON (.*)\nWHERE t\."_ORDINAL" IS NULL OR t\."_SEQUENCE" <> s\."_SEQUENCE" OR t\."_SUBSEQUENCE" <> s\."_SUBSEQUENCE" OR (.*)\nORDER BY 4 DESC, 1 LIMIT 100`).FindStringSubmatch(text)
+	if on == nil {
+		return nil, errors.New("SQL compilation error: not a question that is known")
+	}
+	// The source and the keys are a MERGE's.
+	source := text[strings.Index(text, "FROM (\n")+len("FROM (\n") : strings.Index(text, ") AS s LEFT JOIN")]
+	columns := regexp.MustCompile(`AS "(\w+)",?\n`).FindAllStringSubmatch(source, -1)
+	var names []string
+	for _, c := range columns {
+		names = append(names, `"`+c[1]+`"`)
+	}
+	s, err := parseStatement("MERGE INTO t USING (\n" + source + ") AS s ON " + on[1] + "\nWHEN NOT MATCHED THEN INSERT (" +
+		strings.Join(names, ", ") + ")\n  VALUES (s." + strings.Join(names, ", s.") + ")")
+	if err != nil {
+		return nil, fmt.Errorf("SQL compilation error: %w", err)
+	}
+	rows, err := s.source(bind)
+	if err != nil {
+		return nil, err
+	}
+	values := regexp.MustCompile(`t\."(\w+)" IS DISTINCT FROM s\."(\w+)"`).FindAllStringSubmatch(on[2], -1)
+	for _, r := range rows {
+		there := t.find(s.on, r.key(s.on))
+		if len(there) == 0 {
+			found = append(found, [4]any{r.ordinal(), nil, nil, "none"})
+		}
+		for _, old := range there {
+			if old.id() != r.id() {
+				found = append(found, [4]any{r.ordinal(), old["_SEQUENCE"].text, old["_SUBSEQUENCE"].text, "other"})
+			} else if slices.ContainsFunc(values, func(v []string) bool { return old[v[1]] != r[v[2]] }) {
+				found = append(found, [4]any{r.ordinal(), old["_SEQUENCE"].text, old["_SUBSEQUENCE"].text, "changed"})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b [4]any) int {
+		return cmp.Or(cmp.Compare(b[3].(string), a[3].(string)), cmp.Compare(a[0].(int64), b[0].(int64)))
+	})
+	return found[:min(len(found), 100)], nil
+}
+
 // session is a process's connection to the warehouse.
 type session struct{ *process }
 
@@ -246,4 +316,51 @@ func (s session) Exec(ctx context.Context, query string, args ...any) (sql.Resul
 		return nil, errReset
 	}
 	return affected(n), err
+}
+
+// Query asks the table what it has.
+func (s session) Query(ctx context.Context, each func(scan func(...any) error) error, query string, args ...any) error {
+	w := s.w
+	w.mu.Lock()
+	if s.dead || s.ctx.Err() != nil {
+		w.mu.Unlock()
+		return context.Canceled
+	}
+	err := w.pause(ctx, w.between(5*time.Millisecond, 300*time.Millisecond))
+	if err == nil && w.hit(sqlRefused) {
+		err = errors.New("000625 (57014): too many waiters")
+	}
+	var found [][4]any
+	if err == nil {
+		found, err = w.streaming.standing(query, args)
+	}
+	w.mu.Unlock()
+	for _, f := range found {
+		if err == nil {
+			err = each(func(into ...any) error { return scanInto(into, f[:len(into)]) })
+		}
+	}
+	return err
+}
+
+// scanInto is what database/sql does with a row.
+func scanInto(into, row []any) error {
+	for i, v := range row {
+		switch to := into[i].(type) {
+		case *int64:
+			if text, isText := v.(string); isText {
+				v, _ = strconv.ParseInt(text, 10, 64)
+			}
+			*to = v.(int64)
+		case *string:
+			*to = v.(string)
+		case sql.Scanner:
+			if err := to.Scan(v); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("a column cannot be scanned into %T", to)
+		}
+	}
+	return nil
 }

@@ -189,6 +189,39 @@ WHEN NOT MATCHED THEN INSERT (%s)
   VALUES (%s)`, n.In(n.Streaming), Rows(s), strings.Join(names, ", "), strings.Join(values, ", "))
 }
 
+// Standing asks what stands in the streaming table under the identities of rows, with the binds of Merge: each row that does not
+// stand there as it is, with its ordinal, the position of what is there instead, and what that is. Rows of other records come
+// first, then those that are not there, then those with other values: lineage apart, because plain content has none that lasts.
+func Standing(n Names, s record.Schema) string {
+	differs := []string{`t."_ORDINAL" IS NULL`, `t."_SEQUENCE" <> s."_SEQUENCE"`, `t."_SUBSEQUENCE" <> s."_SUBSEQUENCE"`}
+	columns := s.TableColumns()
+	for _, c := range columns[:len(columns)-len(record.Lineage())] {
+		differs = append(differs, "t."+Quote(c.Name)+" IS DISTINCT FROM s."+Quote(c.Name))
+	}
+	return fmt.Sprintf(`SELECT s."_ORDINAL", t."_SEQUENCE", t."_SUBSEQUENCE", CASE WHEN t."_ORDINAL" IS NULL THEN '%s'
+  WHEN t."_SEQUENCE" = s."_SEQUENCE" AND t."_SUBSEQUENCE" = s."_SUBSEQUENCE" THEN '%s' ELSE '%s' END AS "FOUND"
+FROM (
+%s
+) AS s LEFT JOIN %s AS t ON t."_SHARD" = s."_SHARD" AND t."_ORDINAL" = s."_ORDINAL" AND t."_GENERATION" IS NOT DISTINCT FROM s."_GENERATION" AND t."_ORDINAL" BETWEEN ? AND ?
+WHERE %s
+ORDER BY 4 DESC, 1 LIMIT 100`, FoundNone, FoundChanged, FoundOther, Rows(s), n.In(n.Streaming), strings.Join(differs, " OR "))
+}
+
+// What Standing finds, in the reverse of its order.
+const (
+	FoundChanged = "changed"
+	FoundNone    = "none"
+	FoundOther   = "other"
+)
+
+// Occupied asks whether the streaming table has rows under ordinals that must have none: three binds, the shard, the generation,
+// which is empty for rows that have none, and the ordinals as a JSON array.
+func Occupied(n Names) string {
+	return `SELECT "_ORDINAL", "_SEQUENCE", "_SUBSEQUENCE" FROM ` + n.In(n.Streaming) + `
+WHERE "_SHARD" = ? AND COALESCE("_GENERATION", '') = ? AND "_ORDINAL" IN (SELECT f.value::NUMBER(38,0) FROM TABLE(FLATTEN(INPUT => PARSE_JSON(?))) AS f)
+ORDER BY 1 LIMIT 1`
+}
+
 // Highest asks the streaming table for the highest ordinal of a chain: two binds, the shard and the generation, which is empty
 // for rows that have none.
 func Highest(n Names) string {

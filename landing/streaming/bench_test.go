@@ -19,6 +19,10 @@ func (nowhere) Exec(context.Context, string, ...any) (sql.Result, error) {
 	return driver.RowsAffected(1), nil
 }
 
+func (nowhere) Query(context.Context, func(scan func(...any) error) error, string, ...any) error {
+	return nil
+}
+
 // BenchmarkMerge is what Upsert does to a batch before a driver gets it: from CSV to the text of a bind.
 func BenchmarkMerge(b *testing.B) {
 	table := New(nowhere{}, schema.Defaults(), record.Sensor())

@@ -28,8 +28,7 @@ func (t *Table) send(ctx context.Context, b *bindText, m *record.Merged) error {
 	}
 	defer b.reset()
 	for try, pause := 1, refusalPause; ; try, pause = try+1, 2*pause {
-		n, err := t.exec(ctx, b, 0, b.rows())
-		m.Inserted += n
+		err := t.exec(ctx, b, 0, b.rows(), m)
 		reason, fault := snowflake.RowFault(err)
 		switch {
 		case !fault:
@@ -57,8 +56,7 @@ func (t *Table) takeApart(ctx context.Context, b *bindText, from, to int, reason
 		if m.More = m.More || enough(ctx, len(m.Refused)); m.More {
 			return nil
 		}
-		n, err := t.exec(ctx, b, half[0], half[1])
-		m.Inserted += n
+		err := t.exec(ctx, b, half[0], half[1], m)
 		why, fault := snowflake.RowFault(err)
 		if fault {
 			err = t.takeApart(ctx, b, half[0], half[1], why, m)

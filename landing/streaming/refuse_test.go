@@ -49,6 +49,11 @@ func (c *choosy) Exec(_ context.Context, _ string, args ...any) (sql.Result, err
 	return driver.RowsAffected(len(rows)), nil
 }
 
+// Query finds all rows as they are.
+func (*choosy) Query(context.Context, func(scan func(...any) error) error, string, ...any) error {
+	return nil
+}
+
 var tooLong = &snowflake.Error{Number: 100078, SQLState: "22000"}
 
 func rowsOf(t *testing.T, statuses []string) *record.CSVReader {

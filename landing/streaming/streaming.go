@@ -27,18 +27,20 @@ const (
 // Session runs statements on a connection that is known to be alive; see landing/snowflake.
 type Session interface {
 	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+	Querier
 }
 
 // Table is the streaming table of a schema.
 type Table struct {
 	session Session
 	columns []record.Column
-	merge   string
+	// merge brings rows, standing asks what is there, occupied whether anything is.
+	merge, standing, occupied string
 }
 
 // New returns the table.
 func New(session Session, names schema.Names, s record.Schema) *Table {
-	return &Table{session: session, columns: s.TableColumns(), merge: schema.Merge(names, s)}
+	return &Table{session: session, columns: s.TableColumns(), merge: schema.Merge(names, s), standing: schema.Standing(names, s), occupied: schema.Occupied(names)}
 }
 
 // Merge reads all rows and returns once they are committed. Columns are found by the header's names; a column of the
@@ -46,7 +48,7 @@ func New(session Session, names schema.Names, s record.Schema) *Table {
 // would lose values.
 //
 // A row that the table does not take is refused, and all others are committed; see refuse.go. Whatever is not the row's
-// fault is an error.
+// fault is an error. Where rows were there already, what stands there is looked at; see standing.go.
 func (t *Table) Merge(ctx context.Context, rows *record.CSVReader) (m record.Merged, err error) {
 	order, err := t.order(rows.Header())
 	if err != nil {
@@ -106,14 +108,19 @@ func (t *Table) order(header []string) ([]int, error) {
 	return order, nil
 }
 
-// exec merges the rows from one place in a bind to another.
-func (t *Table) exec(ctx context.Context, b *bindText, from, to int) (int64, error) {
-	lowest, highest := slices.Min(b.ordinals[from:to]), slices.Max(b.ordinals[from:to])
-	result, err := t.session.Exec(ctx, t.merge, b.json(from, to), lowest, highest)
+// exec merges the rows from one place in a bind to another, and looks at what stands there if not all were new.
+func (t *Table) exec(ctx context.Context, b *bindText, from, to int, m *record.Merged) error {
+	lowest, highest, rows := slices.Min(b.ordinals[from:to]), slices.Max(b.ordinals[from:to]), b.json(from, to)
+	result, err := t.session.Exec(ctx, t.merge, rows, lowest, highest)
 	if err != nil {
-		return 0, fmt.Errorf("merge %d rows from ordinal %d on: %w", to-from, lowest, err)
+		return fmt.Errorf("merge %d rows from ordinal %d on: %w", to-from, lowest, err)
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	m.Inserted += n
+	if err != nil || n == int64(to-from) {
+		return err
+	}
+	return t.look(ctx, rows, lowest, highest, m)
 }
 
 // ordinalFromEnd is how far _ORDINAL stands from the end of the table's columns.

@@ -175,6 +175,22 @@ func (l *Lake) Counts(ctx context.Context, key string) (bool, error) {
 	return rows["quarantine"] == key, err
 }
 
+// QuarantinedFrom is a quarantine object of a chain that counts and begins at an ordinal or behind it, but for one; empty if there
+// is none. It costs a request, as long as there is none.
+func (l *Lake) QuarantinedFrom(ctx context.Context, c rawzone.Chain, ordinal int64, except string) (found string, err error) {
+	err = l.EntriesAfter(ctx, c.Quarantined(), rawzone.From(c.Quarantined(), ordinal), func(key string, _ time.Time) error {
+		if key == except || found != "" {
+			return nil
+		}
+		counts, err := l.Counts(ctx, key)
+		if counts {
+			found = key
+		}
+		return err
+	})
+	return found, err
+}
+
 func is(err error, code string) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == code

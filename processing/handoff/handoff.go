@@ -4,6 +4,7 @@
 //	{"object":"kinesiscsv/…","rows":100,"csv":"SENSORID,…\n6,64,OK,…\n"}   rows with the object they lie in
 //	{"object":"kinesiscsv/…","rows":100}                                   the same, to be read from the object
 //	{"object":"kinesiscsv/…","rows":100,"without":[7]}                     the same, but for a row that was put aside
+//	{"object":"kinesiscsv/…","vacant":[8],"place":{…}}                     ask whether the table has a row where there must be none
 //	{"sweep":true}                                                         look after what was appended; an EventBridge schedule does the same
 //	{"sweep":true,"look":true}                                             how far all shards are; this changes nothing
 //	{"content":[{"sensorId":6,"currentTemperature":64,"status":"OK"}]}     what the original orchestrator sends
@@ -50,6 +51,9 @@ type Message struct {
 	Without []int64 `json:"without,omitempty"`
 	// Only are the ordinals of the rows to bring, if not all. Rows is then how many these are.
 	Only []int64 `json:"only,omitempty"`
+	// Vacant are ordinals of the object that have no row, because their records are in quarantine: the table must not have one
+	// either. It needs Place, and comes with or without Rows.
+	Vacant []int64 `json:"vacant,omitempty"`
 	// Content are plain records, one JSON object each, without identity: the form of the original system.
 	Content []json.RawMessage `json:"content,omitempty"`
 }
@@ -99,12 +103,17 @@ type Answer struct {
 	Quarantined int `json:"quarantined,omitempty"`
 	// Refused are rows that the table does not take; all others that were looked at are there.
 	Refused []record.Refusal `json:"refused,omitempty"`
+	// Taken is a row of another record under one of the object's ordinals: the object's own row is not there, and cannot come.
+	Taken *record.Taken `json:"taken,omitempty"`
 	// More says that there were too many of them to look at all rows: put these aside, and come again without them.
 	More bool `json:"more,omitempty"`
 }
 
-// Complete returns an error if not all of a message's rows were looked at.
+// Complete returns an error if not all of a message's rows were looked at, or other rows stand in their places.
 func (a Answer) Complete(m Message) error {
+	if a.Taken != nil {
+		return a.Taken
+	}
 	if a.Rows != m.Rows && !a.More {
 		return fmt.Errorf("upsert of %s looked at %d of %d rows", m.Object, a.Rows, m.Rows)
 	}
@@ -165,8 +174,10 @@ func Decode(payload []byte) (Message, error) {
 		return m, nil
 	case (m.Object == "") == (m.Content == nil):
 		return Message{}, errors.New(`the payload needs either "object" or "content"`)
-	case m.Object != "" && m.Rows < 1:
+	case m.Object != "" && m.Rows < 1 && (len(m.Vacant) == 0 || m.CSV != ""):
 		return Message{}, fmt.Errorf(`the payload for object %s says no "rows"`, m.Object)
+	case len(m.Vacant) > 0 && m.Place == nil:
+		return Message{}, fmt.Errorf(`the payload for object %s says "vacant" and no "place"`, m.Object)
 	}
 	return m, nil
 }

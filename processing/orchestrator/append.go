@@ -134,7 +134,7 @@ func (o *Orchestrator) appendOnce(ctx context.Context, b Batch) (rawzone.Object,
 	}
 	batch := o.cut(records, head.Ledger)
 	object = rawzone.Recovered(batch.Batch, b.Source, head.Ledger, n).Compressed(o.pack)
-	if head, object, err = o.object(ctx, head, object, batch); err != nil {
+	if head, object, err = o.object(ctx, head, object, batch, false); err != nil {
 		return object, err
 	}
 	_, err = o.lake.Advance(ctx, head, head.Ledger)

@@ -8,6 +8,8 @@ type shardBatch struct {
 	// arn is the stream's, empty where nobody said.
 	arn     string
 	records []record.Record
+	// again says that the caller looks after records that the ledger has passed; else those without a place get one.
+	again bool
 }
 
 // parse takes an event apart by shard; mostly all of its records are of one.

@@ -111,18 +111,33 @@ func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object ra
 	return nil
 }
 
-// unique looks, once a MERGE found rows of a fresh object there already, whether another object has its ordinals. Mostly
-// none has: an answer was lost, and the MERGE carried out twice. If one has, the ledger was put back to an older copy in
-// a way that could not be seen, and the shard is stopped.
+// unique looks, once a MERGE found rows of a fresh object there already, or others in their places, whether another object has
+// its ordinals. Mostly none has: an answer was lost, and the MERGE carried out twice. If one has, the ledger was put back to
+// an older copy in a way that could not be seen, and the shard is stopped.
 func (o *Orchestrator) unique(ctx context.Context, head datalake.Head, object rawzone.Object) error {
 	other, _, err := o.lake.Newest(ctx, head, object.Key)
 	if err != nil || other.LastOrdinal < object.FirstOrdinal {
 		return err
 	}
+	return o.stop(ctx, head, object, other.Key)
+}
+
+// unnumbered looks, before the first object of a shard that a process makes, whether quarantine has records under its ordinals:
+// no MERGE would meet these.
+func (o *Orchestrator) unnumbered(ctx context.Context, head datalake.Head, object rawzone.Object) error {
+	other, err := o.lake.QuarantinedFrom(ctx, head.Chain(), object.FirstOrdinal, object.Quarantine)
+	if err != nil || other == "" {
+		return err
+	}
+	return o.stop(ctx, head, object, other)
+}
+
+// stop lets nobody write to the shard until a person has looked.
+func (o *Orchestrator) stop(ctx context.Context, head datalake.Head, object rawzone.Object, other string) error {
 	stopped := head.Ledger
 	stopped.Stopped = fmt.Sprintf("%s and %s number the same records, from %d on: an older copy of the ledger was put back. "+
 		"Stop the event source mapping, delete %s to have it rebuilt from the raw zone, start the mapping, and run `snowstream audit`",
-		object.Key, other.Key, object.FirstOrdinal, head.Chain().LedgerKey())
+		object.Key, other, object.FirstOrdinal, head.Chain().LedgerKey())
 	if _, err := o.lake.Advance(ctx, head, stopped); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func (o *Orchestrator) Land(ctx context.Context, stream, shard string, records [
 	if err := o.yield(ctx, stream, shard); err != nil {
 		return err
 	}
-	return o.land(ctx, shardBatch{stream: stream, shard: shard, records: records})
+	return o.land(ctx, shardBatch{stream: stream, shard: shard, records: records, again: true})
 }
 
 // Records reads the records of one shard from a Kinesis event, as a failure document holds it. It is refused if it

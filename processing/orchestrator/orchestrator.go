@@ -6,7 +6,7 @@
 //  1. read the shard's ledger. It covers everything up to a record, and may name an object that was opened behind that.
 //     If that object exists, hand its rows over (a MERGE that finds them changes nothing) and count it as covered; if
 //     not, make its name void, so that whoever still has it cannot use it. Nothing has changed that counts.
-//  2. drop what is covered; unpack and decide every other record: a row or a rejection, with the next ordinals.
+//  2. drop what is covered, once it is known to have a place (see behind); unpack and decide every other record: a row or a rejection, with the next ordinals.
 //  3. swap the ledger, If-Match: it now covers all that was covered in step 1, and names the object to come. Of two
 //     writers one is refused here, before it has written anything. A crash leaves a name for the next one's step 1.
 //  4. write the rejected records to quarantine. They count only once the object of rows names them.
@@ -21,7 +21,9 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -57,6 +59,10 @@ type Orchestrator struct {
 	// left is how this process left each shard, by what its ledger counts. It saves work and notices a ledger that goes
 	// back; what is covered is always read.
 	left map[rawzone.Chain]left
+	// found remembers what it took to look for records that the ledgers had passed.
+	found map[rawzone.Chain]*datalake.Places
+	// met are the shards for which this process has looked whether quarantine goes on behind the ledger.
+	met map[rawzone.Chain]bool
 	// atHand are the Kinesis records of the call under way, in order.
 	atHand []record.Record
 	// room is how many bytes of rows and rejected records are held at once.
@@ -80,7 +86,7 @@ func New(schema record.Schema, lake *datalake.Lake, upsert Upserter, pack rawzon
 		return nil, err
 	}
 	return &Orchestrator{
-		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[rawzone.Chain]left{}, enrolled: map[string]enrolled{}, room: maxObject,
+		lake: lake, upsert: upsert, schema: schema, pack: pack, unpack: u, decoder: record.NewDecoder(schema), log: log, left: map[rawzone.Chain]left{}, enrolled: map[string]enrolled{}, met: map[rawzone.Chain]bool{}, found: map[rawzone.Chain]*datalake.Places{}, room: maxObject,
 	}, nil
 }
 
@@ -104,7 +110,7 @@ const (
 )
 
 // Handle takes one Kinesis event. It returns nil once all of its records are in the raw zone or in quarantine, and in the
-// streaming table, except for those of a batch that was given up before: the ledger has passed these.
+// streaming table.
 func (o *Orchestrator) Handle(ctx context.Context, event []byte) error {
 	batches, err := o.parse(event)
 	if err != nil {
@@ -138,19 +144,26 @@ func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 	if err != nil {
 		return err
 	}
+	appended := false
+	if !b.again {
+		if head, appended, err = o.behind(ctx, head, b); err != nil {
+			return err
+		}
+	}
 	fresh, err := o.fresh(b.records, head.Ledger)
 	if err != nil {
 		return err
 	}
 	defer func() { fresh.Close() }()
-	if fresh.Peek() == nil {
+	if fresh.Peek() == nil && !appended {
 		return nil
 	}
+	sure := row > 0 && !appended // the ledger is as this process has left it
 	for fresh.Peek() != nil {
 		batch := o.cut(fresh, head.Ledger)
 		object := rawzone.Of(batch.Batch, o.schema.Folder, head.Ledger).Compressed(o.pack)
 		var landed rawzone.Object
-		if head, landed, err = o.object(ctx, head, object, batch); err != nil {
+		if head, landed, err = o.object(ctx, head, object, batch, sure); err != nil {
 			return err
 		}
 		if landed.Last != batch.Last || landed.Inside != batch.Inside { // another writer's, of the same name
@@ -161,6 +174,7 @@ func (o *Orchestrator) land(ctx context.Context, b shardBatch) error {
 			fresh.Close()
 			fresh = again
 		}
+		sure = true
 	}
 	if row < alone {
 		// Whoever comes next is likely another process. It would have to hand the last object over again.
@@ -202,9 +216,16 @@ func (o *Orchestrator) cut(records *unpack.Cursor, l rawzone.Ledger) (c cut) {
 	return c
 }
 
-// object does steps 3 to 6, and returns the head with the object counted as covered, and the object as it landed.
-func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object rawzone.Object, batch cut) (datalake.Head, rawzone.Object, error) {
+// object does steps 3 to 6, and returns the head with the object counted as covered, and the object as it landed. sure says that
+// nobody can have put an older ledger back since this process has written it.
+func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object rawzone.Object, batch cut, sure bool) (datalake.Head, rawzone.Object, error) {
 	began := time.Now()
+	if !o.met[head.Chain()] {
+		if err := o.unnumbered(ctx, head, object); err != nil {
+			return head, object, err
+		}
+		o.met[head.Chain()] = true
+	}
 	head, err := o.lake.Advance(ctx, head, head.Before(object, time.Now()))
 	if err != nil {
 		return head, object, err
@@ -217,6 +238,11 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object ra
 		return head, object, err
 	}
 	d := delivery{object: object, csv: batch.CSV}
+	if !sure || batch.Rows == 0 { // a batch without rows has no MERGE that would meet others
+		for _, r := range batch.Rejected {
+			d.vacant = append(d.vacant, r.Ordinal)
+		}
+	}
 	if adopted {
 		if d, err = o.again(ctx, head.Stream, "", object); err != nil {
 			return head, object, err
@@ -224,8 +250,9 @@ func (o *Orchestrator) object(ctx context.Context, head datalake.Head, object ra
 	}
 	stored := time.Now()
 	err = o.deliver(ctx, &head, &d)
-	if err == nil && !adopted && d.inserted < int64(object.Rows-len(d.without)) {
-		err = o.unique(ctx, head, object)
+	var taken *record.Taken
+	if !adopted && (errors.As(err, &taken) || err == nil && d.inserted < int64(object.Rows-len(d.without))) {
+		err = cmp.Or(o.unique(ctx, head, object), err)
 	}
 	if err != nil {
 		return head, object, err

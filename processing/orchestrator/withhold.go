@@ -25,6 +25,8 @@ type delivery struct {
 	// for more of them.
 	without       []int64
 	counted, next int
+	// vacant are ordinals of the object without a row, where the table has to be asked whether it has one.
+	vacant []int64
 	// inserted counts the rows that were new to the table.
 	inserted int64
 }
@@ -39,16 +41,17 @@ func (o *Orchestrator) again(ctx context.Context, stream, named string, object r
 // deliver does step 6: it hands the object's rows over, puts those into quarantine that the table refuses by their own
 // fault, and returns once all others are there. Any other error leaves things as they are.
 func (o *Orchestrator) deliver(ctx context.Context, head *datalake.Head, d *delivery) error {
-	if d.object.Rows == 0 {
+	if d.object.Rows == 0 && len(d.vacant) == 0 {
 		return nil
 	}
-	m := handoff.Message{Object: d.object.Key, Rows: d.object.Rows}
-	if len(d.csv) <= handoff.MaxInline {
+	m := handoff.Message{Object: d.object.Key, Rows: d.object.Rows, Vacant: d.vacant}
+	if m.Rows > 0 && len(d.csv) <= handoff.MaxInline {
 		m.CSV = string(d.csv)
 	}
 	for {
 		m.Without, m.Place = d.without, place(*head, d.object, d.csv != nil)
 		answer, err := o.upsert.Upsert(ctx, m)
+		m.Vacant = nil // asked once
 		if err == nil {
 			err = answer.Complete(m)
 		}

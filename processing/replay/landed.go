@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -63,50 +61,6 @@ func (l *landed) look(ctx context.Context, shards ...string) error {
 	return err
 }
 
-// place is how much of a Kinesis record has one: all of it, or, where inside is not empty, the records in it up to a
-// sub-sequence number, numbered as inside says. Parts land in order.
-type place struct {
-	upTo   int64
-	inside string
-}
-
-// there are the Kinesis records that have a place, by sequence number.
-type there map[string]place
-
-// whole reports whether all of a Kinesis record has a place.
-func (t there) whole(sequence string) bool {
-	p, ok := t[sequence]
-	return ok && p.inside == ""
-}
-
-// has reports whether anything of a Kinesis record has a place.
-func (t there) has(sequence string) bool {
-	_, ok := t[sequence]
-	return ok
-}
-
-// count is how many have one as a whole.
-func (t there) count() (n int64) {
-	for _, p := range t {
-		if p.inside == "" {
-			n++
-		}
-	}
-	return n
-}
-
-// add notes a record of an object: all of it is there, unless it is the last one and goes on in another object.
-func (t there) add(sequence string, o rawzone.Object) {
-	now := place{}
-	if sequence == o.Last.Sequence {
-		now = place{o.Last.Subsequence, o.Inside}
-	}
-	before, ok := t[sequence]
-	if !ok || before.inside != "" && (now.inside == "" || now.upTo > before.upTo) {
-		t[sequence] = now
-	}
-}
-
 // sealed reports whether a Kinesis record of a shard lies under a seal.
 func (l *landed) sealed(shard, sequence string) bool {
 	seal, found := l.seals.Of(l.chains[shard])
@@ -114,13 +68,13 @@ func (l *landed) sealed(shard, sequence string) bool {
 }
 
 // between are the records of a document's range that have a place; of those in the hand, also the ones under a seal.
-func (l *landed) between(ctx context.Context, d document, hand []record.Record) (there, error) {
+func (l *landed) between(ctx context.Context, d document, hand []record.Record) (datalake.There, error) {
 	if passed, ok := l.passed[d.Batch.Shard]; !ok || !passed.Passed(d.Batch.Last) {
 		if err := l.look(ctx, d.Batch.Shard); err != nil {
 			return nil, err
 		}
 	}
-	out := there{}
+	out := datalake.There{}
 	if err := l.regular(ctx, d, out); err != nil {
 		return nil, err
 	}
@@ -134,14 +88,14 @@ func (l *landed) between(ctx context.Context, d document, hand []record.Record) 
 	}
 	for _, r := range hand {
 		if l.sealed(d.Batch.Shard, r.Sequence) {
-			out[r.Sequence] = place{}
+			out[r.Sequence] = datalake.Place{}
 		}
 	}
 	return out, nil
 }
 
 // regular reads the objects that open in the range, and the nearest in front of it.
-func (l *landed) regular(ctx context.Context, d document, into there) error {
+func (l *landed) regular(ctx context.Context, d document, into datalake.There) error {
 	for _, o := range slices.Backward(l.objects[d.Batch.Shard]) {
 		if record.CompareSequence(o.first.Sequence, d.Batch.Last) > 0 {
 			continue
@@ -158,7 +112,7 @@ func (l *landed) regular(ctx context.Context, d document, into there) error {
 }
 
 // recovered reads the objects of records that were brought later. They have no order, so each is asked for its range.
-func (l *landed) recovered(ctx context.Context, d document, into there) error {
+func (l *landed) recovered(ctx context.Context, d document, into datalake.There) error {
 	var keys []string
 	chain := l.chains[d.Batch.Shard]
 	err := l.lake.List(ctx, chain.RecoveredPrefix(), func(key string) error {
@@ -180,52 +134,10 @@ func (l *landed) recovered(ctx context.Context, d document, into there) error {
 }
 
 // read adds the sequence numbers of an object's records, quarantined ones included, if it reaches as far as from.
-func (l *landed) read(ctx context.Context, key, from string, into there) error {
+func (l *landed) read(ctx context.Context, key, from string, into datalake.There) error {
 	described, err := l.lake.Object(ctx, key)
 	if err != nil || record.CompareSequence(described.Last.Sequence, from) < 0 {
 		return err
 	}
-	rows, err := l.lake.Rows(ctx, key)
-	if err != nil {
-		return err
-	}
-	if err := sequences(rows, described, into); err != nil {
-		return fmt.Errorf("object %s: %w", key, err)
-	}
-	if described.Quarantine == "" {
-		return nil
-	}
-	text, err := l.lake.Read(ctx, described.Quarantine)
-	if err != nil {
-		return err
-	}
-	rejected, err := rawzone.DecodeQuarantine(text)
-	if err != nil {
-		return fmt.Errorf("object %s: %w", described.Quarantine, err)
-	}
-	for _, r := range rejected {
-		into.add(r.Sequence, described)
-	}
-	return nil
-}
-
-func sequences(r *record.CSVReader, o rawzone.Object, into there) error {
-	at := slices.Index(r.Header(), "_SEQUENCE")
-	if at < 0 {
-		return errors.New("it has no column _SEQUENCE")
-	}
-	last := ""
-	for {
-		row, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if string(row[at].Text) != last {
-			last = string(row[at].Text)
-			into.add(last, o)
-		}
-	}
+	return l.lake.Sequences(ctx, described, into)
 }

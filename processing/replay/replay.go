@@ -225,7 +225,7 @@ func (c *Collector) collect(ctx context.Context, l *landed, p pending, s *Summar
 	if err != nil {
 		return err
 	}
-	n := note{There: there.count(), Landed: int64(len(without(all, there)))}
+	n := note{There: there.Count(), Landed: int64(len(without(all, there)))}
 	if !c.c.DryRun {
 		if there, err = c.land(ctx, l, p, all); err != nil {
 			return err
@@ -280,7 +280,7 @@ const attempts = 20
 // land lands the records without a place, until there are none, and returns which of the range have one. The shard's
 // ledger is brought past them first, and nothing is left open in front of it: from then on nobody else can land them,
 // so that what is looked up stays true.
-func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record.Record) (there there, err error) {
+func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record.Record) (there datalake.There, err error) {
 	for tries, before := 0, -1; ; tries++ {
 		err := c.c.Lander.Land(ctx, c.c.Stream, p.Batch.Shard, all)
 		if err == nil {
@@ -295,7 +295,7 @@ func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record
 				tries, before = 0, len(rest)
 			}
 			b := orchestrator.Batch{Stream: c.c.Stream, Shard: p.Batch.Shard, Source: p.key, Records: run(all, rest[0].Sequence, there)}
-			b.Landed, b.Inside = there[rest[0].Sequence].upTo, there[rest[0].Sequence].inside
+			b.Landed, b.Inside = there[rest[0].Sequence].UpTo, there[rest[0].Sequence].Inside
 			_, err = c.c.Lander.Append(ctx, b)
 		}
 		if err != nil && (!errors.Is(err, datalake.ErrFenced) || tries > attempts) {
@@ -305,9 +305,9 @@ func (c *Collector) land(ctx context.Context, l *landed, p pending, all []record
 }
 
 // without are the records that have no place, or not all of them.
-func without(all []record.Record, there there) (rest []record.Record) {
+func without(all []record.Record, there datalake.There) (rest []record.Record) {
 	for _, r := range all {
-		if !there.whole(r.Sequence) {
+		if !there.Whole(r.Sequence) {
 			rest = append(rest, r)
 		}
 	}
@@ -316,11 +316,11 @@ func without(all []record.Record, there there) (rest []record.Record) {
 
 // run are the records from one on, up to the next that has a place, in part or as a whole: one object cannot reach over
 // another's records.
-func run(all []record.Record, from string, there there) (out []record.Record) {
+func run(all []record.Record, from string, there datalake.There) (out []record.Record) {
 	for _, r := range all {
 		switch {
 		case len(out) == 0 && r.Sequence != from:
-		case len(out) > 0 && there.has(r.Sequence):
+		case len(out) > 0 && there.Has(r.Sequence):
 			return out
 		default:
 			out = append(out, r)
@@ -330,7 +330,7 @@ func run(all []record.Record, from string, there there) (out []record.Record) {
 }
 
 // lost is the run of records in front of those that were found, or all of them, as far as they have no place.
-func (p pending) lost(found []record.Record, there there) *Loss {
+func (p pending) lost(found []record.Record, there datalake.There) *Loss {
 	loss := Loss{
 		Document: p.key, Shard: p.Batch.Shard, First: p.Batch.First, Last: p.Batch.Last,
 		Count: p.Batch.Size - int64(len(found)), Arrived: p.Batch.Arrived,
@@ -339,7 +339,7 @@ func (p pending) lost(found []record.Record, there there) *Loss {
 		loss.Behind = found[0].Sequence
 	}
 	for sequence := range there {
-		if !there.whole(sequence) {
+		if !there.Whole(sequence) {
 			continue // the rest of it is lost
 		}
 		if loss.Behind == "" || record.CompareSequence(sequence, loss.Behind) < 0 {

@@ -163,6 +163,9 @@ func (u *Upsert) mendObject(ctx context.Context, seen datalake.Rejections, o raw
 			return seen, err
 		}
 		answer, err := u.merge(ctx, rows, without, nil)
+		if err == nil && answer.Taken != nil {
+			err = answer.Taken
+		}
 		if err != nil {
 			return seen, err
 		}

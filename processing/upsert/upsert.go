@@ -26,6 +26,8 @@ import (
 // alone. Rows that the table does not take are returned, and no error.
 type Table interface {
 	Merge(ctx context.Context, rows *record.CSVReader) (record.Merged, error)
+	// Occupied returns a row that the table has under ordinals which must have none, nil if there is none.
+	Occupied(ctx context.Context, shard, generation string, ordinals []int64) (*record.Taken, error)
 }
 
 // Lake holds the objects that hand-overs point to, and takes what cannot become a row.
@@ -64,7 +66,9 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 	case m.Object == "":
 		answer, err = u.content(ctx, requestID, m.Content)
 	case u.path != nil && m.Place != nil:
-		return u.appended(ctx, m)
+		if m.Rows > 0 {
+			return u.appended(ctx, m) // its channel goes by ordinals: it notices by itself, and needs no warehouse
+		}
 	default:
 		answer, err = u.object(ctx, m)
 	}
@@ -78,6 +82,12 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 
 // object merges the rows of an object, from the message itself or from the raw zone.
 func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer, error) {
+	if len(m.Vacant) > 0 {
+		taken, err := u.table.Occupied(ctx, m.Place.Shard, m.Place.Generation, m.Vacant)
+		if err != nil || taken != nil || m.Rows == 0 {
+			return handoff.Answer{Rows: m.Rows, Taken: taken}, err
+		}
+	}
 	if err := u.settle(ctx, m.Object); err != nil {
 		return handoff.Answer{}, err
 	}
@@ -86,7 +96,7 @@ func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer,
 		return handoff.Answer{}, err
 	}
 	answer, err := u.merge(ctx, rows, m.Without, m.Only)
-	if err == nil {
+	if err == nil && answer.Taken == nil { // whoever has sent it decides what to do about a row that is taken
 		err = answer.Complete(m)
 	}
 	if err != nil {
@@ -127,7 +137,10 @@ func (u *Upsert) merge(ctx context.Context, rows *record.CSVReader, without, onl
 		})
 	}
 	m, err := u.table.Merge(ctx, rows)
-	return handoff.Answer{Rows: m.Read + left, Inserted: m.Inserted, Refused: m.Refused, More: m.More}, err
+	if m.Changed > 0 {
+		u.log.Warn("rows that are there already have other values: somebody has changed them since; see snowstream audit", "rows", m.Changed)
+	}
+	return handoff.Answer{Rows: m.Read + left, Inserted: m.Inserted, Refused: m.Refused, More: m.More, Taken: m.Taken}, err
 }
 
 // content gives plain records an identity and merges them. What cannot become a row goes to quarantine first, so
@@ -157,6 +170,9 @@ func (u *Upsert) content(ctx context.Context, requestID string, content []json.R
 		}
 		m, err := u.merge(ctx, rows, without, nil)
 		answer.Rows, answer.Inserted, answer.Quarantined = m.Rows, answer.Inserted+m.Inserted, answer.Quarantined+len(m.Refused)
+		if err == nil && m.Taken != nil {
+			err = m.Taken
+		}
 		if err != nil || len(m.Refused) == 0 {
 			return answer, err
 		}

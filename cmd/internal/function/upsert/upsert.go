@@ -77,6 +77,11 @@ func (noWarehouse) Merge(context.Context, *record.CSVReader) (record.Merged, err
 	return record.Merged{}, errNoWarehouse
 }
 
+// Occupied refuses.
+func (noWarehouse) Occupied(context.Context, string, string, []int64) (*record.Taken, error) {
+	return nil, errNoWarehouse
+}
+
 var errNoWarehouse = errors.New("the rows have to be merged, and the function has no warehouse: make one (`snowstream deploy apply --create-warehouse`) and name it in " + function.Warehouse)
 
 func tableNames() schema.Names {

@@ -54,6 +54,10 @@ func (d *Deployment) Apply(ctx context.Context) (Result, error) {
 	if err := d.check(); err != nil {
 		return Result{}, err
 	}
+	if err := d.foreign(ctx); err != nil {
+		return Result{}, err
+	}
+	d.finished = d.file.Completed == stepBacklog
 	if d.file.Started.IsZero() {
 		d.file.Started = time.Now().UTC().Truncate(time.Second)
 	}
@@ -97,6 +101,9 @@ func (d *Deployment) stackOnce(ctx context.Context) error {
 	if err := d.vacant(ctx); err != nil {
 		return err
 	}
+	if err := d.creating(d.stackObject()); err != nil {
+		return err
+	}
 	queue, err := d.queue(ctx)
 	if err != nil {
 		return err
@@ -120,10 +127,10 @@ func (d *Deployment) queue(ctx context.Context) (string, error) {
 // vacant refuses to make a bucket that is there: after a destroy that kept the data, say.
 func (d *Deployment) vacant(ctx context.Context) error {
 	if d.file.ExistingBucket || d.file.created(d.stackObject()) {
-		return d.creating(d.stackObject())
+		return nil
 	}
 	if _, there, err := d.Stack.Outputs(ctx); err != nil || there {
-		return errors.Join(err, d.creating(d.stackObject()))
+		return err
 	}
 	_, err := d.S3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &d.file.Bucket})
 	var missing *types.NotFound
@@ -134,7 +141,7 @@ func (d *Deployment) vacant(ctx context.Context) error {
 	case !errors.As(err, &missing):
 		return fmt.Errorf("look for bucket %s: %w", d.file.Bucket, err)
 	}
-	return d.creating(d.stackObject())
+	return nil
 }
 
 func (d *Deployment) stackObject() string { return "STACK " + d.file.Stack }
@@ -154,16 +161,26 @@ func (d *Deployment) applyStack(ctx context.Context, step, queue string) error {
 		d.Parameters.PipeQueueARN = "" // the notification of a bucket that is not the stack's is merged by notify
 	}
 	changed := false
-	out, err := d.Stack.Apply(ctx, d.Parameters, func(e cloudformation.Event) {
+	var out cloudformation.Outputs
+	shards, err := d.reshardings(ctx)
+	if err != nil {
+		return err
+	}
+	tell := func(e cloudformation.Event) {
 		changed = true
+		d.rewired = d.rewired || e.LogicalID == rawZone
 		what := e.Type + " " + e.LogicalID
 		if e.Reason != "" {
 			what += " (" + e.Reason + ")"
 		}
-		d.Progress(Event{step, onAWS, what, e.Status})
-	})
-	if err != nil {
-		return err
+		d.Progress(Event{Step: step, Where: onAWS, What: what, State: e.Status})
+	}
+	for _, n := range shards {
+		p := d.Parameters
+		p.Shards = n
+		if out, err = d.Stack.Apply(ctx, p, tell); err != nil {
+			return err
+		}
 	}
 	d.tell(step, onAWS, "stack "+d.file.Stack, state(changed))
 	d.file.StreamARN, d.file.SecretARN = out.StreamARN, out.SecretARN
@@ -174,16 +191,47 @@ func (d *Deployment) applyStack(ctx context.Context, step, queue string) error {
 // this deployment is left out: in a bucket that an earlier one filled, and in a table that it loaded, it would be there
 // twice.
 func (d *Deployment) backlog(ctx context.Context) error {
-	if d.changes == 0 && d.file.Completed == stepBacklog {
-		d.tell(stepBacklog, onSnowflake, "nothing has changed, so nothing can have been missed", Unchanged)
+	if d.finished && !d.rewired {
+		d.tell(stepBacklog, onSnowflake, "pipe and notification are as they were, so nothing can have been missed", Unchanged)
 		return nil
 	}
 	statement := schema.Refresh(d.file.Names, d.file.Started, time.Now())
 	if err := d.Session.Query(ctx, func(func(...any) error) error { return nil }, statement); err != nil {
 		return fmt.Errorf("%s: %w", statement, err)
 	}
-	d.Progress(Event{stepBacklog, onSnowflake, statement, Done})
+	d.Progress(Event{Step: stepBacklog, Where: onSnowflake, What: statement, State: Done, Statement: statement})
 	return nil
+}
+
+// rawZone is the template's name of the bucket that tells the pipe.
+const rawZone = "RawZone"
+
+// reshardings are the numbers of shards that the stack goes through: Kinesis doubles or halves a stream in one step, and no
+// more. The last one is the number that is wanted.
+func (d *Deployment) reshardings(ctx context.Context) ([]int, error) {
+	wanted := d.Parameters.Shards
+	if d.file.ExistingStream || wanted == 0 || d.OpenShards == nil {
+		return []int{wanted}, nil
+	}
+	have, err := d.OpenShards(ctx, d.file.Stream)
+	if err != nil || have == 0 {
+		return []int{wanted}, err
+	}
+	return steps(have, wanted), nil
+}
+
+func steps(have, wanted int) (out []int) {
+	for {
+		switch {
+		case wanted > 2*have:
+			have *= 2
+		case 2*wanted < have:
+			have = (have + 1) / 2
+		default:
+			return append(out, wanted)
+		}
+		out = append(out, have)
+	}
 }
 
 func state(changed bool) string {

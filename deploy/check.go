@@ -59,7 +59,7 @@ func (p Probe) Check(ctx context.Context) (Checked, error) {
 	if out.Shard, out.Sequence, err = p.Put(ctx, Mark, p.Data); err != nil {
 		return out, fmt.Errorf("put the check's record: %w", err)
 	}
-	p.Progress(Event{"check", onAWS, "the record is in " + out.Shard + " as " + out.Sequence, Done})
+	p.Progress(Event{Step: "check", Where: onAWS, What: "the record is in " + out.Shard + " as " + out.Sequence, State: Done})
 	for _, t := range []struct {
 		table string
 		took  *float64
@@ -68,7 +68,7 @@ func (p Probe) Check(ctx context.Context) (Checked, error) {
 			return out, err
 		}
 		*t.took = time.Since(start).Seconds()
-		p.Progress(Event{"check", onSnowflake, fmt.Sprintf("the record is in %s after %.1f s", t.table, *t.took), Done})
+		p.Progress(Event{Step: "check", Where: onSnowflake, What: fmt.Sprintf("the record is in %s after %.1f s", t.table, *t.took), State: Done})
 	}
 	if p.Remove {
 		out.Removed, err = p.remove(ctx, out)

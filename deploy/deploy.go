@@ -88,6 +88,8 @@ type Config struct {
 	Stack   Stack
 	// DeleteStream deletes a stream with its records, for a Destroy that is told to; one that is gone is no error.
 	DeleteStream func(ctx context.Context, name string) error
+	// OpenShards is how many shards a stream has; 0 if there is no such stream.
+	OpenShards func(ctx context.Context, name string) (int, error)
 	// Build makes the functions' zips.
 	Build   func(context.Context) (bundle.Bundle, error)
 	S3      *s3.Client
@@ -104,6 +106,8 @@ type Event struct {
 	// What is the resource or statement, State what became of it.
 	What  string `json:"what"`
 	State string `json:"state"`
+	// Statement is the whole one, where it was one that was run.
+	Statement string `json:"statement,omitempty"`
 }
 
 // The states of an event.
@@ -128,6 +132,9 @@ type Deployment struct {
 	file File
 	// changes counts what was changed.
 	changes int
+	// finished says that the apply before this one came to its end; rewired, that this one has changed the pipe, or the bucket
+	// that tells it of objects.
+	finished, rewired bool
 }
 
 // New checks the configuration against the deployment file, where there is one, and completes it.
@@ -185,6 +192,7 @@ func remember(earlier, wanted File) File {
 // complete fills in what either side needs of the other.
 func (d *Deployment) complete() {
 	d.Landing.Bucket, d.Landing.StorageRole, d.Landing.ExternalID = d.file.Bucket, d.file.StorageRoleARN, d.file.ExternalID
+	d.Landing.Mark = schema.MarkOf(d.file.ID(), d.streamARN(), d.file.Bucket)
 	d.Landing.Login = schema.Login{RoleARN: d.file.UpsertRoleARN}
 	if d.file.Authentication == cloudformation.KeyPair {
 		d.Landing.Login = schema.Login{KeyLater: true}
@@ -194,6 +202,14 @@ func (d *Deployment) complete() {
 	p.SnowflakeAccount, p.SnowflakeEndpoint, p.SnowflakeUser, p.SnowflakeRole, p.SnowflakeWarehouse = s.Account, s.Endpoint, s.User, s.Role, s.Warehouse
 	p.SnowflakeDatabase, p.SnowflakeSchema, p.StreamingTable, p.Pipe = n.Database, n.Schema, n.Streaming, n.Pipe
 	p.ExternalID, p.StorageUserARN = d.file.ExternalID, d.file.StorageUserARN
+}
+
+// streamARN is the stream's, before and after it exists.
+func (d *Deployment) streamARN() string {
+	if d.Parameters.ExistingStreamARN != "" {
+		return d.Parameters.ExistingStreamARN
+	}
+	return "arn:" + d.Partition + ":kinesis:" + d.Region + ":" + d.AccountID + ":stream/" + d.file.Stream
 }
 
 // File is what is remembered so far.
@@ -206,7 +222,7 @@ func (d *Deployment) tell(step, where, what, state string) {
 	if state == Done {
 		d.changes++
 	}
-	d.Progress(Event{step, where, what, state})
+	d.Progress(Event{Step: step, Where: where, What: what, State: state})
 }
 
 // title is the first line of a statement, for progress.

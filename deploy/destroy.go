@@ -97,7 +97,7 @@ func (d *Deployment) dismantle(ctx context.Context) error {
 	changed := false
 	err := d.Stack.Destroy(ctx, func(e cloudformation.Event) {
 		changed = true
-		d.Progress(Event{stepDestroy, onAWS, e.Type + " " + e.LogicalID, e.Status})
+		d.Progress(Event{Step: stepDestroy, Where: onAWS, What: e.Type + " " + e.LogicalID, State: e.Status})
 	})
 	if err != nil {
 		return err

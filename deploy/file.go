@@ -123,6 +123,10 @@ func (f File) Save(path string) error {
 	return nil
 }
 
+// ID tells the deployment from all others: there is one stack of a name in an account and region. It is not chosen by lot, so
+// that a deployment whose file is lost still knows its own.
+func (f File) ID() string { return f.AccountID + "/" + f.Region + "/" + f.Environment }
+
 // created reports whether the deployment made an object.
 func (f File) created(object string) bool { return slices.Contains(f.Created, object) }
 

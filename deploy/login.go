@@ -98,10 +98,7 @@ func (d *Deployment) giveKey(ctx context.Context, slots [2]string) error {
 // rotate gives the user a new key in the slot that the current one does not have, and only then the secret: both keys
 // are good until the next rotation takes the old one's slot. Functions that run keep the old one until they end.
 func (d *Deployment) rotate(ctx context.Context, current key, slots [2]string) error {
-	slot := 2
-	if slots[1] == current.fingerprint {
-		slot = 1
-	}
+	slot := freeSlot(current, slots)
 	made, err := newKey()
 	if err != nil {
 		return err
@@ -110,6 +107,14 @@ func (d *Deployment) rotate(ctx context.Context, current key, slots [2]string) e
 		return err
 	}
 	return d.storeKey(ctx, made)
+}
+
+// freeSlot is the one of the user's two that the current key does not have.
+func freeSlot(current key, slots [2]string) int {
+	if slots[1] == current.fingerprint {
+		return 1
+	}
+	return 2
 }
 
 // slots are the fingerprints of the user's two keys.

@@ -2,10 +2,15 @@ package deploy
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/snowstream/snowstream/deploy/cloudformation"
 	"github.com/snowstream/snowstream/deploy/cost"
+	"github.com/snowstream/snowstream/landing/schema"
 )
 
 // Plan is what an Apply would do. Nothing in it has been done.
@@ -30,6 +35,8 @@ type Resource struct {
 	Replacement bool   `json:"replacement,omitempty"`
 	Why         string `json:"why"`
 	Cost        string `json:"cost"`
+
+	logical string
 }
 
 // Planned is a statement that would be run in Snowflake.
@@ -43,15 +50,28 @@ func (d *Deployment) Plan(ctx context.Context) (Plan, error) {
 	if err := d.check(); err != nil {
 		return Plan{}, err
 	}
-	out := Plan{Environment: d.file.Environment}
+	if err := errors.Join(d.foreign(ctx), d.vacant(ctx)); err != nil {
+		return Plan{}, err
+	}
+	out := Plan{Environment: d.file.Environment, AWS: []Resource{}, Snowflake: []Planned{}}
 	var err error
 	if out.Snowflake, err = d.planSnowflake(ctx); err != nil {
 		return Plan{}, err
 	}
-	if out.AWS, err = d.planAWS(ctx); err != nil {
+	changes, err := d.planAWS(ctx)
+	if err != nil {
 		return Plan{}, err
 	}
-	out.Notes = d.notes(out)
+	out.AWS = append(out.AWS, changes...)
+	if d.refreshes(out) {
+		out.Snowflake = append(out.Snowflake, Planned{"takes up what landed before the bucket told the pipe", schema.Refresh(d.file.Names, d.started(), time.Now())})
+	}
+	if shards, err := d.reshardings(ctx); err != nil {
+		return Plan{}, err
+	} else if len(shards) > 1 {
+		out.Notes = append(out.Notes, fmt.Sprintf("the stream gets its shards in steps, since Kinesis only doubles or halves: %v", shards))
+	}
+	out.Notes = append(out.Notes, d.notes(out)...)
 	if out.Bill, out.PricedAt, err = d.bill(); err != nil {
 		return Plan{}, err
 	}
@@ -70,22 +90,107 @@ func (d *Deployment) planSnowflake(ctx context.Context) ([]Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Planned
-	tables := 0
-	for _, s := range pending {
-		if s.Kind == "TABLE" {
-			tables++
+	// As apply has it: first all that needs nothing of AWS, then the login, then what needs the bucket.
+	out := []Planned{}
+	var missing []string
+	connect, user, late := []Planned{}, false, later(pending, d.Landing.Connect())
+	for i, s := range pending {
+		switch planned := (Planned{s.Why, s.SQL}); {
+		case i >= len(pending)-late:
+			connect = append(connect, planned)
+		default:
+			out = append(out, planned)
 		}
-		out = append(out, Planned{s.Why, s.SQL})
+		if s.Kind == "TABLE" {
+			missing = append(missing, s.Name)
+		}
+		user = user || s.Kind == "USER"
 	}
-	if tables > 0 {
-		return out, nil
+	statements, err := d.evolution(ctx, missing...)
+	if err != nil {
+		return nil, err
 	}
-	statements, err := d.evolution(ctx)
 	for _, s := range statements {
 		out = append(out, Planned{"the schema has changed", s})
 	}
-	return out, err
+	login, err := d.planLogin(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(out, login...), connect...), nil
+}
+
+// later is how many of the statements are among those of the end.
+func later(pending, end []schema.Statement) (n int) {
+	for _, s := range pending {
+		if slices.ContainsFunc(end, func(e schema.Statement) bool { return e.SQL == s.SQL }) {
+			n++
+		}
+	}
+	return n
+}
+
+// NewKey stands in a plan for the public half of a key that apply will make.
+const NewKey = "<the public half of the key that apply makes>"
+
+// planLogin is what prepare and login would do to the user.
+func (d *Deployment) planLogin(ctx context.Context, made bool) (out []Planned, err error) {
+	statement, err := d.identity(made)
+	if err != nil {
+		return nil, err
+	}
+	if statement != "" {
+		out = append(out, Planned{"the function signs in as its role", statement})
+	}
+	var slots [2]string
+	if !made {
+		if err := d.serviceUser(ctx); err != nil {
+			return nil, err
+		}
+		if slots, err = d.slots(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !d.keyPair() {
+		for i, print := range slots {
+			if print != "" && print != "null" {
+				out = append(out, Planned{"the function signs in without a key", schema.UnsetKey(d.Landing.User, i+1)})
+			}
+		}
+		return out, nil
+	}
+	var current *key
+	if d.file.SecretARN != "" {
+		if current, err = d.storedKey(ctx); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case current == nil:
+		out = append(out, Planned{"the function signs in with a key", schema.SetKey(d.Landing.User, NewKey, 1)})
+	case d.RotateKey:
+		out = append(out, Planned{"a new key, in the slot that is free", schema.SetKey(d.Landing.User, NewKey, freeSlot(*current, slots))})
+	case slots[0] != current.fingerprint && slots[1] != current.fingerprint:
+		out = append(out, Planned{"the user gets the secret's key", schema.SetKey(d.Landing.User, current.public, 1)})
+	}
+	if d.file.Snowflake.Login != "" && d.file.Snowflake.Login != cloudformation.KeyPair {
+		out = append(out, Planned{"the function signs in with a key", schema.UnsetIdentity(d.Landing.User)})
+	}
+	return out, nil
+}
+
+// refreshes reports whether apply would have the pipe look for what it was not told of.
+func (d *Deployment) refreshes(p Plan) bool {
+	return d.file.Completed != stepBacklog || slices.ContainsFunc(p.AWS, func(r Resource) bool { return r.logical == rawZone }) ||
+		slices.ContainsFunc(p.Snowflake, func(s Planned) bool { return strings.HasPrefix(s.Statement, "CREATE PIPE") })
+}
+
+// started is when the first apply began, or would.
+func (d *Deployment) started() time.Time {
+	if d.file.Started.IsZero() {
+		return time.Now()
+	}
+	return d.file.Started
 }
 
 func (d *Deployment) planAWS(ctx context.Context) ([]Resource, error) {
@@ -129,7 +234,7 @@ func resource(c cloudformation.Change) Resource {
 	if c.PhysicalID != "" {
 		name = c.PhysicalID
 	}
-	return Resource{Action: c.Action, Type: c.Type, Name: name, Replacement: c.Replacement == "True", Why: c.Purpose.Why, Cost: c.Purpose.Cost}
+	return Resource{Action: c.Action, Type: c.Type, Name: name, Replacement: c.Replacement == "True", Why: c.Purpose.Why, Cost: c.Purpose.Cost, logical: c.LogicalID}
 }
 
 func (d *Deployment) notes(p Plan) (out []string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/snowstream/snowstream/deploy/cloudformation"
@@ -59,6 +60,33 @@ func (d *Deployment) pending(ctx context.Context, statements []schema.Statement)
 	return out, nil
 }
 
+// foreign refuses objects that another deployment has made, all of them at once, and says whose they are.
+func (d *Deployment) foreign(ctx context.Context) error {
+	all, err := d.Landing.Prepare()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	missing := map[string]bool{}
+	for _, s := range append(all, d.Landing.Connect()...) {
+		if s.Kind == "GRANT" || missing[s.Probe.Within] {
+			continue
+		}
+		rows, err := d.Session.Show(ctx, s.Probe.Show)
+		if err != nil {
+			return fmt.Errorf("look for %s %s: %w", s.Kind, s.Name, err)
+		}
+		missing[s.Kind+" "+s.Name] = !s.Probe.Found(rows)
+		if whose := s.Foreign(d.Landing.Mark, rows); whose != "" {
+			errs = append(errs, fmt.Errorf("%s %s belongs to another deployment (%s)", s.Kind, s.Name, whose))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("nothing was done, because this deployment (%s) would change what is not its own: name other objects, or another --environment:\n%w", d.file.ID(), err)
+	}
+	return nil
+}
+
 // create runs the statements that have not been run.
 func (d *Deployment) create(ctx context.Context, step string, statements []schema.Statement) error {
 	pending, err := d.pending(ctx, statements)
@@ -82,16 +110,18 @@ func (d *Deployment) create(ctx context.Context, step string, statements []schem
 		if err := d.exec(ctx, step, s.SQL); err != nil {
 			return err
 		}
+		d.rewired = d.rewired || s.Kind == "PIPE"
 	}
 	return nil
 }
 
 func (d *Deployment) exec(ctx context.Context, step, statement string) error {
-	d.Progress(Event{step, onSnowflake, title(statement), Doing})
+	d.Progress(Event{Step: step, Where: onSnowflake, What: title(statement), State: Doing})
 	if _, err := d.Session.Exec(ctx, statement); err != nil {
 		return fmt.Errorf("%s: %w", title(statement), err)
 	}
-	d.tell(step, onSnowflake, title(statement), Done)
+	d.changes++
+	d.Progress(Event{Step: step, Where: onSnowflake, What: title(statement), State: Done, Statement: statement})
 	return nil
 }
 
@@ -109,9 +139,14 @@ func (d *Deployment) evolve(ctx context.Context) error {
 	return nil
 }
 
-func (d *Deployment) evolution(ctx context.Context) (out []string, err error) {
+// evolution is what brings the tables to the schema, but for those that are yet to be made.
+func (d *Deployment) evolution(ctx context.Context, missing ...string) (out []string, err error) {
 	n := d.file.Names
-	for _, table := range []string{n.In(n.Streaming), n.In(n.Microbatch)} {
+	for _, name := range []string{n.Streaming, n.Microbatch} {
+		if slices.Contains(missing, name) {
+			continue
+		}
+		table := n.In(name)
 		rows, err := d.Session.Show(ctx, "DESC TABLE "+table)
 		if err != nil {
 			return nil, fmt.Errorf("look at table %s: %w", table, err)
@@ -139,17 +174,25 @@ func (d *Deployment) identify(ctx context.Context) error {
 	if want == "" || want == d.file.Snowflake.Login {
 		return nil
 	}
-	if d.file.Snowflake.Login != "" || !d.file.created("USER "+d.Landing.User) {
-		statement, err := schema.SetLogin(d.Landing.User, d.Landing.Login)
-		if err != nil {
-			return err
-		}
+	if statement, err := d.identity(false); err != nil {
+		return err
+	} else if statement != "" {
 		if err := d.exec(ctx, stepSnowflake, statement); err != nil {
 			return err
 		}
 	}
 	d.file.Snowflake.Login = want
 	return d.save()
+}
+
+// identity is the statement that gives a user that is there its workload identity; "" where none is needed. made says that the
+// user is yet to be made, with it.
+func (d *Deployment) identity(made bool) (string, error) {
+	want := d.Landing.Login.RoleARN
+	if want == "" || want == d.file.Snowflake.Login || made || d.file.Snowflake.Login == "" && d.file.created("USER "+d.Landing.User) {
+		return "", nil
+	}
+	return schema.SetLogin(d.Landing.User, d.Landing.Login)
 }
 
 // serviceUser refuses to take a person's user, whose password would go on working.

@@ -61,6 +61,7 @@ func TestDeploySQL(t *testing.T) {
 	l := schema.Landing{
 		Names: schema.Defaults(), Schema: record.Sensor(), Database: true, MakeWarehouse: true, Warehouse: "WH", Role: "WRITER", User: "UPSERT",
 		Operator: "OPERATOR", Auditor: "AUDITOR", Login: schema.Login{PublicKey: first.public}, Bucket: "b", StorageRole: "arn:aws:iam::000000000000:role/r", ExternalID: "ours",
+		Mark: schema.MarkOf("000000000000/us-east-1/snowstream", "arn:s", "b"),
 	}
 	statements, err := l.Prepare()
 	if err != nil {
@@ -77,6 +78,11 @@ func TestDeploySQL(t *testing.T) {
 			}
 		}
 		checkProbe(t, db, s, true)
+		rows, err := db.Show(t.Context(), s.Probe.Show)
+		ours, theirs := s.Foreign(l.Mark, rows), s.Foreign(schema.MarkOf("other", "", ""), rows)
+		if err != nil || ours != "" || s.Kind != "GRANT" && theirs != l.Mark {
+			t.Errorf("%s %s: its own mark is foreign: %q; to others it is %q", s.Kind, s.Name, ours, theirs)
+		}
 	}
 	described, err := db.Show(t.Context(), schema.DescribeIntegration(l.Names))
 	if err != nil || property(described, "property", "property_value", "STORAGE_AWS_EXTERNAL_ID") != "ours" {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -143,6 +144,7 @@ func TestDeploy(t *testing.T) {
 	if first.Result.Changes == 0 || first.Result.Deployment.Completed != "backlog" {
 		t.Errorf("the first apply: %+v", first.Result)
 	}
+	asPlanned(t, planned, first)
 	a.secretIsSecret(t, first)
 	a.run(t, "check", "--wait", "2m")
 	records := 250
@@ -167,6 +169,26 @@ func TestDeploy(t *testing.T) {
 
 	a.run(t, "destroy", "--yes")
 	a.gone(t, n, first.Result.Deployment)
+}
+
+// notInPlan is what a plan cannot know: the time of a refresh, a key that is yet to be made, and an external id chosen by lot.
+var notInPlan = regexp.MustCompile(`MODIFIED_AFTER = '[^']*'|RSA_PUBLIC_KEY = '[^']*'|EXTERNAL_ID = '[^']*'`)
+
+// asPlanned: apply has run the statements that plan has shown, and no other.
+func asPlanned(t *testing.T, p deploy.Plan, a applied) {
+	t.Helper()
+	var planned, run []string
+	for _, s := range p.Snowflake {
+		planned = append(planned, notInPlan.ReplaceAllString(s.Statement, ""))
+	}
+	for _, e := range a.Events {
+		if e.Statement != "" {
+			run = append(run, notInPlan.ReplaceAllString(e.Statement, ""))
+		}
+	}
+	if !slices.Equal(planned, run) {
+		t.Errorf("planned\n%s\nrun\n%s", strings.Join(planned, "\n"), strings.Join(run, "\n"))
+	}
 }
 
 // compressed: the last object is, and the first one is not.

@@ -63,3 +63,16 @@ func (p streamEnd) deleteStream(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// openShards is how many shards a stream has; 0 if there is none of that name.
+func (p streamEnd) openShards(ctx context.Context, name string) (int, error) {
+	out, err := p.api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &name})
+	var gone *types.ResourceNotFoundException
+	if errors.As(err, &gone) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("describe stream %s: %w", name, err)
+	}
+	return int(aws.ToInt32(out.StreamDescriptionSummary.OpenShardCount)), nil
+}

@@ -83,7 +83,8 @@ func (o *deployOptions) join(ctx context.Context, c deploy.Config, place, change
 	c.Session, c.Build = d.session, o.builder(d.work, c.SchemaText)
 	c.Stack = cloudformation.New(cfn.NewFromConfig(d.aws), c.StackName)
 	c.S3 = s3.NewFromConfig(d.aws, func(options *s3.Options) { options.UsePathStyle = c.AWSEndpoint != "" })
-	c.Secrets, c.DeleteStream = secretsmanager.NewFromConfig(d.aws), streamEnd{api: kinesis.NewFromConfig(d.aws)}.deleteStream
+	end := streamEnd{api: kinesis.NewFromConfig(d.aws)}
+	c.Secrets, c.DeleteStream, c.OpenShards = secretsmanager.NewFromConfig(d.aws), end.deleteStream, end.openShards
 	change(&c)
 	if d.Deployment, err = deploy.New(c); err != nil {
 		return nil, errors.Join(err, d.close())

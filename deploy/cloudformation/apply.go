@@ -24,7 +24,7 @@ func (s *Stack) Plan(ctx context.Context, p Parameters) ([]Change, error) {
 	if found != nil && strings.HasSuffix(string(found.StackStatus), "_IN_PROGRESS") && found.StackStatus != types.StackStatusReviewInProgress {
 		return nil, fmt.Errorf("stack %s is in %s: plan again when that has ended", s.name, found.StackStatus)
 	}
-	kind, err := s.kind(found)
+	kind, err := s.kind(found, p.Environment)
 	if err != nil {
 		return nil, err
 	}
@@ -42,11 +42,11 @@ func (s *Stack) Plan(ctx context.Context, p Parameters) ([]Change, error) {
 }
 
 // kind is the change set that a stack needs.
-func (s *Stack) kind(found *types.Stack) (types.ChangeSetType, error) {
+func (s *Stack) kind(found *types.Stack, environment string) (types.ChangeSetType, error) {
 	if found == nil || found.StackStatus == types.StackStatusReviewInProgress || broken(found.StackStatus) {
 		return types.ChangeSetTypeCreate, nil
 	}
-	return types.ChangeSetTypeUpdate, s.ours(found)
+	return types.ChangeSetTypeUpdate, s.ours(found, environment)
 }
 
 // broken reports whether a stack never came to be and can only be deleted.
@@ -82,7 +82,7 @@ func (s *Stack) Apply(ctx context.Context, p Parameters, progress func(Event)) (
 	if err != nil {
 		return Outputs{}, err
 	}
-	kind, err := s.kind(found)
+	kind, err := s.kind(found, p.Environment)
 	if err != nil {
 		return Outputs{}, err
 	}
@@ -112,7 +112,7 @@ func (s *Stack) ready(ctx context.Context, progress func(Event)) (*types.Stack, 
 		_, err := s.sweep(ctx)
 		return found, err
 	case broken(status):
-		if err := s.ours(found); err != nil {
+		if err := s.ours(found, ""); err != nil {
 			return nil, err
 		}
 		return nil, s.remove(ctx, found, progress)

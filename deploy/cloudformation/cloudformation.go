@@ -75,12 +75,16 @@ func missing(err error) bool {
 	return errors.As(err, &e) && e.ErrorCode() == "ValidationError" && strings.Contains(e.ErrorMessage(), "does not exist")
 }
 
-// ours refuses a stack that somebody else made.
-func (s *Stack) ours(found *types.Stack) error {
+// ours refuses a stack that somebody else made, or another environment if one is given.
+func (s *Stack) ours(found *types.Stack, environment string) error {
 	for _, t := range found.Tags {
-		if aws.ToString(t.Key) == tag {
-			return nil
+		if aws.ToString(t.Key) != tag {
+			continue
 		}
+		if whose := aws.ToString(t.Value); environment != "" && whose != environment {
+			return fmt.Errorf("stack %s: %w for environment %s, but for %s; choose another stack name", s.name, ErrForeign, environment, whose)
+		}
+		return nil
 	}
 	return fmt.Errorf("stack %s: %w (it has no tag %s); choose another environment or stack name", s.name, ErrForeign, tag)
 }

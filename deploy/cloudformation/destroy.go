@@ -20,7 +20,7 @@ func (s *Stack) Destroy(ctx context.Context, progress func(Event)) error {
 	if found.StackStatus == types.StackStatusReviewInProgress {
 		return s.discard(ctx)
 	}
-	if err := s.ours(found); err != nil {
+	if err := s.ours(found, ""); err != nil {
 		return err
 	}
 	return s.remove(ctx, found, progress)

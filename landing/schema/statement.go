@@ -43,6 +43,39 @@ func (p Probe) Found(rows []map[string]string) bool {
 	return false
 }
 
+// row is the probe's row, nil if it is not there.
+func (p Probe) row(rows []map[string]string) map[string]string {
+	for _, row := range rows {
+		if p.Found([]map[string]string{row}) {
+			return row
+		}
+	}
+	return nil
+}
+
+// markOf begins every mark.
+const markOf = "snowstream "
+
+// MarkOf is the comment of a deployment's objects: which deployment, and what it reads and keeps.
+func MarkOf(deployment, stream, bucket string) string {
+	return markOf + deployment + ", stream " + stream + ", bucket " + bucket
+}
+
+// Foreign is the mark of another deployment on the object that a statement would make; "" if it has none, or this one's.
+// Only the deployment counts: what it reads and keeps may change.
+func (s Statement) Foreign(mark string, rows []map[string]string) string {
+	if s.Kind == "GRANT" {
+		return ""
+	}
+	comment := s.Probe.row(rows)["comment"]
+	ours, _, _ := strings.Cut(mark, ",")
+	theirs, _, _ := strings.Cut(comment, ",")
+	if !strings.HasPrefix(comment, markOf) || theirs == ours {
+		return ""
+	}
+	return comment
+}
+
 // written is a value as both sides would write it: SHOW leaves out quotes where it can, and writes FILE_FORMAT for the
 // kind that statements call FILE FORMAT.
 func written(column, value string) string {
@@ -64,6 +97,8 @@ type Landing struct {
 	// Operator and Auditor are roles for people; "" makes none. Deployer is the role that runs all this.
 	Operator, Auditor string
 	Login             Login
+	// Mark is the comment of all that is made, so that everybody can see whose it is; "" makes none.
+	Mark string
 	// Bucket is the raw zone; StorageRole the ARN of the role that Snowflake takes on to read it, and ExternalID what it
 	// shows the role to be let in.
 	Bucket, StorageRole, ExternalID string
@@ -91,7 +126,26 @@ func (l Landing) Prepare() ([]Statement, error) {
 		Probe: Probe{Show: "SHOW INTEGRATIONS LIKE " + Literal(l.Names.Integration), Row: map[string]string{"name": l.Names.Integration}},
 		Undo:  "DROP INTEGRATION IF EXISTS " + Quote(l.Names.Integration),
 	})
-	return out, nil
+	return l.marked(out), nil
+}
+
+// marked gives what is made its comment.
+func (l Landing) marked(all []Statement) []Statement {
+	if l.Mark == "" {
+		return all
+	}
+	comment := "COMMENT = " + Literal(l.Mark)
+	for i, s := range all {
+		head, copied, pipe := strings.Cut(s.SQL, " AS\n")
+		switch {
+		case s.Kind == "GRANT":
+		case s.Kind == "PIPE" && pipe: // its options stand in front of what it copies
+			all[i].SQL = head + " " + comment + " AS\n" + copied
+		default:
+			all[i].SQL += "\n  " + comment
+		}
+	}
+	return all
 }
 
 // Connect is what needs the AWS side, and the roles that need the pipe.
@@ -110,7 +164,7 @@ func (l Landing) Connect() []Statement {
 		out = append(out, role(l.Auditor, "for people who read both tables and look at the pipe"))
 		out = append(out, AuditorGrants(n, l.Auditor, l.Warehouse)...)
 	}
-	return out
+	return l.marked(out)
 }
 
 func (l Landing) database() []Statement {

@@ -6,12 +6,14 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,6 +42,13 @@ type world struct {
 	stacks  map[string]bool
 	// exists are buckets and objects, by path.
 	exists map[string]bool
+	// changed are answers that somebody has changed, by the question; the statement that has the text in it mends them.
+	changed map[string]change
+}
+
+type change struct {
+	rows []map[string]string
+	mend string
 }
 
 func newWorld() *world {
@@ -55,6 +64,11 @@ var (
 
 func (w *world) Exec(_ context.Context, query string, _ ...any) (sql.Result, error) {
 	w.done = append(w.done, query)
+	for question, c := range w.changed {
+		if strings.Contains(query, c.mend) {
+			delete(w.changed, question)
+		}
+	}
 	for _, s := range w.known {
 		if s.SQL != query {
 			continue
@@ -94,10 +108,19 @@ func (w *world) Query(_ context.Context, row func(func(...any) error) error, que
 		w.done = append(w.done, query)
 		return nil
 	}
-	return row(func(into ...any) error { *into[0].(*string) = `{"status":"success"}`; return nil })
+	answer := `{"status":"success"}`
+	if _, ok := w.changed["paused"]; ok && strings.Contains(query, "PIPE_STATUS") {
+		answer = `{"executionState":"PAUSED"}`
+	}
+	return row(func(into ...any) error { *into[0].(*string) = answer; return nil })
 }
 
 func (w *world) Show(_ context.Context, query string) (out []map[string]string, _ error) {
+	if c, ok := w.changed[query]; ok && !strings.HasPrefix(query, "DESC INTEGRATION") && !strings.HasPrefix(query, "DESC USER") {
+		return c.rows, nil
+	} else if ok {
+		out = c.rows
+	}
 	switch {
 	case strings.HasPrefix(query, "DESC USER"):
 		for k, v := range w.user {
@@ -120,6 +143,9 @@ func (w *world) Show(_ context.Context, query string) (out []map[string]string, 
 			out = append(out, map[string]string{"name": parts[0], "type": parts[1], "null?": nullable})
 		}
 	default:
+		if strings.Contains(query, " IN SCHEMA ") && len(w.rows[`SHOW SCHEMAS LIKE 'LANDING' IN DATABASE "SNOWSTREAM"`]) == 0 && !strings.Contains(query, "SECOND") {
+			return nil, errors.New("schema does not exist or not authorized")
+		}
 		out = w.rows[query]
 	}
 	return out, nil
@@ -273,6 +299,48 @@ func TestPlanEqualsApply(t *testing.T) {
 	for _, s := range w.rows["SHOW PIPES LIKE 'SNOWSTREAM_PIPE' IN SCHEMA \"SNOWSTREAM\".\"LANDING\""] {
 		if s["comment"] != "snowstream 123456789012/us-east-1/snowstream, stream arn:aws:kinesis:us-east-1:123456789012:stream/kdEntry, bucket my-raw" {
 			t.Errorf("the pipe's mark is %q", s["comment"])
+		}
+	}
+}
+
+// TestDrift: what somebody has changed in Snowflake is found by plan, with before and after, and healed by apply.
+func TestDrift(t *testing.T) {
+	w := newWorld()
+	c := w.in(t, config(t))
+	w.equal(t, "first", c)
+	const place = ` IN SCHEMA "SNOWSTREAM"."LANDING"`
+	for what, planted := range map[string]struct {
+		question, before, after string
+		change
+	}{
+		"integration": {`DESC INTEGRATION "SNOWSTREAM_S3"`, "ENABLED = false", "ENABLED = true",
+			change{[]map[string]string{{"property": "ENABLED", "property_value": "false"}}, "SET ENABLED = TRUE"}},
+		"warehouse": {"SHOW WAREHOUSES LIKE 'WH'", "size = X-Large, auto_suspend = 3600", "size = XSMALL, auto_suspend = 60",
+			change{[]map[string]string{{"name": "WH", "size": "X-Large", "auto_suspend": "3600", "auto_resume": "true"}}, "ALTER WAREHOUSE"}},
+		"file format": {`DESC FILE FORMAT "SNOWSTREAM"."LANDING"."SNOWSTREAM_CSV"`, "ESCAPE = \\\\", "ESCAPE = NONE",
+			change{[]map[string]string{{"property": "TYPE", "property_value": "csv"}, {"property": "ESCAPE", "property_value": "\\\\"}, {"property": "NULL_IF", "property_value": "[]"}}, "ALTER FILE FORMAT"}},
+		"user": {`DESC USER "UPSERT"`, "DISABLED = true", "DISABLED = false", change{[]map[string]string{{"property": "DISABLED", "value": "true"}}, "SET DISABLED = FALSE"}},
+		"stage": {"SHOW STAGES LIKE 'SNOWSTREAM_STAGE'" + place, "url = s3://elsewhere/", "url = s3://my-raw/kinesiscsv/",
+			change{[]map[string]string{{"name": "SNOWSTREAM_STAGE", "url": "s3://elsewhere/", "storage_integration": "SNOWSTREAM_S3"}}, "ALTER STAGE"}},
+		"pipe": {"paused", "state = PAUSED", "state = RUNNING", change{nil, "PIPE_EXECUTION_PAUSED = FALSE"}},
+	} {
+		w.changed = map[string]change{planted.question: planted.change}
+		p := w.equal(t, what, c)
+		if len(p.Drift) != 1 || len(p.Snowflake) != 1 || p.Drift[0].Before != planted.before || p.Drift[0].After != planted.after {
+			t.Errorf("%s: %+v", what, p)
+		}
+		if len(w.changed) > 0 {
+			t.Errorf("%s is not healed", what)
+		}
+		if p := w.equal(t, what+", afterwards", c); len(p.Drift)+len(p.Snowflake) > 0 {
+			t.Errorf("%s, afterwards: %+v", what, p.Snowflake)
+		}
+	}
+	rights := `SHOW GRANTS TO ROLE "WRITER"`
+	for _, gone := range []string{"INSERT", "SELECT", "USAGE", "MONITOR"} {
+		w.rows[rights] = slices.DeleteFunc(w.rows[rights], func(r map[string]string) bool { return r["privilege"] == gone })
+		if p := w.equal(t, "a right gone", c); len(p.Snowflake) == 0 || !strings.HasPrefix(p.Snowflake[0].Statement, "GRANT "+gone) {
+			t.Errorf("%s is gone: %v", gone, p.Snowflake)
 		}
 	}
 }

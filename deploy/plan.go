@@ -18,6 +18,8 @@ type Plan struct {
 	Environment string     `json:"environment"`
 	AWS         []Resource `json:"aws"`
 	Snowflake   []Planned  `json:"snowflake"`
+	// Drift is what was changed in Snowflake behind the deployment's back; its statements are among the others.
+	Drift []Drift `json:"drift"`
 	// Notes are what neither list can say.
 	Notes []string `json:"notes,omitempty"`
 	// Bill is the estimate for a month, once all is there.
@@ -35,6 +37,9 @@ type Resource struct {
 	Replacement bool   `json:"replacement,omitempty"`
 	Why         string `json:"why"`
 	Cost        string `json:"cost"`
+	// Properties are those that change, Loss what data that destroys or lets expire: apply does it only with --yes.
+	Properties []cloudformation.Property `json:"properties,omitempty"`
+	Loss       string                    `json:"loss,omitempty"`
 
 	logical string
 }
@@ -55,9 +60,11 @@ func (d *Deployment) Plan(ctx context.Context) (Plan, error) {
 	}
 	out := Plan{Environment: d.file.Environment, AWS: []Resource{}, Snowflake: []Planned{}}
 	var err error
-	if out.Snowflake, err = d.planSnowflake(ctx); err != nil {
+	var drifts []Drift
+	if out.Snowflake, drifts, err = d.planSnowflake(ctx); err != nil {
 		return Plan{}, err
 	}
+	out.Drift = append([]Drift{}, drifts...)
 	changes, err := d.planAWS(ctx)
 	if err != nil {
 		return Plan{}, err
@@ -78,17 +85,17 @@ func (d *Deployment) Plan(ctx context.Context) (Plan, error) {
 	return out, nil
 }
 
-func (d *Deployment) planSnowflake(ctx context.Context) ([]Planned, error) {
+func (d *Deployment) planSnowflake(ctx context.Context) ([]Planned, []Drift, error) {
 	if err := d.adopt(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all, err := d.Landing.Prepare()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pending, err := d.pending(ctx, append(all, d.Landing.Connect()...))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// As apply has it: first all that needs nothing of AWS, then the login, then what needs the bucket.
 	out := []Planned{}
@@ -108,16 +115,28 @@ func (d *Deployment) planSnowflake(ctx context.Context) ([]Planned, error) {
 	}
 	statements, err := d.evolution(ctx, missing...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, s := range statements {
 		out = append(out, Planned{"the schema has changed", s})
 	}
+	drifts, err := d.drift(ctx, pending)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, found := range drifts {
+		planned := Planned{found.What + " was changed: " + found.Before + " -> " + found.After, found.statement}
+		if found.late {
+			connect = append(connect, planned)
+		} else {
+			out = append(out, planned)
+		}
+	}
 	login, err := d.planLogin(ctx, user)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return append(append(out, login...), connect...), nil
+	return append(append(out, login...), connect...), drifts, nil
 }
 
 // later is how many of the statements are among those of the end.
@@ -234,7 +253,8 @@ func resource(c cloudformation.Change) Resource {
 	if c.PhysicalID != "" {
 		name = c.PhysicalID
 	}
-	return Resource{Action: c.Action, Type: c.Type, Name: name, Replacement: c.Replacement == "True", Why: c.Purpose.Why, Cost: c.Purpose.Cost, logical: c.LogicalID}
+	return Resource{Action: c.Action, Type: c.Type, Name: name, Replacement: c.Replacement == "True", Why: c.Purpose.Why, Cost: c.Purpose.Cost, logical: c.LogicalID,
+		Properties: c.Properties, Loss: c.Loss()}
 }
 
 func (d *Deployment) notes(p Plan) (out []string) {

@@ -28,6 +28,9 @@ func (d *Deployment) prepare(ctx context.Context) error {
 	if err := d.evolve(ctx); err != nil {
 		return err
 	}
+	if err := d.correct(ctx, stepSnowflake, false); err != nil {
+		return err
+	}
 	if err := d.identify(ctx); err != nil {
 		return err
 	}
@@ -70,6 +73,7 @@ func (d *Deployment) foreign(ctx context.Context) error {
 	missing := map[string]bool{}
 	for _, s := range append(all, d.Landing.Connect()...) {
 		if s.Kind == "GRANT" || missing[s.Probe.Within] {
+			missing[s.Kind+" "+s.Name] = true
 			continue
 		}
 		rows, err := d.Session.Show(ctx, s.Probe.Show)
@@ -250,6 +254,9 @@ func value(rows []map[string]string, column, name string) string {
 // connect makes stage and pipe, once the bucket and the trust are there, and learns the queue.
 func (d *Deployment) connect(ctx context.Context) error {
 	if err := d.create(ctx, stepPipe, d.Landing.Connect()); err != nil {
+		return err
+	}
+	if err := d.correct(ctx, stepPipe, true); err != nil {
 		return err
 	}
 	if err := d.checkPipe(ctx); err != nil {

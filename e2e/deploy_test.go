@@ -157,6 +157,7 @@ func TestDeploy(t *testing.T) {
 	if second := a.apply(t); second.Result.Changes != 0 {
 		t.Errorf("the second apply changed something: %+v", second.Events)
 	}
+	a.drifted(t)
 	changed := a.apply(t, "--batch-size", "50", "--compress", "zstd")
 	if got := a.batchSize(t); changed.Result.Changes == 0 || got != 50 {
 		t.Errorf("the batch size is %d after %d changes, want 50", got, changed.Result.Changes)
@@ -169,6 +170,33 @@ func TestDeploy(t *testing.T) {
 
 	a.run(t, "destroy", "--yes")
 	a.gone(t, n, first.Result.Deployment)
+}
+
+// drifted: what somebody has changed in Snowflake is found by plan, and healed by apply.
+func (a accounts) drifted(t *testing.T) {
+	t.Helper()
+	n := schema.Defaults()
+	planted := []string{
+		"ALTER PIPE " + n.In(n.Pipe) + " SET PIPE_EXECUTION_PAUSED = TRUE",
+		`ALTER STORAGE INTEGRATION "` + n.Integration + `" SET ENABLED = FALSE`,
+		`ALTER WAREHOUSE "SNOWSTREAM_WH" SET WAREHOUSE_SIZE = XLARGE AUTO_SUSPEND = 3600`,
+		"ALTER FILE FORMAT " + n.In(n.Format) + " SET ESCAPE_UNENCLOSED_FIELD = '\\\\'",
+		`ALTER USER "SNOWSTREAM_UPSERT" SET DEFAULT_ROLE = PUBLIC`,
+		`REVOKE INSERT ON TABLE ` + n.In(n.Streaming) + ` FROM ROLE "SNOWSTREAM_WRITER"`,
+	}
+	for _, s := range planted {
+		if _, err := a.db.Exec(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	p := a.plan(t)
+	if len(p.Drift) != len(planted)-1 || len(p.Snowflake) != len(planted) || len(p.AWS) > 0 { // a right that is gone is a statement again
+		t.Errorf("of %d planted drifts: %+v, statements %+v", len(planted), p.Drift, p.Snowflake)
+	}
+	asPlanned(t, p, a.apply(t))
+	if p := a.plan(t); len(p.Drift)+len(p.Snowflake) > 0 {
+		t.Errorf("not healed: %+v", p.Snowflake)
+	}
 }
 
 // notInPlan is what a plan cannot know: the time of a refresh, a key that is yet to be made, and an external id chosen by lot.

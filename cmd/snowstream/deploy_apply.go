@@ -17,7 +17,7 @@ import (
 )
 
 func newDeployApply(o *deployOptions) *cobra.Command {
-	rotate := false
+	rotate, yes := false, false
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Create or change everything on both sides",
@@ -30,7 +30,7 @@ again. Nothing is replaced that would lose data or forget what was loaded.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.interruptible(cmd, func(ctx context.Context) error {
 				s := &steps{out: cmd.OutOrStdout(), progress: cmd.ErrOrStderr(), json: o.json}
-				d, err := o.open(cmd, func(c *deploy.Config) { c.Progress, c.RotateKey = s.tell, rotate })
+				d, err := o.open(cmd, func(c *deploy.Config) { c.Progress, c.RotateKey, c.Parameters.AcceptLoss = s.tell, rotate, yes })
 				if err != nil {
 					return err
 				}
@@ -43,6 +43,7 @@ again. Nothing is replaced that would lose data or forget what was loaded.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do what destroys data or lets it expire, too; plan marks it with !!")
 	cmd.Flags().BoolVar(&rotate, "rotate-key", false, "with key-pair: make a new key; the old one stays good until the next rotation")
 	return cmd
 }

@@ -56,6 +56,16 @@ func writePlan(out io.Writer, f deploy.File, p deploy.Plan) error {
 			mark = "!"
 		}
 		fmt.Fprintf(out, "  %s %-38s %s\n      %s [%s]\n", mark, r.Type, r.Name, r.Why, r.Cost)
+		for _, p := range r.Properties {
+			by := ""
+			if p.Drifted {
+				by = " (changed by hand)"
+			}
+			fmt.Fprintf(out, "      %s: %s -> %s%s\n", p.Path, shown(p.Before), shown(p.After), by)
+		}
+		if r.Loss != "" {
+			fmt.Fprintf(out, "      !! %s: apply does this only with --yes\n", r.Loss)
+		}
 	}
 	if len(p.Snowflake) > 0 {
 		fmt.Fprintf(out, "\nSnowflake, %d statements\n", len(p.Snowflake))
@@ -72,6 +82,18 @@ func writePlan(out io.Writer, f deploy.File, p deploy.Plan) error {
 	}
 	fmt.Fprintln(out)
 	return writeBill(out, p.Bill)
+}
+
+// shown is a property's value in a line.
+func shown(value string) string {
+	const most = 120
+	switch {
+	case value == "":
+		return "(none)"
+	case len(value) > most:
+		return value[:most] + "…"
+	}
+	return value
 }
 
 func newDeployTemplate() *cobra.Command {

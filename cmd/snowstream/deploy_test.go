@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snowstream/snowstream/deploy"
+	"github.com/snowstream/snowstream/deploy/cloudformation"
 	"github.com/snowstream/snowstream/deploy/cost"
 	"github.com/snowstream/snowstream/landing/snowflake"
 )
@@ -32,7 +33,10 @@ func TestPlanText(t *testing.T) {
 	err = writePlan(&out, f, deploy.Plan{
 		AWS: []deploy.Resource{
 			{Action: "Add", Type: "AWS::Kinesis::Stream", Name: "Stream", Why: "takes the records", Cost: "by the hour"},
-			{Action: "Modify", Type: "AWS::Lambda::Function", Name: "SnowflakeUpsert", Why: "writes the streaming table", Cost: "by use"},
+			{Action: "Modify", Type: "AWS::Lambda::Function", Name: "SnowflakeUpsert", Why: "writes the streaming table", Cost: "by use",
+				Properties: []cloudformation.Property{{Path: "Timeout", Before: "240", After: "120"}, {Path: "MemorySize", Before: "128", After: "256", Drifted: true}, {Path: "VpcConfig", After: "{}"}}},
+			{Action: "Modify", Type: "AWS::Kinesis::Stream", Name: "kdEntry", Why: "takes the records", Cost: "by the hour", Loss: "records in the stream that are older than 24 h expire at once",
+				Properties: []cloudformation.Property{{Path: "RetentionPeriodHours", Before: "168", After: "24"}}},
 			{Action: "Modify", Type: "AWS::S3::Bucket", Name: "raw", Replacement: true, Why: "the raw zone", Cost: "by use"},
 			{Action: "Remove", Type: "AWS::Logs::LogGroup", Name: "log", Why: "logs", Cost: "by GB"},
 		},

@@ -41,6 +41,19 @@ func (s *Stack) Plan(ctx context.Context, p Parameters) ([]Change, error) {
 	return set.changes, errors.Join(err, s.discard(context.WithoutCancel(ctx)))
 }
 
+// ErrLoss is a change that destroys data or lets it expire, and was not accepted.
+var ErrLoss = errors.New("it has to be asked for by --yes")
+
+// Losses are what changes destroy or let expire, a line each.
+func Losses(changes []Change) (out []string) {
+	for _, c := range changes {
+		if loss := c.Loss(); loss != "" {
+			out = append(out, c.Type+" "+c.LogicalID+": "+loss)
+		}
+	}
+	return out
+}
+
 // kind is the change set that a stack needs.
 func (s *Stack) kind(found *types.Stack, environment string) (types.ChangeSetType, error) {
 	if found == nil || found.StackStatus == types.StackStatusReviewInProgress || broken(found.StackStatus) {
@@ -92,6 +105,9 @@ func (s *Stack) Apply(ctx context.Context, p Parameters, progress func(Event)) (
 	}
 	if len(set.changes) == 0 {
 		return outputs(found), s.drop(ctx, set)
+	}
+	if losses := Losses(set.changes); len(losses) > 0 && !p.AcceptLoss {
+		return Outputs{}, errors.Join(fmt.Errorf("stack %s was not changed, because that would lose data: %w:\n%s", s.name, ErrLoss, strings.Join(losses, "\n")), s.drop(ctx, set))
 	}
 	if err := s.execute(ctx, set, progress); err != nil {
 		return Outputs{}, err

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/snowstream/snowstream/deploy/cloudformation/resolve"
 )
 
 // ownPrefix begins the names of our change sets. Others' are never deleted by us, though CloudFormation itself drops
@@ -30,6 +32,8 @@ type Change struct {
 	PhysicalID string
 	// Replacement is True, False or Conditional for Modify.
 	Replacement string
+	// Properties are those that get another value, where that could be worked out.
+	Properties []Property
 	// Purpose is what the template says of the resource.
 	Purpose Purpose
 }
@@ -44,34 +48,39 @@ type changeSet struct {
 // stack is there.
 func (s *Stack) prepare(ctx context.Context, kind types.ChangeSetType, p Parameters) (changeSet, error) {
 	set := changeSet{name: ownPrefix + strings.ToLower(rand.Text())}
-	_, err := s.api.CreateChangeSet(ctx, &cloudformation.CreateChangeSetInput{
+	in := &cloudformation.CreateChangeSetInput{
 		StackName: &s.name, ChangeSetName: &set.name, ClientToken: &set.name, ChangeSetType: kind,
 		TemplateBody: aws.String(body()), Parameters: p.values(),
 		// The roles have names of their own: Snowflake must be told them before they exist.
 		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 		Tags:         []types.Tag{{Key: aws.String(tag), Value: &p.Environment}},
-	})
+	}
+	if kind == types.ChangeSetTypeUpdate {
+		// What somebody has changed by hand counts as a change, and is brought back.
+		in.DeploymentMode = types.DeploymentModeRevertDrift
+	}
+	_, err := s.api.CreateChangeSet(ctx, in)
 	// Nobody else has this name: it is there because the SDK asked again after an answer was lost.
 	var exists *types.AlreadyExistsException
 	if err != nil && !errors.As(err, &exists) {
 		return changeSet{}, fmt.Errorf("create a change set for stack %s: %w", s.name, err)
 	}
-	if set.changes, err = s.settle(ctx, set.name); err != nil {
+	if set.changes, err = s.settle(ctx, set.name, p); err != nil {
 		return set, errors.Join(err, s.drop(context.WithoutCancel(ctx), set))
 	}
 	return set, nil
 }
 
 // settle waits for a change set and reads what it would do, nothing if nothing changes.
-func (s *Stack) settle(ctx context.Context, name string) ([]Change, error) {
+func (s *Stack) settle(ctx context.Context, name string, p Parameters) ([]Change, error) {
 	for {
-		out, err := s.api.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{StackName: &s.name, ChangeSetName: &name})
+		out, err := s.api.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{StackName: &s.name, ChangeSetName: &name, IncludePropertyValues: aws.Bool(true)})
 		if err != nil {
 			return nil, fmt.Errorf("describe a change set of stack %s: %w", s.name, err)
 		}
 		switch reason := aws.ToString(out.StatusReason); {
 		case out.Status == types.ChangeSetStatusCreateComplete:
-			return s.changes(ctx, name, out)
+			return s.changes(ctx, name, p, out)
 		case out.Status == types.ChangeSetStatusFailed && unchanged(reason):
 			return nil, nil
 		case out.Status == types.ChangeSetStatusFailed:
@@ -89,18 +98,27 @@ func unchanged(reason string) bool {
 }
 
 // changes reads all pages of a change set.
-func (s *Stack) changes(ctx context.Context, name string, page *cloudformation.DescribeChangeSetOutput) ([]Change, error) {
+func (s *Stack) changes(ctx context.Context, name string, p Parameters, page *cloudformation.DescribeChangeSetOutput) ([]Change, error) {
 	purposes, err := Purposes()
 	if err != nil {
 		return nil, err
 	}
 	var out []Change
+	var before, after map[string]resolve.Resource
 	for {
 		for _, c := range page.Changes {
 			if r := c.ResourceChange; r != nil {
 				logical := aws.ToString(r.LogicalResourceId)
+				properties := stated(r)
+				if r.Action == types.ChangeActionModify && properties == nil {
+					if before == nil {
+						before, after = s.templates(ctx, p)
+					}
+					properties = compare(before[logical].Properties, after[logical].Properties)
+				}
 				out = append(out, Change{
-					Action: string(r.Action), LogicalID: logical, Type: aws.ToString(r.ResourceType),
+					Properties: properties,
+					Action:     string(r.Action), LogicalID: logical, Type: aws.ToString(r.ResourceType),
 					PhysicalID: aws.ToString(r.PhysicalResourceId), Replacement: string(r.Replacement), Purpose: purposes[logical],
 				})
 			}
@@ -109,7 +127,7 @@ func (s *Stack) changes(ctx context.Context, name string, page *cloudformation.D
 			return out, nil
 		}
 		page, err = s.api.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{
-			StackName: &s.name, ChangeSetName: &name, NextToken: page.NextToken,
+			StackName: &s.name, ChangeSetName: &name, NextToken: page.NextToken, IncludePropertyValues: aws.Bool(true),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("describe a change set of stack %s: %w", s.name, err)

@@ -114,6 +114,9 @@ type Parameters struct {
 	// empty takes the notification away.
 	PipeQueueARN string
 
+	// AcceptLoss lets a change destroy data or let it expire. It is no parameter of the template.
+	AcceptLoss bool
+
 	// LogRetentionDays is one of the numbers that CloudWatch Logs takes (1, 3, 5, 7, 14, 30, 60, 90, ...).
 	LogRetentionDays int
 	// AlarmTopicARN is an SNS topic for alarms; empty leaves them on the dashboard.

@@ -1,5 +1,7 @@
 package schema
 
+import "strings"
+
 // WriterGrants is all that the function's role may do: write the streaming table. Snowpipe Streaming needs INSERT, and no right
 // on the table's own pipe; MERGE needs SELECT as well, and a warehouse, which may be "".
 func WriterGrants(n Names, role, warehouse string) []Statement {
@@ -72,23 +74,19 @@ func place(n Names, role string) []Statement {
 		grant("USAGE", "SCHEMA", Quote(n.Database)+"."+Quote(n.Schema), role, "see the objects")...)
 }
 
-// grant is one statement; its probe looks for the first of the privileges, since they are granted together.
-func grant(privileges, kind, object, role, why string) []Statement {
-	first := privileges
-	for i := range privileges {
-		if privileges[i] == ',' {
-			first = privileges[:i]
-			break
-		}
+// grant is one statement a privilege, so that each can be looked for.
+func grant(privileges, kind, object, role, why string) (out []Statement) {
+	for _, privilege := range strings.Split(privileges, ", ") {
+		out = append(out, Statement{
+			Kind: "GRANT", Name: privilege + " ON " + kind + " " + object, Why: why,
+			SQL: "GRANT " + privilege + " ON " + kind + " " + object + " TO ROLE " + Quote(role),
+			Probe: Probe{
+				Show: "SHOW GRANTS TO ROLE " + Quote(role), Within: "ROLE " + role,
+				Row: map[string]string{"privilege": privilege, "granted_on": kind, "name": object},
+			},
+		})
 	}
-	return []Statement{{
-		Kind: "GRANT", Name: privileges + " ON " + kind + " " + object, Why: why,
-		SQL: "GRANT " + privileges + " ON " + kind + " " + object + " TO ROLE " + Quote(role),
-		Probe: Probe{
-			Show: "SHOW GRANTS TO ROLE " + Quote(role), Within: "ROLE " + role,
-			Row: map[string]string{"privilege": first, "granted_on": kind, "name": object},
-		},
-	}}
+	return out
 }
 
 // member gives the user its one role.

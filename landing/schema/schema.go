@@ -113,10 +113,17 @@ func Type(c record.Column) string {
 // the change then has fewer columns than the table, which must not count as an error. COMPRESSION is not given and so AUTO:
 // objects may be compressed, each as its name says.
 func format(n Names) string {
-	return "CREATE FILE FORMAT IF NOT EXISTS " + n.In(n.Format) + ` TYPE = CSV PARSE_HEADER = TRUE
+	return "CREATE FILE FORMAT IF NOT EXISTS " + n.In(n.Format) + " TYPE = CSV " + formatOptions
+}
+
+// SetFormat brings a file format that was changed back.
+func SetFormat(n Names) string {
+	return "ALTER FILE FORMAT " + n.In(n.Format) + " SET FIELD_DELIMITER = ',' COMPRESSION = AUTO " + formatOptions
+}
+
+const formatOptions = `PARSE_HEADER = TRUE
   FIELD_OPTIONALLY_ENCLOSED_BY = '"' ESCAPE = NONE ESCAPE_UNENCLOSED_FIELD = NONE
   NULL_IF = () EMPTY_FIELD_AS_NULL = TRUE ERROR_ON_COLUMN_COUNT_MISMATCH = FALSE ENCODING = 'UTF8'`
-}
 
 // Integration lets Snowflake take on a role in the AWS account. The role need not exist yet: its trust policy needs
 // what DESC INTEGRATION answers.
@@ -128,7 +135,7 @@ func Integration(n Names, bucket, roleARN string) string {
 // made again, and so does the role's trust. "" lets Snowflake mint one.
 func IntegrationFor(n Names, bucket, roleARN, externalID string) string {
 	text := fmt.Sprintf(`CREATE STORAGE INTEGRATION IF NOT EXISTS %s TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE
-  STORAGE_AWS_ROLE_ARN = %s STORAGE_ALLOWED_LOCATIONS = (%s)`, Quote(n.Integration), Literal(roleARN), Literal(stageURL(bucket)))
+  STORAGE_AWS_ROLE_ARN = %s STORAGE_ALLOWED_LOCATIONS = (%s)`, Quote(n.Integration), Literal(roleARN), Literal(StageURL(bucket)))
 	if externalID != "" {
 		text += " STORAGE_AWS_EXTERNAL_ID = " + Literal(externalID)
 	}
@@ -138,7 +145,12 @@ func IntegrationFor(n Names, bucket, roleARN, externalID string) string {
 // Stage and Pipe are created once the integration works.
 func Stage(n Names, bucket string) string {
 	return fmt.Sprintf(`CREATE STAGE IF NOT EXISTS %s URL = %s STORAGE_INTEGRATION = %s
-  FILE_FORMAT = (FORMAT_NAME = %s)`, n.In(n.Stage), Literal(stageURL(bucket)), Quote(n.Integration), Literal(n.In(n.Format)))
+  FILE_FORMAT = (FORMAT_NAME = %s)`, n.In(n.Stage), Literal(StageURL(bucket)), Quote(n.Integration), Literal(n.In(n.Format)))
+}
+
+// SetStage brings a stage that was changed back.
+func SetStage(n Names, bucket string) string {
+	return fmt.Sprintf("ALTER STAGE %s SET URL = %s STORAGE_INTEGRATION = %s", n.In(n.Stage), Literal(StageURL(bucket)), Quote(n.Integration))
 }
 
 // Pipe loads what lands in the stage into the micro-batch table. A row that the table does not take is left out alone, as
@@ -162,14 +174,14 @@ func Refresh(n Names, since, now time.Time) string {
 
 // Validate asks Snowflake to list the raw zone in the integration's role; the answer is JSON with a status.
 func Validate(n Names, bucket string) string {
-	return fmt.Sprintf("SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION(%s, %s, 'probe.txt', 'list')", Literal(n.Integration), Literal(stageURL(bucket)))
+	return fmt.Sprintf("SELECT SYSTEM$VALIDATE_STORAGE_INTEGRATION(%s, %s, 'probe.txt', 'list')", Literal(n.Integration), Literal(StageURL(bucket)))
 }
 
 // DescribeIntegration answers among others STORAGE_AWS_IAM_USER_ARN, STORAGE_AWS_EXTERNAL_ID and STORAGE_AWS_ROLE_ARN.
 func DescribeIntegration(n Names) string { return "DESC INTEGRATION " + Quote(n.Integration) }
 
-// stageURL ends in a slash: without it the stage would also see other prefixes that begin alike.
-func stageURL(bucket string) string { return "s3://" + bucket + "/" + rawzone.Rows }
+// StageURL is the raw zone as a stage has it. It ends in a slash: without it the stage would also see other prefixes that begin alike.
+func StageURL(bucket string) string { return "s3://" + bucket + "/" + rawzone.Rows }
 
 // Merge is the statement that brings rows into the streaming table: three binds, the rows as Rows takes them and the
 // lowest and the highest ordinal among them.

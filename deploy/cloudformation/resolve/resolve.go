@@ -1,6 +1,6 @@
 // Package resolve works a CloudFormation template out for given parameters: conditions are decided, functions replaced
 // by what they stand for, and what there will be is left. The checks of our own template read it, so that they see
-// the policies as AWS will and not as they are written.
+// the policies as AWS will and not as they are written, and a plan reads from it which properties change.
 //
 // It knows what our template uses and refuses the rest by name. Nothing is asked of AWS: a resource's ARN is worked
 // out from its type and name, and what AWS makes up (a network's id, a mapping's UUID) becomes <LogicalID>.

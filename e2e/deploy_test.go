@@ -62,7 +62,7 @@ func (a accounts) command(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, append([]string{
 		"deploy", args[0], "--file", a.file, "--endpoint-url", a.url, "--region", "us-east-1", "--snowflake-account", deployAccount, "--snowflake-endpoint", a.snowflake,
 		"--snowflake-login", "DEPLOYER", "--functions-source", "..", "--arch", arch, "--authentication", "key-pair",
-		"--create-database", "--create-warehouse", "--auditor-role", "AUDITOR", "--batch-window", "1s",
+		"--create-database", "--create-warehouse", "--auditor-role", "AUDITOR", "--batch-window", "1s", "--no-progress-alarm",
 	}, append(a.settings, args[1:]...)...)...)
 	cmd.Env = deployerEnvironment()
 	return cmd

@@ -85,6 +85,7 @@ func (o *deployOptions) awsFlags(f *pflag.FlagSet) {
 	f.IntVar(&p.GlacierAfterDays, "glacier-after-days", 0, "move sealed objects of rows to S3 Glacier, after so many days; 0 leaves them where they are")
 	f.IntVar(&p.LogRetentionDays, "log-retention-days", p.LogRetentionDays, "how long logs are kept")
 	f.StringVar(&p.AlarmTopicARN, "alarm-topic", "", "ARN of an SNS topic for alarms")
+	f.BoolVar(&p.NoProgressAlarm, "no-progress-alarm", false, "leave out the alarm on records that come and do not land")
 	f.BoolVar(&p.NAT, "nat", false, "a network with a NAT gateway, where Snowflake asks for a fixed address; about $40 a month")
 	f.StringSliceVar(&p.ExistingSubnets, "subnets", nil, "ids of subnets that are there, for SnowflakeUpsert")
 	f.StringSliceVar(&p.ExistingSecurityGroups, "security-groups", nil, "ids of security groups that are there, for SnowflakeUpsert")

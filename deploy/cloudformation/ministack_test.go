@@ -41,6 +41,7 @@ func (e emulator) stack(t *testing.T, endpoint, environment string) (*Stack, Par
 	t.Helper()
 	p := example()
 	p.Environment, p.BucketName = environment, environment+"-raw"
+	p.NoProgressAlarm = true // ministack knows no metric math
 	p.StreamName, p.OrchestratorName, p.UpsertName = environment, environment+"-o", environment+"-u"
 	store := s3.NewFromConfig(e.config(e.url), func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &p.ArtifactBucket}); err != nil {

@@ -121,6 +121,8 @@ type Parameters struct {
 	LogRetentionDays int
 	// AlarmTopicARN is an SNS topic for alarms; empty leaves them on the dashboard.
 	AlarmTopicARN string
+	// NoProgressAlarm leaves out the alarm on records that come and do not land, which works out one metric from two.
+	NoProgressAlarm bool
 	// PipeLagSeconds is when the pipe-lag alarm goes off.
 	PipeLagSeconds int
 
@@ -138,7 +140,7 @@ func Defaults() Parameters {
 		OrchestratorName: "SnowflakeOrchestrator", UpsertName: "SnowflakeUpsert",
 		Architecture: "arm64", MemoryMB: 256, OrchestratorTimeoutSeconds: 300, UpsertTimeoutSeconds: 240,
 		Compress: "none", BatchSize: 100, BatchWindowSeconds: 60, MaximumRetryAttempts: 10000,
-		Authentication: KeyPair, RowPath: RowsBySnowpipe, RowCommit: CommitDeferred, LogRetentionDays: 30, PipeLagSeconds: 900,
+		Authentication: KeyPair, RowPath: RowsBySnowpipe, RowCommit: CommitDeferred, LogRetentionDays: 30, PipeLagSeconds: 300,
 	}
 }
 
@@ -246,6 +248,15 @@ func (p Parameters) recordAge() int {
 	return min((p.RetentionHours-1)*3600, 604800)
 }
 
+// progressMinutes is how many minutes in a row may see records come and none land: the batch window, and three more, so that it
+// rings within ten whatever the window. 0 means no alarm.
+func (p Parameters) progressMinutes() int {
+	if p.NoProgressAlarm {
+		return 0
+	}
+	return (p.BatchWindowSeconds+59)/60 + 3
+}
+
 // values are the template's parameters, all of them: none is taken over silently from an earlier pass.
 func (p Parameters) values() []types.Parameter {
 	number, yes := strconv.Itoa, strconv.FormatBool
@@ -267,6 +278,7 @@ func (p Parameters) values() []types.Parameter {
 		{"RowPath", p.RowPath}, {"RowCommit", p.RowCommit},
 		{"StorageUserARN", p.StorageUserARN}, {"ExternalID", p.ExternalID}, {"PipeQueueARN", p.PipeQueueARN},
 		{"LogRetentionDays", number(p.LogRetentionDays)}, {"AlarmTopicARN", p.AlarmTopicARN}, {"PipeLagSeconds", number(p.PipeLagSeconds)},
+		{"ProgressMinutes", number(p.progressMinutes())},
 		// A window that is waited out is no delay; half of the retention is the last moment to do something about one.
 		{"IteratorAgeWarning", number((300 + p.BatchWindowSeconds) * 1000)},
 		{"IteratorAgeLimit", number(p.RetentionHours * 3600 * 1000 / 2)},

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"time"
 
 	sf "github.com/snowflakedb/gosnowflake/v2"
 )
@@ -33,6 +34,9 @@ type Config struct {
 	Role, Warehouse, Database, Schema string
 	// Endpoint replaces https://<account>.snowflakecomputing.com, for PrivateLink and for a local warehouse.
 	Endpoint string
+	// Within bounds what one call may take: signing in, a request, a statement, and its wait for a lock all end before it. 0 leaves
+	// them to the driver and the account, which wait for minutes to days.
+	Within time.Duration
 	// Sessions bounds how many connections are open at once; 0 means 1.
 	Sessions int
 }
@@ -63,6 +67,7 @@ func (c Config) driver() (sf.Config, error) {
 		Account: c.Account, User: c.User, Role: c.Role, Warehouse: c.Warehouse, Database: c.Database, Schema: c.Schema,
 		Application: "snowstream",
 	}
+	c.limit(&cfg)
 	switch {
 	case c.Account == "" || c.User == "":
 		return cfg, errors.New("a Snowflake account and a user are needed")
@@ -76,6 +81,30 @@ func (c Config) driver() (sf.Config, error) {
 		return cfg, fmt.Errorf("user %s has neither a workload identity, nor a private key, nor a password", c.User)
 	}
 	return cfg, c.endpoint(&cfg)
+}
+
+// The parts of Within. A request may be tried again until its part is over; what it waits for is the statement.
+const (
+	maxSignIn = 30 * time.Second
+	// margin is what is left for whoever called to say what happened.
+	margin = 10
+)
+
+// limit sets the driver's time-outs and the session's. A statement ends before the request that waits for it, and its wait for a
+// lock before the statement, so that the error says which it was.
+func (c Config) limit(cfg *sf.Config) {
+	if c.Within <= 0 {
+		return
+	}
+	part := c.Within / margin
+	signIn := min(maxSignIn, 2*part)
+	request := c.Within - signIn - part // a session may have to be opened first
+	seconds := func(d time.Duration) *string {
+		text := strconv.Itoa(max(1, int(d.Seconds())))
+		return &text
+	}
+	cfg.LoginTimeout, cfg.JWTClientTimeout, cfg.ClientTimeout, cfg.RequestTimeout = signIn, signIn/2, request, request
+	cfg.Params = map[string]*string{"STATEMENT_TIMEOUT_IN_SECONDS": seconds(request - part), "LOCK_TIMEOUT": seconds(request - 2*part)}
 }
 
 func (c Config) endpoint(cfg *sf.Config) error {

@@ -50,6 +50,8 @@ const (
 	Database  = "SNOWSTREAM_SNOWFLAKE_DATABASE"
 	Namespace = "SNOWSTREAM_SNOWFLAKE_SCHEMA"
 	Table     = "SNOWSTREAM_STREAMING_TABLE"
+	// Timeout is the function's own, in seconds: what it waits for ends before. Empty sets no time-outs.
+	Timeout = "SNOWSTREAM_TIMEOUT_SECONDS"
 	// RowPath is how Upsert brings rows into the streaming table: Snowpipe, or Merge, which is also what an empty one means.
 	// RowCommit is when they count as handed over, by Snowpipe: deferred, which is also what an empty one means, or wait.
 	RowPath   = "SNOWSTREAM_ROW_PATH"

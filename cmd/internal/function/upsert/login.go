@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -23,10 +25,26 @@ func openSnowflake(ctx context.Context, cfg aws.Config, names schema.Names) (*sn
 		return nil, nil, err
 	}
 	login.Account, login.User, login.Endpoint = os.Getenv(function.Account), os.Getenv(function.User), os.Getenv(function.Endpoint)
+	if login.Within, err = within(); err != nil {
+		return nil, nil, err
+	}
 	login.Role, login.Warehouse = os.Getenv(function.Role), os.Getenv(function.Warehouse)
 	login.Database, login.Schema = names.Database, names.Schema
 	db, err := snowflake.Open(login)
 	return db, login.PrivateKey, err
+}
+
+// within is what a call to Snowflake may take; 0 for as long as it likes.
+func within() (time.Duration, error) {
+	text := os.Getenv(function.Timeout)
+	if text == "" {
+		return 0, nil
+	}
+	seconds, err := strconv.Atoi(text)
+	if err != nil || seconds < 1 {
+		return 0, fmt.Errorf("%s is %q: it is the function's time-out in seconds", function.Timeout, text)
+	}
+	return time.Duration(seconds) * time.Second, nil
 }
 
 // login is how the function proves who it is.

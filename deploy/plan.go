@@ -283,7 +283,7 @@ func (d *Deployment) bill() (cost.Bill, string, error) {
 	l, p := d.Load, d.Parameters
 	l.BatchSize, l.BatchWindow = p.BatchSize, time.Duration(p.BatchWindowSeconds)*time.Second
 	l.Shards, l.OnDemand, l.NAT, l.KeyPair = p.Shards, p.Shards == 0, p.NAT, d.keyPair()
-	l.RowPath, l.RowCommit, l.MemoryMB, l.RetentionHours = p.RowPath, p.RowCommit, p.MemoryMB, p.RetentionHours
+	l.RowPath, l.RowCommit, l.MemoryMB, l.RetentionHours, l.ExpireAfterDays = p.RowPath, p.RowCommit, p.MemoryMB, p.RetentionHours, p.ExpireAfterDays
 	l.Region = d.Region
 	priced := ""
 	if _, err := cost.Prices(l.Region); err != nil {

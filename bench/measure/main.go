@@ -49,6 +49,7 @@ func sections() []section {
 		{"local", "The whole drawing on one machine", local},
 		{"rows", "Rows by Snowpipe Streaming, and by MERGE", rowPaths},
 		{"load", "Loading through the driver", loadRows},
+		{"scale", "A year of data", scale},
 		{"zip", "What is uploaded", zips},
 		{"function", "What a Lambda function needs", functions},
 	}

@@ -169,7 +169,7 @@ func (r *CSVReader) fill() error {
 			if len(r.data) >= maxLine {
 				return r.why(fmt.Errorf("line %d has more than %d bytes", r.line+1, maxLine))
 			}
-			r.data = slices.Grow(r.data, max(len(r.data), 64<<10))
+			r.data = slices.Grow(r.data, 64<<10) // by a quarter at a time
 		}
 		n, err := r.source.Read(r.data[len(r.data):cap(r.data)])
 		r.data = r.data[:len(r.data)+n]

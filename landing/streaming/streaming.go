@@ -22,6 +22,8 @@ const (
 	fullBind = 8 << 20
 	// maxBind is the most bytes that Snowflake takes in a bind, as in any text. A row that is more by itself is refused.
 	maxBind = 16 << 20
+	// maxKept is the largest buffer of a row that is kept for the next one.
+	maxKept = 2 << 20
 )
 
 // Session runs statements on a connection that is known to be alive; see landing/snowflake.
@@ -156,7 +158,15 @@ func (b *bindText) json(from, to int) string {
 }
 
 func (b *bindText) reset() {
-	*b = bindText{text: b.text[:0], ends: b.ends[:0], ordinals: b.ordinals[:0], row: b.row}
+	*b = bindText{text: kept(b.text), ends: b.ends[:0], ordinals: b.ordinals[:0], row: b.row}
+}
+
+// kept is a buffer for the next rows, unless a long row has made it large.
+func kept(buffer []byte) []byte {
+	if cap(buffer) > maxKept {
+		return nil
+	}
+	return buffer[:0]
 }
 
 // put makes a row's text and returns its ordinal.
@@ -186,6 +196,6 @@ func (b *bindText) add(ordinal int64) {
 	if b.rows() > 0 {
 		b.text = append(b.text, ',')
 	}
-	b.text = append(b.text, b.row...)
+	b.text, b.row = append(b.text, b.row...), kept(b.row)
 	b.ends, b.ordinals = append(b.ends, len(b.text)), append(b.ordinals, ordinal)
 }

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -374,6 +375,19 @@ func TestLoginChanges(t *testing.T) {
 	}
 	if err := d.identify(t.Context()); err == nil || !strings.Contains(err.Error(), "no service user") {
 		t.Errorf("a person's user: %v", err)
+	}
+}
+
+// TestRunbooks: each alarm says in docs/operations.md what it means and what to do.
+func TestRunbooks(t *testing.T) {
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`AlarmName: !Sub \$\{Environment\}-(\S+)`).FindAllStringSubmatch(string(cloudformation.Template()), -1) {
+		if !strings.Contains(string(text), "| `"+m[1]+"` |") {
+			t.Errorf("the alarm %s has no runbook", m[1])
+		}
 	}
 }
 

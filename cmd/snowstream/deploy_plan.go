@@ -13,7 +13,8 @@ import (
 )
 
 func newDeployPlan(o *deployOptions) *cobra.Command {
-	return &cobra.Command{
+	detailed := false
+	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change on both sides, and the monthly bill; change nothing",
 		Long: `Looks at both accounts and shows each resource that would be created or changed in AWS,
@@ -37,10 +38,18 @@ and the monthly bill for --rate and --record-bytes.`,
 			} else {
 				err = writePlan(cmd.OutOrStdout(), d.File(), p)
 			}
-			return errors.Join(err, p.Bill.Impossible())
+			if err = errors.Join(err, p.Bill.Impossible()); err == nil && detailed && len(p.AWS)+len(p.Snowflake) > 0 {
+				return errChanges
+			}
+			return err
 		},
 	}
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with 0 if nothing would change, with 2 if something would, and with 1 after an error")
+	return cmd
 }
+
+// errChanges ends a plan that was asked to tell by its exit code that something would change. It is no failure, and nothing is said.
+var errChanges = errors.New("there are changes")
 
 func writePlan(out io.Writer, f deploy.File, p deploy.Plan) error {
 	fmt.Fprintf(out, "environment %s: AWS account %s in %s, Snowflake account %s\n", f.Environment, f.AccountID, f.Region, f.Snowflake.Account)

@@ -60,6 +60,9 @@ func settings(cmd *cobra.Command) map[string]string {
 			return
 		}
 		out[flag.Name] = flag.Value.String()
+		if flag.Value.Type() == "stringToString" {
+			out[flag.Name] = strings.Trim(out[flag.Name], "[]") // as it is shown, and not as it is set
+		}
 		if list, ok := flag.Value.(pflag.SliceValue); ok {
 			out[flag.Name] = strings.Join(list.GetSlice(), ",")
 		}

@@ -16,6 +16,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // what was asked for failed, or rows are missing or doubled
 	exitUsage  = 2 // the command line was wrong; nothing was done
+	// exitChanges is what plan --detailed-exitcode ends with, as other planners do; a wrong command line then ends with 2 as well.
+	exitChanges = 2
 )
 
 // usageError is a mistake in the command line.
@@ -39,6 +41,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.Is(err, errSaid):
 		return exitFailed
 	case errors.As(err, &usage):

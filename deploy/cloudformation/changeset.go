@@ -53,7 +53,10 @@ func (s *Stack) prepare(ctx context.Context, kind types.ChangeSetType, p Paramet
 		TemplateBody: aws.String(body()), Parameters: p.values(),
 		// The roles have names of their own: Snowflake must be told them before they exist.
 		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
-		Tags:         []types.Tag{{Key: aws.String(tag), Value: &p.Environment}},
+		Tags:         p.tags(),
+	}
+	if p.ServiceRoleARN != "" {
+		in.RoleARN = &p.ServiceRoleARN
 	}
 	if kind == types.ChangeSetTypeUpdate {
 		// What somebody has changed by hand counts as a change, and is brought back.

@@ -3,11 +3,13 @@ package cloudformation
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
@@ -114,6 +116,11 @@ type Parameters struct {
 	// empty takes the notification away.
 	PipeQueueARN string
 
+	// Tags are given to the stack, and by CloudFormation to all in it that can have any. ServiceRoleARN is the role that
+	// CloudFormation takes on to make it; empty, it has the rights of whoever deploys. Neither is a parameter of the template.
+	Tags           map[string]string
+	ServiceRoleARN string
+
 	// AcceptLoss lets a change destroy data or let it expire. It is no parameter of the template.
 	AcceptLoss bool
 
@@ -204,10 +211,22 @@ func (p Parameters) Check() error {
 		"the bucket %s is there already and stays as it is: set a lifecycle rule for the tag snowstream=sealed there by hand", p.BucketName)
 	refuse(p.ExpireAfterDays > 0 && p.GlacierAfterDays >= p.ExpireAfterDays, "objects expire after %d days, before they would move to Glacier, after %d",
 		p.ExpireAfterDays, p.GlacierAfterDays)
+	for name := range p.Tags {
+		refuse(name == "" || len(name) > 128 || strings.HasPrefix(strings.ToLower(name), "aws:") || name == tag, "the tag %q: 1 to 128 signs, and neither aws: in front nor %s", name, tag)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("the stack's parameters: %w", err)
 	}
 	return nil
+}
+
+// tags are the stack's.
+func (p Parameters) tags() []types.Tag {
+	out := []types.Tag{{Key: aws.String(tag), Value: &p.Environment}}
+	for _, name := range slices.Sorted(maps.Keys(p.Tags)) {
+		out = append(out, types.Tag{Key: &name, Value: aws.String(p.Tags[name])})
+	}
+	return out
 }
 
 type text struct{ name, value string }

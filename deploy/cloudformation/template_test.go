@@ -329,7 +329,7 @@ func wantLedgers(t *testing.T, p Parameters, document any) {
 	for _, w := range p.LedgerWriters {
 		writers = append(writers, w)
 	}
-	for _, action := range []string{"s3:PutObject", "s3:DeleteObject"} {
+	for _, action := range []string{"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} {
 		if !slices.ContainsFunc(statements, func(s resolve.Statement) bool {
 			return s.Effect == "Deny" && s.Principal == "*" && s.Covers(action, "arn:aws:s3:::"+p.BucketName+"/ledger/kdEntry/shardId-0.json") &&
 				cmp.Equal(at(s.Condition, "ArnNotEquals", "aws:PrincipalArn"), any(writers))
@@ -502,6 +502,20 @@ func TestNothingElse(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTags: a deployment's own tags, in one order, behind the one that marks its stack.
+func TestTags(t *testing.T) {
+	p := example()
+	p.Tags = map[string]string{"team": "data", "cost": "7"}
+	var got []string
+	for _, tag := range p.tags() {
+		got = append(got, aws.ToString(tag.Key)+"="+aws.ToString(tag.Value))
+	}
+	want(t, "tags", got, []string{"snowstream:environment=snowstream", "cost=7", "team=data"})
+	if p.Tags["aws:x"] = "y"; p.Check() == nil {
+		t.Error("a tag that AWS keeps for itself is taken")
+	}
 }
 
 func TestCheck(t *testing.T) {

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"maps"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snowstream/snowstream/deploy"
+)
+
+// parsed are the settings of `deploy apply` with some flags, beside a deployment file.
+func parsed(t *testing.T, made *deploy.File, args ...string) (deployOptions, map[string]string) {
+	t.Helper()
+	o := deployOptions{file: filepath.Join(t.TempDir(), "d.json")}
+	if made != nil {
+		if err := made.Save(o.file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parent, cmd := &cobra.Command{Use: "deploy"}, &cobra.Command{Use: "apply", RunE: func(*cobra.Command, []string) error { return nil }}
+	f := parent.PersistentFlags()
+	o.awsFlags(f)
+	o.functionFlags(f)
+	o.snowflakeFlags(f)
+	parent.AddCommand(cmd)
+	parent.SetArgs(append([]string{"apply"}, args...))
+	if err := parent.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	o.nameByEnvironment(cmd.Flags())
+	return o, settings(cmd)
+}
+
+// TestRemembered: what is left away stays as the last apply had it, and what is given counts.
+func TestRemembered(t *testing.T) {
+	args := []string{"--batch-size", "500", "--tag", "a=b", "--tag", "c=d", "--ledger-writers", "x,y", "--snowflake-login", "ME"}
+	_, first := parsed(t, nil, args...)
+	if want := map[string]string{"batch-size": "500", "tag": "a=b,c=d", "ledger-writers": "x,y"}; !maps.Equal(first, want) {
+		t.Fatalf("remembered %v, want %v", first, want)
+	}
+	made := &deploy.File{Environment: "snowstream", Completed: "backlog", Settings: first}
+	o, again := parsed(t, made)
+	if o.parameters.BatchSize != 500 || o.parameters.Tags["c"] != "d" || len(o.parameters.LedgerWriters) != 2 || !maps.Equal(again, first) {
+		t.Errorf("left away: %+v, remembered %v", o.parameters, again)
+	}
+	if o, _ := parsed(t, made, "--batch-size", "100"); o.parameters.BatchSize != 100 || o.parameters.Tags["a"] != "b" {
+		t.Errorf("given: %+v", o.parameters)
+	}
+}
+
+// TestRowPaths: what follows from the row path, and that deployments from before there was a choice stay as they are.
+func TestRowPaths(t *testing.T) {
+	old := &deploy.File{Environment: "snowstream", Completed: "backlog", Authentication: "workload-identity", Snowflake: deploy.Snowflake{Warehouse: "WH"}}
+	for _, tt := range []struct {
+		made                             *deploy.File
+		args                             []string
+		path, authentication, warehouses string
+	}{
+		{nil, nil, "snowpipe", "key-pair", ""},
+		{nil, []string{"--create-warehouse"}, "snowpipe", "key-pair", "SNOWSTREAM_WH"},
+		{nil, []string{"--warehouse", "MINE"}, "snowpipe", "key-pair", "MINE"},
+		{nil, []string{"--row-path", "merge"}, "merge", "workload-identity", "SNOWSTREAM_WH"},
+		{old, nil, "merge", "workload-identity", "WH"},
+	} {
+		o, _ := parsed(t, tt.made, tt.args...)
+		if p := o.parameters; p.RowPath != tt.path || p.Authentication != tt.authentication || o.landing.Warehouse != tt.warehouses {
+			t.Errorf("%v beside %v: %s, %s, warehouse %q", tt.args, tt.made != nil, p.RowPath, p.Authentication, o.landing.Warehouse)
+		}
+	}
+}

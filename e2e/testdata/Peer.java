@@ -38,6 +38,19 @@ public class Peer {
             var r = s.executeQuery("select sensorid, status from " + table + " order by 1");
             String got = "";
             while (r.next()) got += r.getInt(1) + " " + r.getString(2) + ";";
+            r = s.executeQuery("select seq4() as n, 'a rather long text ' || n from table(generator(rowcount => 100000))");
+            long rows = 0, sum = 0;
+            for (; r.next(); rows++) sum += r.getLong(1);
+            if (rows != 100000 || sum != 4999950000L) throw new Exception(rows + " rows read, their sum is " + sum);
+            r = s.executeQuery("select '2024-01-02 03:04:05.123'::timestamp_ntz, '1969-12-31 23:59:59.5'::timestamp_ntz, true");
+            r.next();
+            String times = r.getString(1) + ";" + r.getString(2) + ";" + r.getBoolean(3);
+            if (!times.equals("2024-01-02 03:04:05.123;1969-12-31 23:59:59.500;true")) throw new Exception("read " + times);
+            Path file = Files.createTempFile("peer", ".csv"), back = Files.createTempDirectory("peer");
+            Files.writeString(file, "1,a\n");
+            s.execute("put file://" + file + " @~/java auto_compress = false overwrite = true");
+            s.execute("get @~/java/" + file.getFileName() + " file://" + back);
+            if (!Files.readString(back.resolve(file.getFileName())).equals("1,a\n")) throw new Exception("another file came back");
             if (inserted != 2 || !got.equals("6 OK;7 it's;")) throw new Exception(inserted + " inserted, read " + got);
         }
         System.out.println("java ok");

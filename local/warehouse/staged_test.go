@@ -48,13 +48,13 @@ func TestStagedEqualsGeneral(t *testing.T) {
 		}
 		defer release()
 		general := "CREATE TABLE general AS SELECT * FROM " + m.Target.DuckDB()
-		text, rest := m.Staged.Text("variant_rows("+strconv.FormatInt(id, 10)+")", []any{int64(1)})
+		text, rest := m.Staged.Text("variant_rows("+strconv.FormatInt(id, 10)+")", []any{int64(1), int64(1) << 60})
 		if len(rest) != 0 {
-			t.Errorf("%s: the ordinal is not written into the text: %s", name, text)
+			t.Errorf("%s: the ordinals are not written into the text: %s", name, text)
 		}
 		const want = 2
 		n := 0
-		rows, err := st.server.engine.DB.Query(m.SQL, payload, int64(1))
+		rows, err := st.server.engine.DB.Query(m.SQL, payload, int64(1), int64(1)<<60)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,3 +35,15 @@ page: https://docs.snowflake.com/en/user-guide/tables-temp-transient
 = THRICE successfully dropped.
 > drop table twice
 = TWICE successfully dropped.
+# An UPDATE from several matching rows counts a target row once, and says how many of them had several.
+page: https://docs.snowflake.com/en/sql-reference/sql/update
+> create or replace temporary table target as select column1 as id, 0 as v from values (1), (2), (3)
+= Table TARGET successfully created.
+> create or replace temporary table source as select column1 as id, column2 as v from values (1, 1), (1, 2), (1, 3), (2, 1)
+= Table SOURCE successfully created.
+> update target set v = source.v from source where source.id = target.id
+= 2|1
+page: https://docs.snowflake.com/en/sql-reference/info-schema/columns
+> select is_identity, is_self_referencing from information_schema.columns limit 0
+page: https://docs.snowflake.com/en/sql-reference/info-schema/tables
+> select is_dynamic, is_iceberg from information_schema.tables limit 0

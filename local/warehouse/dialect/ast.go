@@ -99,8 +99,8 @@ type Insert struct {
 // Update is UPDATE. Columns are the assigned columns.
 type Update struct {
 	Change
-	// DuplicateCheck counts target rows that join more than one row of the
-	// FROM clause; nil without FROM. Snowflake permits it by default.
+	// DuplicateCheck answers how many target rows join more than one row of the
+	// FROM clause, and how many rows more; nil without FROM. Snowflake permits it by default.
 	DuplicateCheck *Query
 }
 

@@ -94,7 +94,7 @@ func TestDuplicateChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got int
-	if err := db.QueryRow(s.(*dialect.Update).DuplicateCheck.SQL).Scan(&got); err != nil || got != 1 {
+	if err := db.QueryRow(s.(*dialect.Update).DuplicateCheck.SQL).Scan(&got, new(int)); err != nil || got != 1 {
 		t.Errorf("UPDATE FROM: %d duplicates, error %v", got, err)
 	}
 }

@@ -214,8 +214,12 @@ func shifted(e expression, operator string, interval expression) expression {
 	if operator == "-" {
 		amount = "-" + interval.at(levelPostfix)
 	}
-	sum := atom("snowflake.shift("+operand+", "+amount+")", kindOther).inZone(e.zoned)
-	sum.interval = e.interval
+	macro := "shift"
+	if interval.days {
+		macro = "shift_days"
+	}
+	sum := atom("snowflake."+macro+"("+operand+", "+amount+")", kindOther).inZone(e.zoned)
+	sum.interval, sum.days = e.interval, e.days && interval.days
 	return sum
 }
 

@@ -66,6 +66,8 @@ func (p *parser) aliased() (target Name, sql, qualifier string) {
 	sql, qualifier = target.DuckDB(), Quote(target.Object)
 	if alias, ok := p.alias(); ok {
 		sql, qualifier = sql+" AS "+Quote(alias), Quote(alias)
+	} else if target.Session != 0 {
+		sql += " AS " + qualifier // DuckDB has it under another name
 	}
 	return target, sql, qualifier
 }
@@ -87,7 +89,7 @@ func (p *parser) update() Statement {
 	s := &Update{Change: p.change(sql+where, target, columns)}
 	if from != "" {
 		s.DuplicateCheck = p.finished(rows{
-			sql: "SELECT count(*) FROM (SELECT 1 FROM " + text + ", " + from + where + " GROUP BY " + qualifier + ".rowid HAVING count(*) > 1)",
+			sql: "SELECT count(*), coalesce(CAST(sum(n - 1) AS BIGINT), 0) FROM (SELECT count(*) AS n FROM " + text + ", " + from + where + " GROUP BY " + qualifier + ".rowid HAVING count(*) > 1)",
 		})
 	}
 	return s

@@ -45,7 +45,9 @@ type expression struct {
 	literal bool
 	// zoned is set for what is known to be a time with a zone, interval for INTERVAL.
 	zoned, interval bool
-	text            string
+	// days is set for an INTERVAL of whole days or longer units.
+	days bool
+	text string
 }
 
 func atom(sql string, k kind) expression { return expression{sql: sql, kind: k, level: levelAtom} }

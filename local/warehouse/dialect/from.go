@@ -139,7 +139,11 @@ func (p *parser) named() string {
 	}
 	n := p.complete(t, parts)
 	p.read(n)
-	return n.DuckDB() + p.tableAlias("", nil) + p.sample()
+	alias := ""
+	if n.Session != 0 {
+		alias = n.Object // DuckDB has it under another name
+	}
+	return n.DuckDB() + p.tableAlias(alias, nil) + p.sample()
 }
 
 // informationSchema is the server's view, filtered to one database.

@@ -323,6 +323,7 @@ func (p *parser) interval() expression {
 	p.at++
 	t := p.take()
 	var sum []string
+	days := true
 	for _, item := range strings.Split(t.text, ",") {
 		words := strings.Fields(item)
 		if len(words) == 1 {
@@ -335,12 +336,13 @@ func (p *parser) interval() expression {
 		if unit == "" || strings.Trim(strings.TrimPrefix(amount[0], "-"), "0123456789") != "" {
 			p.fail(unsupported(t, "INTERVAL '"+t.text+"'"))
 		}
+		days = days && slices.Contains([]string{"year", "quarter", "month", "week", "day"}, unit)
 		sum = append(sum, "INTERVAL "+Literal(amount[0]+" "+unit))
 	}
 	if len(sum) == 1 {
-		return expression{sql: sum[0], kind: kindOther, level: levelAtom, interval: true}
+		return expression{sql: sum[0], kind: kindOther, level: levelAtom, interval: true, days: days}
 	}
-	return expression{sql: "(" + strings.Join(sum, " + ") + ")", kind: kindOther, level: levelAtom, interval: true}
+	return expression{sql: "(" + strings.Join(sum, " + ") + ")", kind: kindOther, level: levelAtom, interval: true, days: days}
 }
 
 // castCall reads CAST(x AS type) and TRY_CAST(x AS type).

@@ -160,18 +160,33 @@ func (p *parser) castTo(e expression, t Type, try bool) expression {
 	case "VARIANT", "OBJECT", "ARRAY":
 		return atom("snowflake.variant("+e.sql+")", kindVariant)
 	case "BINARY":
-		return atom("unhex("+e.asText()+")", kindOther)
+		if try {
+			return atom("snowflake.try_unhex("+e.asText()+")", kindOther)
+		}
+		return atom("snowflake.unhex("+e.asText()+")", kindOther)
 	case "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ", "DATE", "BOOLEAN", "TIME":
-		return p.castByMacro(e, t, operator)
+		return cut(p.castByMacro(e, t, operator), t)
 	}
 	operand := e.sql
 	if e.kind == kindVariant {
 		operand = e.asText()
 	}
+	if e.kind == kindText && (!e.literal || strings.Contains(e.text, "_")) && !strings.HasPrefix(e.sql, "snowflake.get_text(") {
+		operand = "replace(" + operand + ", '_', '?')" // DuckDB takes digits with underscores between
+	}
 	if e.kind == kindVariant || e.kind == kindText && !e.literal {
 		return atom(numberOfText(operator, operand, t), kindNumber)
 	}
 	return atom(operator+"("+operand+" AS "+t.DuckDB+")", kindNumber)
+}
+
+// cut takes away the digits of a fraction that a time of fewer than six cannot have. Those of more are DuckDB's own.
+func cut(e expression, t Type) expression {
+	if t.Base == "DATE" || t.Base == "BOOLEAN" || t.Scale >= 6 {
+		return e
+	}
+	e.sql = "snowflake.cut(" + e.sql + ", 1" + strings.Repeat("0", 6-t.Scale) + ")"
+	return e
 }
 
 // numberOfText casts a text to a NUMBER. DuckDB's cast of a text to a decimal of over 18 digits takes 13 microseconds, a
@@ -196,7 +211,9 @@ func (p *parser) castByMacro(e expression, t Type, operator string) expression {
 	operand := e.sql
 	switch e.kind {
 	case kindVariant:
-		operand = e.asText()
+		if t.Base != "BOOLEAN" || operator != "CAST" {
+			operand = e.asText()
+		}
 	case kindBind:
 		return atom(operator+"("+operand+" AS "+t.DuckDB+")", kindOther)
 	}

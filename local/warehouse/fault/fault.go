@@ -74,6 +74,9 @@ func Translate(err error) *Error {
 	return New(370001, "XX000", "Internal error: %v", err)
 }
 
+// notBoolean is how DuckDB says that a text is no BOOLEAN.
+var notBoolean = regexp.MustCompile(`Could not convert string ('(?s:.*)') to BOOL`)
+
 // beyondNanoseconds is how DuckDB says that a time does not fit into 64 bits of nanoseconds.
 var beyondNanoseconds = regexp.MustCompile(`to Timestamp\(NS\)|convert string '[0-9]{4}-[0-9]{2}-[0-9]{2}[^']*' to INT64`)
 
@@ -81,6 +84,9 @@ func translateEngine(err *duckdb.Error) *Error {
 	text := firstLine(err.Msg)
 	if beyondNanoseconds.MatchString(text) {
 		return New(100035, "22007", "Timestamp is out of range: TIMESTAMP_NTZ(9) holds 1677-09-22 to 2262-04-11 here. Use TIMESTAMP_NTZ(6) for other years. %s", text)
+	}
+	if strings.Contains(text, "hex digit") {
+		return New(100115, "22000", "A text is not a legal hex-encoded value: %s", text)
 	}
 	if strings.Contains(text, "Division by zero") {
 		return New(100051, "22012", "Division by zero")
@@ -99,6 +105,9 @@ func translateEngine(err *duckdb.Error) *Error {
 		}
 		return New(2023, "22000", "SQL compilation error:\n%s", text)
 	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeInvalidType:
+		if m := notBoolean.FindStringSubmatch(text); m != nil {
+			return New(100037, "22018", "Boolean value %s is not recognized", m[1])
+		}
 		return New(100038, "22018", "Value is not recognized: %s", text)
 	case duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeDecimal:
 		return New(100046, "22003", "Number out of representable range: %s", text)

@@ -98,7 +98,7 @@ func none(kind string) ([]string, bool) {
 	key := []string{"created_on", "pk_database_name", "pk_schema_name", "pk_table_name", "pk_column_name", "fk_database_name", "fk_schema_name", "fk_table_name",
 		"fk_column_name", "key_sequence", "update_rule", "delete_rule", "fk_name", "pk_name", "deferrability", "rely", "comment"}
 	switch kind {
-	case "USER FUNCTIONS", "USER PROCEDURES", "EXTERNAL FUNCTIONS", "PROCEDURES":
+	case "FUNCTIONS", "USER FUNCTIONS", "USER PROCEDURES", "EXTERNAL FUNCTIONS", "PROCEDURES":
 		return function, true
 	case "IMPORTED KEYS", "EXPORTED KEYS":
 		return key, true

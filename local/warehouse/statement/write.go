@@ -23,13 +23,13 @@ func (x *execution) write(parsed dialect.Statement) (*answer.Result, error) {
 	defer x.runner.written.Add(1)
 	switch st := parsed.(type) {
 	case *dialect.Insert:
-		n, err := x.changeRows(&st.Change, st.Overwrite, st.Overwrite)
+		n, _, err := x.changeRows(&st.Change, st.Overwrite, st.Overwrite, nil)
 		return answer.Counts(answer.TypeInsert, []string{rowsInserted}, n), err
 	case *dialect.Update:
-		n, err := x.changeRows(&st.Change, true, false)
-		return answer.Counts(answer.TypeUpdate, []string{rowsUpdated, rowsJoined}, n, 0), err
+		n, joined, err := x.changeRows(&st.Change, true, false, st.DuplicateCheck)
+		return answer.Counts(answer.TypeUpdate, []string{rowsUpdated, rowsJoined}, n, joined), err
 	case *dialect.Delete:
-		n, err := x.changeRows(&st.Change, true, false)
+		n, _, err := x.changeRows(&st.Change, true, false, nil)
 		return answer.Counts(answer.TypeDelete, []string{rowsDeleted}, n), err
 	case *dialect.Truncate:
 		return x.truncate(st)
@@ -53,15 +53,15 @@ func (x *execution) target(c *dialect.Change) error {
 	return nil
 }
 
-// changeRows runs a change once for each row of binds and says how many rows it changed in all.
-func (x *execution) changeRows(c *dialect.Change, exclusive, overwrite bool) (int64, error) {
+// changeRows runs a change once for each row of binds and says how many rows it changed in all, and how many of them several
+// rows of its source would have changed, which check finds out; DuckDB counts those once for each.
+func (x *execution) changeRows(c *dialect.Change, exclusive, overwrite bool, check *dialect.Query) (changed, joined int64, err error) {
 	if err := x.target(c); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	uses := x.uses(c.Binds)
-	var changed int64
-	err := x.Session.Change(x.ctx, c.Target, exclusive, len(x.Text)+x.Binds.Size(), func(ctx context.Context, conn *sql.Conn) error {
-		changed = 0
+	err = x.Session.Change(x.ctx, c.Target, exclusive, len(x.Text)+x.Binds.Size(), func(ctx context.Context, conn *sql.Conn) error {
+		changed, joined = 0, 0
 		if overwrite {
 			if _, err := conn.ExecContext(ctx, "DELETE FROM "+c.Target.DuckDB()); err != nil {
 				return err
@@ -82,6 +82,10 @@ func (x *execution) changeRows(c *dialect.Change, exclusive, overwrite bool) (in
 			if err != nil {
 				return err
 			}
+			several, again, err := x.countJoined(ctx, conn, check, row)
+			if err != nil {
+				return err
+			}
 			done, err := statement.ExecContext(ctx, args...)
 			if err != nil {
 				return err
@@ -90,11 +94,24 @@ func (x *execution) changeRows(c *dialect.Change, exclusive, overwrite bool) (in
 			if err != nil {
 				return err
 			}
-			changed += n
+			changed, joined = changed+n-again, joined+several
 		}
 		return nil
 	})
-	return changed, err
+	return changed, joined, err
+}
+
+// countJoined runs the check of an UPDATE with FROM: how many target rows several source rows match, and how often again.
+func (x *execution) countJoined(ctx context.Context, conn *sql.Conn, check *dialect.Query, row int) (several, again int64, err error) {
+	if check == nil {
+		return 0, 0, nil
+	}
+	args, err := x.Binds.Args(row, x.uses(check.Binds))
+	if err != nil {
+		return 0, 0, err
+	}
+	err = conn.QueryRowContext(ctx, check.SQL, args...).Scan(&several, &again)
+	return several, again, err
 }
 
 func (x *execution) truncate(st *dialect.Truncate) (*answer.Result, error) {

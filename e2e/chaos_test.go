@@ -99,7 +99,7 @@ func TestChaosStop(t *testing.T) {
 
 func testChaosStop(t *testing.T, path string) {
 	dir, f := t.TempDir(), &feed{}
-	l, o := quiet(t, dir, by(path)...)
+	l, o := quiet(t, dir, append(by(path), "--batch-size", "1000", "--commit-tick", "100ms")...) // a batch that waits for its commit takes a tick
 	stopped := map[string]int{}
 	f.during(t, o.kinesis, o.Stream, func() {
 		o.until(t, 100, "SELECT LEAST(COUNT(*), 100) FROM "+bothTables[1])

@@ -157,6 +157,22 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// TestSwitchRowPath kills runs on one folder that bring their rows by turns in one way and in the other, each of which finds what
+// the one before has left.
+func TestSwitchRowPath(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 2 * *kills {
+		l := start(t, dir, append(by(rowPaths[i%2]), "--rate", "900", "--batch-window", "1s")...)
+		l.ready(t, dir)
+		time.Sleep(time.Duration(rand.IntN(2500)) * time.Millisecond) // the moment is what is random here
+		l.Process.Kill()
+		l.Wait()
+	}
+	for _, path := range []string{"merge", "snowpipe", "merge", "snowpipe"} {
+		start(t, dir, append(by(path), "--records", "300", "--rate", "1000")...).finish(t).complete(t)
+	}
+}
+
 // rowPaths are the ways of rows into the streaming table, and when a batch is done.
 var rowPaths = []string{"merge", "snowpipe deferred", "snowpipe wait"}
 

@@ -238,7 +238,9 @@ func channelMutants() []mutant {
 			"	chain := []rawzone.Object{r.Object}\n", "	chain := []rawzone.Object{r.Object}\n	if after >= 0 {\n\t\treturn chain, nil\n\t}\n"),
 		edited("channel: objects are not cut at the committed ordinal", path, "if ordinal <= after {", "if ordinal <= after && false {"),
 		edited("channel: no committed token means from the beginning", path,
-			"	highest, err := a.service.Highest(ctx, r.Chain())\n", "	if base >= 0 {\n\t\treturn base, nil\n\t}\n	highest, err := a.service.Highest(ctx, r.Chain())\n"),
+			"}\n	highest, err := a.service.Highest(ctx, r.Chain())\n", "}\n	if base >= 0 {\n\t\treturn base, nil\n\t}\n	highest, err := a.service.Highest(ctx, r.Chain())\n"),
+		edited("channel: what was merged last is appended, the table is asked for nothing", path, "r.Known.Merged && !r.Fresh {", "r.Known.Merged && r.Stream == \"\" {"),
+		edited("channel: rows that were merged behind the token are appended, the table is asked for nothing", path, "if state.Committed = max(state.Committed, r.Known.Committed); r", "if r"),
 		edited("channel: an offset token is sent at open", channel,
 			`body: []byte(`+"`"+`{"fail_on_uncommitted_rows":`, `body: []byte(`+"`"+`{"offset_token":"00000000000000000001","fail_on_uncommitted_rows":`),
 		{name: "channel: the table is asked before the channel is opened", edits: []edit{

@@ -195,6 +195,16 @@ func (a *Applier) apply(ctx context.Context, r Rows) (sent int, state State, err
 	return sent, p.state, err
 }
 
+// Fence locks out whoever has a chain's channel: what that has not committed will not come any more.
+func (a *Applier) Fence(ctx context.Context, c rawzone.Chain) (State, error) {
+	delete(a.chains, c)
+	channel, err := a.service.Open(ctx, c)
+	if err != nil {
+		return State{}, err
+	}
+	return channel.Opened(), nil
+}
+
 // passed reports whether an object needs nothing from this process any more, because the shard stands beyond it: then it is
 // another one's, which appends all up to its own object, and opening the channel would only make it begin again.
 func (a *Applier) passed(ctx context.Context, r Rows) (State, bool, error) {
@@ -217,7 +227,16 @@ func (a *Applier) open(ctx context.Context, r Rows, head datalake.Head) (*positi
 		return nil, err
 	}
 	state := channel.Opened()
-	if !state.Known {
+	if state.Known {
+		// Rows behind the token may have been merged, those of the object at hand, too.
+		if state.Committed = max(state.Committed, r.Known.Committed); r.Known.Merged && !r.Fresh {
+			highest, err := a.service.Highest(ctx, r.Chain())
+			if err != nil {
+				return nil, fmt.Errorf("rows of %s were merged last, so the table is asked how far it goes: %w", o.First.Shard, err)
+			}
+			state.Committed = max(state.Committed, highest)
+		}
+	} else {
 		if state.Committed, err = a.forgotten(ctx, r, head); err != nil {
 			return nil, err
 		}

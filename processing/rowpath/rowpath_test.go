@@ -118,6 +118,8 @@ func TestApply(t *testing.T) {
 		"no token: the table is asked, behind the open": {stub: stub{highest: 2}, fresh: true, calls: "open highest append append", appended: []int64{3, 4, 5, 6}},
 		"no token, and the call may be a second one":    {stub: stub{highest: 5}, known: rawzone.Channel{Committed: 4}, calls: "open highest append", appended: []int64{6}},
 		"the table is empty":                            {known: rawzone.Channel{Committed: 2}, calls: "open highest", fails: "no row of the shard"},
+		"rows were merged behind the token":             {stub: stub{state: known(1)}, fresh: true, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open append", appended: []int64{5, 6}},
+		"the object may have been merged":               {stub: stub{state: known(1), highest: 5}, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open highest append", appended: []int64{6}},
 		"the channel is ahead of the raw zone":          {stub: stub{state: known(9)}, calls: "open", fails: "raw zone ends at 6"},
 		"void, again and again":                         {stub: stub{state: known(4), failing: ErrReopen}, calls: "open append open append open append", appended: []int64{5, 6, 5, 6, 5, 6}, fails: "void"},
 		"rows that were put aside are left out":         {stub: stub{state: known(1), aside: []int64{2, 4}}, calls: "open append append append", appended: []int64{3, 5, 6}},

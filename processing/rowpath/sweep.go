@@ -77,9 +77,9 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, lo
 	p := Pending{Shard: head.Shard, Committed: state.Committed, State: state}
 	if state.Committed == 0 {
 		p.Committed = head.Base()
-		if head.Channel != nil {
-			p.Committed = max(p.Committed, head.Channel.Committed)
-		}
+	}
+	if head.Channel != nil { // rows behind the token may have been merged
+		p.Committed = max(p.Committed, head.Channel.Committed)
 	}
 	o, last, err := s.last(ctx, head, p.Committed)
 	p.Rows = Rows{Stream: head.Stream, Object: o}

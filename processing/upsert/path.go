@@ -20,6 +20,8 @@ type Path struct {
 	sweeper *rowpath.Sweeper
 	lake    Chains
 	stream  string
+	// idle says that rows are merged now: the channels are only finished.
+	idle bool
 }
 
 // Chains are the objects of the raw zone, and what became of rows that the service has rejected.
@@ -36,6 +38,12 @@ type Chains interface {
 // NewPath returns the row path of a stream.
 func NewPath(a *rowpath.Applier, lake Chains, stream string) *Path {
 	return &Path{applier: a, sweeper: rowpath.NewSweeper(a), lake: lake, stream: stream}
+}
+
+// Idle returns the path for a function that merges. A shard whose rows have gone by it is finished first.
+func (p *Path) Idle() *Path {
+	p.idle = true
+	return p
 }
 
 // By has the rows of objects appended by a path instead of merged. Plain content, which has no place in a shard, and what a
@@ -192,10 +200,60 @@ func (u *Upsert) mendObject(ctx context.Context, seen datalake.Rejections, o raw
 	return seen, nil
 }
 
+// finish has all in the table that went by a shard's channel, before an object behind it is merged: the channel is locked, so that
+// nothing more comes by it, and what is not known to be committed is merged. It returns what the ledger may remember once the
+// object is merged, too.
+func (u *Upsert) finish(ctx context.Context, p *handoff.Place) (*rawzone.Channel, error) {
+	known := *p.Channel
+	if known.Committed < p.First-1 && p.Previous != "" {
+		if u.path == nil {
+			return nil, fmt.Errorf("rows of %s went by Snowpipe Streaming, and beyond ordinal %d nobody knows whether they are in the table: "+
+				"give the function its key pair and its stream's name, or let it go on by Snowpipe Streaming", p.Shard, known.Committed)
+		}
+		state, err := u.finishBehind(ctx, p, known.Committed)
+		if err != nil {
+			return nil, fmt.Errorf("rows of %s went by Snowpipe Streaming; finish that before others are merged: %w", p.Shard, err)
+		}
+		known.Rejected, known.Created = state.Rejected, state.Created
+	}
+	known.Committed, known.Merged = max(known.Committed, p.Last), true
+	return &known, nil
+}
+
+// finishBehind merges what lies between an ordinal and a place.
+func (u *Upsert) finishBehind(ctx context.Context, p *handoff.Place, after int64) (rowpath.State, error) {
+	chain := rawzone.Chain{Stream: p.Stream, Generation: p.Generation, Shard: p.Shard}
+	state, err := u.path.applier.Fence(ctx, chain)
+	if err != nil {
+		return state, err
+	}
+	previous, err := u.path.lake.Object(ctx, p.Previous)
+	if err != nil {
+		return state, err
+	}
+	objects, _, err := u.path.applier.Between(ctx, rowpath.Rows{Stream: p.Stream, Object: previous}, after, previous.LastOrdinal)
+	if err != nil {
+		return state, err
+	}
+	seen, err := u.path.lake.Rejections(ctx, chain)
+	if err == nil {
+		seen, err = u.path.lake.ClaimRejections(ctx, seen)
+	}
+	for _, o := range objects {
+		if err == nil {
+			seen, err = u.mendObject(ctx, seen, o, state.Rejected)
+		}
+	}
+	if err == nil {
+		_, err = u.path.lake.SeeRejections(ctx, seen, rawzone.Channel{Committed: previous.LastOrdinal, Rejected: state.Rejected, Created: state.Created})
+	}
+	return state, err
+}
+
 // sweep looks after what was appended and has not become visible, and after what the service has rejected. What a shard fails
 // with is that shard's, and stands in the answer. With look it only says how far they are.
 func (u *Upsert) sweep(ctx context.Context, look bool) (handoff.Answer, error) {
-	if u.path == nil {
+	if u.path == nil || u.path.idle {
 		return handoff.Answer{}, nil
 	}
 	all, err := u.path.sweeper.Sweep(ctx, u.path.stream, look)
@@ -238,7 +296,7 @@ func (u *Upsert) swept(all []handoff.Pending) {
 
 // settle waits until an object's rows are committed, if its shard has a channel: what the channel holds may not be merged.
 func (u *Upsert) settle(ctx context.Context, key string) error {
-	if u.path == nil || strings.HasPrefix(key, rawzone.Replayed) {
+	if u.path == nil || u.path.idle || strings.HasPrefix(key, rawzone.Replayed) {
 		return nil // replayed rows have ordinals that no object of the chain has a row for: the channel holds none of them
 	}
 	o, err := u.path.lake.Object(ctx, key)

@@ -65,7 +65,7 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 		answer, err = u.sweep(ctx, m.Look)
 	case m.Object == "":
 		answer, err = u.content(ctx, requestID, m.Content)
-	case u.path != nil && m.Place != nil:
+	case u.path != nil && !u.path.idle && m.Place != nil:
 		if m.Rows > 0 {
 			return u.appended(ctx, m) // its channel goes by ordinals: it notices by itself, and needs no warehouse
 		}
@@ -91,6 +91,13 @@ func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer,
 	if err := u.settle(ctx, m.Object); err != nil {
 		return handoff.Answer{}, err
 	}
+	var channel *rawzone.Channel
+	if m.Place != nil && m.Place.Channel != nil {
+		var err error
+		if channel, err = u.finish(ctx, m.Place); err != nil {
+			return handoff.Answer{}, err
+		}
+	}
 	rows, err := u.rows(ctx, m)
 	if err != nil {
 		return handoff.Answer{}, err
@@ -98,6 +105,9 @@ func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer,
 	answer, err := u.merge(ctx, rows, m.Without, m.Only)
 	if err == nil && answer.Taken == nil { // whoever has sent it decides what to do about a row that is taken
 		err = answer.Complete(m)
+	}
+	if !answer.More && answer.Taken == nil {
+		answer.Channel = channel
 	}
 	if err != nil {
 		return answer, fmt.Errorf("merge object %s: %w", m.Object, err)

@@ -66,6 +66,8 @@ type Channel struct {
 	// milliseconds.
 	Rejected int64 `json:"rejected"`
 	Created  int64 `json:"created"`
+	// Merged says that the last rows were merged, behind the channel's back.
+	Merged bool `json:"merged,omitempty"`
 }
 
 // Start is the ledger of a chain before its first record.
@@ -177,6 +179,9 @@ func (l Ledger) sum() string {
 	}
 	if l.Channel != nil {
 		text += fmt.Sprintf(" channel %d %d %d", l.Channel.Committed, l.Channel.Rejected, l.Channel.Created)
+	}
+	if l.Channel != nil && l.Channel.Merged {
+		text += " merged"
 	}
 	if l.Withheld != "" {
 		text += fmt.Sprintf(" withheld %q", l.Withheld)

@@ -20,11 +20,15 @@ import (
 	"github.com/snowstream/snowstream/snowpipe"
 )
 
-// rowPath is how rows get into the table, nil if they are merged.
+// rowPath is how rows get into the table, nil if they are merged and never went otherwise.
 func rowPath(key *rsa.PrivateKey, db *snowflake.DB, names schema.Names, s record.Schema, lake *datalake.Lake, log *slog.Logger) (*upsert.Path, error) {
+	idle := false
 	switch how := os.Getenv(function.RowPath); how {
 	case function.Merge, "":
-		return nil, nil
+		if key == nil || os.Getenv(function.Stream) == "" {
+			return nil, nil
+		}
+		idle = true
 	case function.Snowpipe:
 	default:
 		return nil, fmt.Errorf("%s is %q: it can be %s or %s", function.RowPath, how, function.Snowpipe, function.Merge)
@@ -54,7 +58,11 @@ func rowPath(key *rsa.PrivateKey, db *snowflake.DB, names schema.Names, s record
 	if err != nil {
 		return nil, err
 	}
-	return upsert.NewPath(rowpath.New(lake, service{channels, db}, commit, log), lake, stream), nil
+	path := upsert.NewPath(rowpath.New(lake, service{channels, db}, commit, log), lake, stream)
+	if idle {
+		path = path.Idle()
+	}
+	return path, nil
 }
 
 // service joins the channels and what the row path wants of them.

@@ -48,7 +48,7 @@ func Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	u := upsert.New(schema, table(db, names, schema, path), lake, logger).By(path)
+	u := upsert.New(schema, table(db, names, schema), lake, logger).By(path)
 	watch := watchPipe(db, names, logger)
 	function.Start(ctx, func(ctx context.Context, payload []byte) ([]byte, error) {
 		var id string
@@ -63,8 +63,8 @@ func Run(ctx context.Context, log io.Writer) error {
 }
 
 // table is the streaming table, for what has to be merged. Rows that are appended need no warehouse, so that there may be none.
-func table(db *snowflake.DB, names schema.Names, s record.Schema, path *upsert.Path) upsert.Table {
-	if path != nil && os.Getenv(function.Warehouse) == "" {
+func table(db *snowflake.DB, names schema.Names, s record.Schema) upsert.Table {
+	if os.Getenv(function.RowPath) == function.Snowpipe && os.Getenv(function.Warehouse) == "" {
 		return noWarehouse{}
 	}
 	return streaming.New(db, names, s)

@@ -350,6 +350,7 @@ func TestBehindTheLedger(t *testing.T) {
 		"begun at LATEST, then at TRIM_HORIZON":      {pick(20, 30, 1), pick(0, 7, 1), pick(7, 30, 1)},
 		"two mappings, one of them ahead":            {pick(0, 3, 1), pick(12, 20, 1), pick(3, 6, 1), pick(20, 30, 1), pick(6, 20, 1), pick(18, 30, 1)},
 		"a factor of three":                          {pick(0, 15, 3), pick(1, 15, 3), pick(2, 15, 3), pick(17, 30, 3), pick(15, 30, 3), pick(16, 30, 3)},
+		"a recovered object far behind":              slices.Concat([][]int{pick(5, 10, 1), pick(0, 5, 1)}, chunks(pick(10, 30, 1), 1), [][]int{pick(0, 6, 1)}),
 		"many objects behind":                        append(chunks(pick(5, 30, 1), 1), pick(0, 6, 1), pick(0, 30, 1)),
 	} {
 		inCalm(t, func(w *world) {

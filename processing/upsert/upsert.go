@@ -67,7 +67,7 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 		answer, err = u.content(ctx, requestID, m.Content)
 	case u.path != nil && !u.path.idle && m.Place != nil:
 		if m.Rows > 0 {
-			return u.appended(ctx, m) // its channel goes by ordinals: it notices by itself, and needs no warehouse
+			return u.appended(ctx, m) // by its channel, which does not look at the table, and needs no warehouse
 		}
 	default:
 		answer, err = u.object(ctx, m)

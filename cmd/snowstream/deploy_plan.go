@@ -106,15 +106,22 @@ func shown(value string) string {
 }
 
 func newDeployTemplate() *cobra.Command {
-	return &cobra.Command{
+	compact := false
+	cmd := &cobra.Command{
 		Use:     "template",
 		Short:   "Print the CloudFormation template",
 		Long:    "Prints the one template that a deployment uses, with its reasons in comments, for people who must\nhave it read, or passed to somebody else, first.",
 		Example: "  snowstream deploy template > template.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(cloudformation.Template())
+			text := cloudformation.Template()
+			if compact {
+				text = cloudformation.Compact()
+			}
+			_, err := cmd.OutOrStdout().Write(text)
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&compact, "compact", false, "leave the comments out, as deploy does: CloudFormation takes 51,200 bytes in a call")
+	return cmd
 }

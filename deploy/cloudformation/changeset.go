@@ -50,7 +50,7 @@ func (s *Stack) prepare(ctx context.Context, kind types.ChangeSetType, p Paramet
 	set := changeSet{name: ownPrefix + strings.ToLower(rand.Text())}
 	in := &cloudformation.CreateChangeSetInput{
 		StackName: &s.name, ChangeSetName: &set.name, ClientToken: &set.name, ChangeSetType: kind,
-		TemplateBody: aws.String(body()), Parameters: p.values(),
+		TemplateBody: aws.String(string(Compact())), Parameters: p.values(),
 		// The roles have names of their own: Snowflake must be told them before they exist.
 		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 		Tags:         p.tags(),

@@ -17,15 +17,15 @@ func Template() []byte { return append([]byte(nil), template...) }
 // maxBody is the most that CloudFormation takes as a template in a call.
 const maxBody = 51200
 
-// body is the template as it is sent: without the lines that only people read, which CloudFormation would count.
-func body() string {
+// Compact is the template as it is sent: without the lines that only people read, which CloudFormation would count.
+func Compact() []byte {
 	var out bytes.Buffer
 	for line := range bytes.Lines(template) {
 		if text := bytes.TrimSpace(line); len(text) > 0 && text[0] != '#' {
 			out.Write(line)
 		}
 	}
-	return out.String()
+	return out.Bytes()
 }
 
 // Purpose is what the template says of one of its resources, for people who decide whether to have it.

@@ -95,15 +95,15 @@ func want(t *testing.T, what string, got, wanted any) {
 
 // TestFits: CloudFormation takes 51,200 bytes of template in a call, and knows no parameter that the template does not.
 func TestFits(t *testing.T) {
-	t.Logf("%d bytes of template, %d without comments", len(template), len(body()))
-	if len(body()) > maxBody {
-		t.Errorf("the template has %d bytes without comments: CloudFormation takes %d in a call", len(body()), maxBody)
+	t.Logf("%d bytes of template, %d without comments", len(template), len(Compact()))
+	if len(Compact()) > maxBody {
+		t.Errorf("the template has %d bytes without comments: CloudFormation takes %d in a call", len(Compact()), maxBody)
 	}
 	whole, err := resolve.Template(template, given(example()), place)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent, err := resolve.Template([]byte(body()), given(example()), place)
+	sent, err := resolve.Template(Compact(), given(example()), place)
 	if err != nil {
 		t.Fatal(err)
 	}

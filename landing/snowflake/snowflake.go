@@ -103,6 +103,7 @@ func (c Config) limit(cfg *sf.Config) {
 		text := strconv.Itoa(max(1, int(d.Seconds())))
 		return &text
 	}
+	//lint:ignore SA1019 they are called deprecated because they may be reorganized, and nothing takes their place yet
 	cfg.LoginTimeout, cfg.JWTClientTimeout, cfg.ClientTimeout, cfg.RequestTimeout = signIn, signIn/2, request, request
 	cfg.Params = map[string]*string{"STATEMENT_TIMEOUT_IN_SECONDS": seconds(request - part), "LOCK_TIMEOUT": seconds(request - 2*part)}
 }

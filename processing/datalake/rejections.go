@@ -30,7 +30,7 @@ func (l *Lake) Rejections(ctx context.Context, c rawzone.Chain) (Rejections, err
 	return Rejections{r, etag}, nil
 }
 
-// Claim takes the rejections over from whoever is looking for some: his next swap is refused.
+// ClaimRejections takes the rejections over from whoever is looking for some: his next swap is refused.
 func (l *Lake) ClaimRejections(ctx context.Context, r Rejections) (Rejections, error) {
 	next := r.Rejections
 	next.Claim = fmt.Sprintf("%016x", l.random())

@@ -191,12 +191,13 @@ func (s *shard) unnamed(w *world) bool {
 	return len(s.givenUp)+s.horizon > 0 || len(w.compressions) > 1
 }
 
-// putBack is a person who stops the mapping, waits, and puts an older copy of the ledger back.
+// putBack is a person who stops the mapping, waits, and puts an older copy of the ledger back. Where a second mapping has written
+// meanwhile he has not waited, and puts nothing back.
 func (m *mapping) putBack(key string) {
 	w := m.w
 	_ = m.wait(30 * time.Minute)
-	_, there := w.bucket.objects[key]
-	if past := w.bucket.past[key]; there && len(past) > 0 && m.shard.running == 0 && !w.bucket.lateOf(m.shard.id) {
+	ledger, there := w.bucket.objects[key]
+	if past := w.bucket.past[key]; there && time.Since(ledger.modified) >= 15*time.Minute && len(past) > 0 && m.shard.running == 0 && !w.bucket.lateOf(m.shard.id) {
 		o := past[w.random.IntN(len(past))]
 		o.modified = time.Now()
 		w.bucket.objects[key] = o

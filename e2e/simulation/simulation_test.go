@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 250, "how many seeds TestSimulation runs; with -short at most 40")
+	seeds = flag.Uint64("seeds", 120, "how many seeds TestSimulation runs; with -short at most 40")
 	first = flag.Uint64("seed", 1, "the first of them")
 	steps = flag.Bool("steps", false, "print each step")
 )

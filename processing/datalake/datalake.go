@@ -107,6 +107,15 @@ func (l *Lake) Object(ctx context.Context, key string) (rawzone.Object, error) {
 	return rawzone.ParseObject(key, metadata)
 }
 
+// There reports whether an object exists.
+func (l *Lake) There(ctx context.Context, key string) (bool, error) {
+	_, err := l.Metadata(ctx, key)
+	if is(err, "NotFound") {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Metadata returns an object's user metadata.
 func (l *Lake) Metadata(ctx context.Context, key string) (map[string]string, error) {
 	out, err := l.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &l.bucket, Key: &key})

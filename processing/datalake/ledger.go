@@ -509,6 +509,9 @@ func (l *Lake) swap(ctx context.Context, key, etag string, text []byte) (string,
 		return "", fmt.Errorf("%s to bucket %s: %w", key, l.bucket, err)
 	}
 	there, etag, _, err := l.version(ctx, key)
+	if is(err, "NoSuchKey") {
+		return "", ErrFenced // somebody has deleted it meanwhile
+	}
 	if err != nil {
 		return "", err
 	}

@@ -123,10 +123,13 @@ func (o *Orchestrator) unique(ctx context.Context, head datalake.Head, object ra
 }
 
 // unnumbered looks, before the first object of a shard that a process makes, whether quarantine has records under its ordinals:
-// no MERGE would meet these.
+// no MERGE would meet these. Where the object itself is there already, these are the same records again: it is adopted.
 func (o *Orchestrator) unnumbered(ctx context.Context, head datalake.Head, object rawzone.Object) error {
 	other, err := o.lake.QuarantinedFrom(ctx, head.Chain(), object.FirstOrdinal, object.Quarantine)
 	if err != nil || other == "" {
+		return err
+	}
+	if there, err := o.lake.There(ctx, object.Key); there || err != nil {
 		return err
 	}
 	return o.stop(ctx, head, object, other)

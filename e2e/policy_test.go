@@ -126,6 +126,7 @@ func TestPolicies(t *testing.T) {
 		"BucketName": r.Bucket, "StreamName": r.Stream, "ArtifactBucket": "x", "OrchestratorZip": "x", "UpsertZip": "x", "Authentication": "key-pair",
 		"SnowflakeAccount": "x", "SnowflakeUser": "x", "SnowflakeRole": "x", "SnowflakeWarehouse": "x", "SnowflakeDatabase": "x",
 		"SnowflakeSchema": "x", "StreamingTable": "x", "Pipe": "x", "StorageUserARN": "x", "ExternalID": "x",
+		"RowPath": "merge", // as the rig's functions have it
 	}, resolve.Account{Partition: "aws", ID: rigAccount, Region: rigRegion})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -103,8 +104,15 @@ func (t target) stage(ctx context.Context, dir string) error {
 	return nil
 }
 
-// when is the time that all files carry: that of the commit, so that the same commit gives the same archive.
+// when is the time that all files carry: SOURCE_DATE_EPOCH, or that of the commit, so that the same commit gives the same archive.
 func (t target) when(ctx context.Context) (time.Time, error) {
+	if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
+		seconds, err := strconv.ParseInt(epoch, 10, 64)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is %q: it is seconds since 1970", epoch)
+		}
+		return time.Unix(seconds, 0).UTC(), nil
+	}
 	c := exec.CommandContext(ctx, "git", "log", "-1", "--format=%cI")
 	c.Dir = t.source
 	text, err := c.Output()

@@ -64,7 +64,7 @@ func TestReproducible(t *testing.T) {
 // copyModule copies what the functions are built from.
 func copyModule(t *testing.T, from, to string) {
 	t.Helper()
-	for _, part := range []string{"go.mod", "go.sum", "cmd", "record", "processing", "landing"} {
+	for _, part := range []string{"go.mod", "go.sum", "cmd", "internal", "record", "processing", "landing", "snowpipe"} {
 		err := filepath.WalkDir(filepath.Join(from, part), func(path string, d fs.DirEntry, err error) error {
 			relative, _ := filepath.Rel(from, path)
 			if err != nil || d.IsDir() {

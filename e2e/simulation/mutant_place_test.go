@@ -33,7 +33,7 @@ func placeMutants() []mutant {
 		place("Upsert does not say that a place is taken", upsertFile, "More: m.More, Taken: m.Taken}", "More: m.More}"),
 		place("nobody asks whether a quarantined record's place has a row", withholdFile, "Vacant: d.vacant}", "Vacant: d.vacant[:0]}"),
 		place("a batch without rows is not looked at", withholdFile, "if d.object.Rows == 0 && len(d.vacant) == 0 {", "if d.object.Rows == 0 {"),
-		place("quarantine behind the ledger is not looked at", headFile, "	if err != nil || other == \"\" {\n\t\treturn err\n\t}\n	return o.stop(ctx, head, object, other)\n}\n\n// stop", "	if err != nil || other != \"?\" {\n\t\treturn err\n\t}\n	return o.stop(ctx, head, object, other)\n}\n\n// stop"),
+		place("quarantine behind the ledger is not looked at", headFile, "	if err != nil || other == \"\" {\n\t\treturn err\n\t}\n	if there, err := o.lake.There(", "	if err != nil || other != \"?\" {\n\t\treturn err\n\t}\n	if there, err := o.lake.There("),
 		place("records behind the ledger are dropped", orchestratorFile, "	if !b.again {\n", "	if b.again {\n"),
 		place("records behind the ledger are appended whether they have a place or not", lateFile, "		if there.Whole(rest[0].Sequence) {\n", "		if len(rest) == 0 {\n"),
 		place("the last record of a run has always a place", lateFile, "for n < len(rest) && !there.Has(rest[n].Sequence) {", "for n < len(rest) {"),

@@ -215,8 +215,9 @@ func plainDecimal(raw string, precision, scale int) (*string, Code) {
 
 var plainFraction = regexp.MustCompile(`\.([0-9]+)`)
 
-var plainOffset = regexp.MustCompile(`(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+var plainOffset = regexp.MustCompile(`T[0-9]{2}:.*(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
 
+// plainRFC3339 is time.Parse without its leniency: an hour of one digit, a comma, offsets that no clock has.
 func plainRFC3339(text string, places int) (time.Time, Code) {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || strings.Contains(text, ",") || !plainOffset.MatchString(text) {

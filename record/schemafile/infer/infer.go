@@ -35,7 +35,8 @@ type Observer struct {
 	wrapping record.Schema
 	unpacker *unpack.Unpacker
 	control  int64
-	// documents, arrays and several count the lines by how they hold records.
+	// documents, arrays and several count the lines by how they hold records; single takes each for one document.
+	single                     *unpack.Unpacker
 	documents, arrays, several int64
 	// left says that the top level has more fields than are proposed.
 	left    bool
@@ -73,7 +74,9 @@ type node struct {
 
 // New returns an Observer that has seen nothing.
 func New() *Observer {
+	single, _ := unpack.New(record.Schema{}) // the limits that it sets are valid
 	return &Observer{
+		single:  single,
 		root:    &node{},
 		refused: map[record.Code]int64{},
 		checks: record.NewDecoder(record.Schema{
@@ -134,17 +137,18 @@ func (o *Observer) start(payload []byte) {
 	}
 }
 
-// seePayload counts how the lines with records hold them.
+// seePayload counts how the lines with records hold them: as one document if that is what a stream with payload: document
+// would take them for.
 func (o *Observer) seePayload(payload []byte) {
-	text := bytes.TrimSpace(payload)
-	switch {
-	case bytes.HasPrefix(text, []byte("[")):
-		o.arrays++
-	case json.Valid(text) || !bytes.HasPrefix(text, []byte("{")):
-		o.documents++
-	default:
-		o.several++
+	kind := &o.documents
+	for _, r := range o.single.Append(nil, record.Record{Data: payload}) {
+		if bytes.HasPrefix(bytes.TrimSpace(r.Data), []byte("[")) {
+			kind = &o.arrays
+		} else if _, reason := o.checks.Decode(r.Data); r.Refused != record.OK || reason != nil {
+			kind = &o.several
+		}
 	}
+	*kind++
 }
 
 // Refuse counts a line that cannot be a record.

@@ -297,6 +297,7 @@ func TestFits(t *testing.T) {
 
 func FuzzFits(f *testing.F) {
 	f.Add(`{"a":{"b":1}}`, `{"a":{"b":"x","c":[1]}}`)
+	f.Add(`{"a":{"`, `0{"b":1}`)
 	f.Add(`{"a":1.5e10,"t":"2026-01-02T03:04:05Z"}`, `{"a":null,"t":"2026-01-02T03:04:05,5Z"}`)
 	f.Add(`{"`+"\u2028"+`":1}`, "{\"\":\"\"}")
 	f.Fuzz(func(t *testing.T, one, two string) { propose(t, one, two) })

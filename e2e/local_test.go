@@ -17,9 +17,10 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/internal/child"
+	"github.com/snowstream/snowstream/internal/long"
 )
 
-var kills = flag.Int("kills", 3, "how often TestKill kills the whole stack")
+var kills = flag.Int("kills", map[bool]int{false: 3, true: 8}[long.Wanted()], "how often TestKill and TestChaosKill kill the whole stack")
 
 // program is the snowstream command, built once for all tests.
 var program string

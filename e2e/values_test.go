@@ -163,6 +163,67 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// TestOrigin: where records came from stands in both tables, by either row path, is audited against the stream, and comes with
+// what is replayed from quarantine.
+func TestOrigin(t *testing.T) {
+	for _, path := range []string{"snowpipe", "merge"} {
+		t.Run(path, func(t *testing.T) {
+			dir, schema := t.TempDir(), filepath.Join(t.TempDir(), "schema.yaml")
+			write := func(more string) {
+				if err := os.WriteFile(schema, []byte("columns: [{field: id, type: integer}]\n"+more), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("lineage: [partition-key, stream]\n")
+			l := start(t, dir, "--rate", "0.001", "--batch-window", "1s", "--schema", schema, "--row-path", path)
+			o := join(t, l.ready(t, dir))
+			keys := []string{"plain", `a "quoted", key`, "é\n"}
+			putKeyed := func(data string) {
+				for _, key := range keys {
+					if _, err := o.kinesis.PutRecord(t.Context(), &kinesis.PutRecordInput{StreamName: &o.Stream, PartitionKey: &key, Data: []byte(data)}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			putKeyed(`{"id":7}`)
+			putKeyed(`{"id":1,"id":8}`)
+			tables := []string{"KINESIS_SENSORS_STREAMING", "KINESIS_SENSORS_MICROBATCH"}
+			have := func(id, n int) {
+				t.Helper()
+				for _, table := range tables {
+					for _, key := range keys {
+						o.until(t, int64(n), fmt.Sprintf(`SELECT COUNT(*) FROM %s WHERE id = %d AND "_STREAM" = '%s' AND "_PARTITION_KEY" = '%s'`, table, id, o.Stream, key))
+					}
+				}
+			}
+			have(7, 1)
+			if list := command(t, "quarantine", "ls", "--data", dir); strings.Count(list, "duplicate_field") != 3 || !strings.Contains(list, "stream "+o.Stream+"\n") || !strings.Contains(list, `  "a \"quoted\", key"  `) {
+				t.Errorf("quarantine ls says:\n%s", list)
+			}
+			l.stop(t).complete(t)
+			write("lineage: [partition-key, stream]\nduplicates: last\n")
+			l = start(t, dir, "--rate", "0.001", "--batch-window", "1s", "--schema", schema, "--row-path", path)
+			o = join(t, l.ready(t, dir))
+			command(t, "quarantine", "replay", "--data", dir)
+			putKeyed(`{"id":1,"id":9}`)
+			have(8, 1)
+			have(9, 1)
+			var p proof
+			if code := audit(t, dir, &p, "--deep"); code != 0 {
+				t.Fatalf("audit --deep: exit code %d, %+v", code, p)
+			}
+			o.exec(t, `UPDATE `+tables[0]+` SET "_PARTITION_KEY" = 'other' WHERE id = 9 AND "_PARTITION_KEY" = 'plain'`)
+			p = proof{}
+			if code := audit(t, dir, &p); code != 1 || len(p.Findings) != 1 || p.Findings[0].Kind != "altered" {
+				t.Errorf("an altered partition key: exit code %d, %+v", code, p.Findings)
+			}
+			command(t, "audit", "--repair", "--data", dir)
+			have(9, 1)
+			l.stop(t).complete(t)
+		})
+	}
+}
+
 // TestReplay changes the schema of a stack that has bad records, and replays them: a field that some producers left
 // out becomes optional, and a new one gets a column.
 func TestReplay(t *testing.T) {

@@ -124,5 +124,8 @@ func (d *Decoder) AppendRow(dst []byte, r *Record, generation string, ordinal in
 			out = append(appendField(out, v), ',')
 		}
 	}
+	if d.schema.Origin != 0 {
+		out = d.appendOrigin(out, r)
+	}
 	return d.appendLineage(out, r, generation, ordinal), nil
 }

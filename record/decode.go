@@ -31,6 +31,8 @@ type Decoder struct {
 	header, csv []byte
 	ordinal     counter
 	clock       clock
+	// stream is the name of the records' stream.
+	stream string
 }
 
 // node is a place in the payload that the schema names: a column, or an object with columns in it.
@@ -85,6 +87,15 @@ func (d *Decoder) Decode(payload []byte) ([]Value, *Reason) {
 
 // decode is Decode of what an envelope held.
 func (d *Decoder) decode(payload []byte) ([]Value, *Reason) {
+	row, reason := d.once(payload)
+	if reason != nil && d.schema.LastOne { // perhaps for what does not count
+		row, reason = d.once(lastOnes(payload))
+	}
+	return row, reason
+}
+
+// once is decode of a payload in which no object has a name twice.
+func (d *Decoder) once(payload []byte) ([]Value, *Reason) {
 	d.scan.data, d.scan.at, d.scan.text = payload, 0, d.scan.text[:0]
 	d.text, d.rest, d.at = d.text[:0], d.rest[:0], nil
 	d.learn.holes, d.learn.keptTo = d.learn.holes[:0], 0

@@ -126,17 +126,29 @@ func (s Schema) Open(payload []byte) ([]byte, Code) {
 	if envelope == NoEnvelope || len(payload) > MaxPayload {
 		return payload, OK
 	}
-	if code := Member(payload, func(string, []byte) bool { return true }); code != OK {
+	payload, code := s.whole(payload)
+	if code != OK {
 		return payload, code
 	}
 	opened, code := map[Envelope]func([]byte) ([]byte, Code){
 		DMS: openDMS, Debezium: openDebezium, DynamoDB: openDynamoDB, EventBridge: openEventBridge, CloudWatch: openCloudWatch,
-		Firehose: openFirehose, IoT: openIoT,
+		Firehose: s.openFirehose, IoT: openIoT,
 	}[envelope](payload)
 	if code == ControlRecord && s.Control == Rows {
 		code = OK
 	}
 	return opened, code
+}
+
+// whole checks all of an object, in which the schema may let names come twice.
+func (s Schema) whole(object []byte) ([]byte, Code) {
+	all := func(string, []byte) bool { return true }
+	code := Member(object, all)
+	if code == DuplicateField && s.LastOne {
+		object = lastOnes(object)
+		code = Member(object, all)
+	}
+	return object, code
 }
 
 // isNothing reports whether a payload is empty or null.
@@ -234,7 +246,7 @@ func openIoT(payload []byte) ([]byte, Code) {
 }
 
 // openFirehose puts what the data of the record is the base64 of into its place: an object as such, other text as a string.
-func openFirehose(payload []byte) ([]byte, Code) {
+func (s Schema) openFirehose(payload []byte) ([]byte, Code) {
 	top, _ := membersOf(payload, "records")
 	if !isObject(top[0]) {
 		return payload, WrongEnvelope
@@ -254,8 +266,11 @@ func openFirehose(payload []byte) ([]byte, Code) {
 		if data, err = json.Marshal(string(data)); err != nil {
 			return payload, BadEncoding
 		}
-	} else if code := Member(data, func(string, []byte) bool { return true }); code != OK {
-		return payload, code // broken JSON would break what is around it
+	} else {
+		var code Code
+		if data, code = s.whole(data); code != OK {
+			return payload, code // broken JSON would break what is around it
+		}
 	}
 	at := cap(payload) - cap(one[0])
 	return bytes.Join([][]byte{payload[:at], data, payload[at+len(one[0]):]}, nil), OK

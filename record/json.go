@@ -28,6 +28,8 @@ type scanner struct {
 	at   int
 	// text receives strings that have escapes; values point into it or into data.
 	text []byte
+	// twice lets names come twice in an object.
+	twice bool
 }
 
 // token is a value as it stands in the payload.
@@ -143,8 +145,9 @@ func (s *scanner) object(depth int) Code {
 type members struct {
 	seen    names
 	started bool
-	// raw is the last name's own text, quotes included.
-	raw []byte
+	// raw is the last name's own text, quotes included, from where it starts.
+	raw  []byte
+	from int
 }
 
 // member reads the next name of the object that the scanner stands before (at first) or in, and leaves the scanner
@@ -174,8 +177,8 @@ func (s *scanner) member(m *members, depth int) (name []byte, more bool, code Co
 	if name, code = s.str(); code != OK {
 		return nil, false, code
 	}
-	m.raw = s.data[start:s.at]
-	if !m.seen.add(name) {
+	m.raw, m.from = s.data[start:s.at], start
+	if !m.seen.add(name) && !s.twice {
 		return nil, false, DuplicateField
 	}
 	if !s.take(':') {

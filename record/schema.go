@@ -99,6 +99,11 @@ type Schema struct {
 	Payload Payload
 	// Explode leads to an array in a record: each element becomes a row, with the element in the array's place.
 	Explode []string
+	// LastOne says that of the members of an object with the same name the last one counts. Without it their record is refused,
+	// as readers disagree on which one does.
+	LastOne bool
+	// Origin are the lineage columns that are not in every table; they stand in front of the others.
+	Origin Origin
 	// Base64 says that a payload is base64 text, around or inside of compression.
 	Base64 bool
 	// Envelope is the form in which another system wraps its records.
@@ -152,7 +157,9 @@ func (s Schema) DataColumns() []Column {
 }
 
 // TableColumns are all columns of both tables, in order.
-func (s Schema) TableColumns() []Column { return append(s.DataColumns(), Lineage()...) }
+func (s Schema) TableColumns() []Column {
+	return slices.Concat(s.DataColumns(), s.Origin.Columns(), Lineage())
+}
 
 // maxName is Snowflake's limit for an identifier.
 const maxName = 255
@@ -163,7 +170,7 @@ func (s Schema) Check() error {
 		return errors.New("the schema has no columns: name at least one field")
 	}
 	names := map[string]string{}
-	for _, c := range append(Lineage(), s.DataColumns()...) {
+	for _, c := range slices.Concat(Lineage(), s.Origin.Columns(), s.DataColumns()) {
 		if c.Name == "" || !utf8.ValidString(c.Name+strings.Join(c.Path, "")) || utf8.RuneCountInString(c.Name) > maxName || strings.ContainsRune(c.Name, 0) {
 			return fmt.Errorf("field %q has no usable name: 1 to %d characters of UTF-8", c.Field(), maxName)
 		}

@@ -36,6 +36,7 @@ was changed, replay brings it into both tables, exactly once.`,
 
 // quarantined is an entry for machines. The payload is left out: `quarantine show` gives it.
 type quarantined struct {
+	Stream      string        `json:"stream"`
 	Shard       string        `json:"shard"`
 	Ordinal     int64         `json:"ordinal"`
 	Sequence    string        `json:"sequence"`
@@ -69,16 +70,16 @@ sets aside, are counted only, unless --aside is given.`,
 				}
 				at := e.ArrivedAt.UTC().Format("2006-01-02T15:04:05.000Z")
 				if asJSON {
-					return json.NewEncoder(out).Encode(quarantined{e.Shard, e.Ordinal, e.Sequence, e.Subsequence, e.PartitionKey, at, len(e.Data), e.Reason, e.Replayed})
+					return json.NewEncoder(out).Encode(quarantined{s.Stream, e.Shard, e.Ordinal, e.Sequence, e.Subsequence, e.PartitionKey, at, len(e.Data), e.Reason, e.Replayed})
 				}
 				state := ""
 				if e.Replayed {
 					state = "  (replayed)"
 				}
 				if listed++; listed == 1 {
-					fmt.Fprintf(out, "%-20s %8s  %-24s  %-16s %s\n", "SHARD", "ORDINAL", "ARRIVED", "REASON", "WHERE")
+					fmt.Fprintf(out, "stream %s\n%-20s %8s  %-24s  %-16s  %-16s %s\n", s.Stream, "SHARD", "ORDINAL", "ARRIVED", "KEY", "REASON", "WHERE")
 				}
-				_, err := fmt.Fprintf(out, "%s %8d  %s  %-16s %s%s\n", e.Shard, e.Ordinal, at, e.Reason.Code, where(e.Reason), state)
+				_, err := fmt.Fprintf(out, "%s %8d  %s  %-16s  %-16s %s%s\n", e.Shard, e.Ordinal, at, shortened(e.PartitionKey), e.Reason.Code, where(e.Reason), state)
 				return err
 			})
 			if err == nil && listed == 0 && !asJSON {
@@ -93,6 +94,14 @@ sets aside, are counted only, unless --aside is given.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	cmd.Flags().BoolVar(&aside, "aside", false, "list control records and tombstones, too")
 	return cmd
+}
+
+// shortened is the beginning of a partition key, which may be 256 characters of anything.
+func shortened(key string) string {
+	if text := []rune(key); len(text) > 16 {
+		key = string(text[:15]) + "…"
+	}
+	return printable(key)
 }
 
 // where says which field was wrong and what it should have been.

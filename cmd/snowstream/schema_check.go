@@ -129,11 +129,18 @@ func writeChecked(w io.Writer, file string, s record.Schema) error {
 
 // remarks is what a schema says besides its columns.
 func remarks(s record.Schema) string {
-	return schemafile.WrappingText(s) + " " + map[record.Policy]string{
+	text := schemafile.WrappingText(s) + " " + map[record.Policy]string{
 		record.Ignore: "Fields that are not listed are left out.",
 		record.Keep:   "Fields that are not listed go into " + printable(s.Rest) + ".",
 		record.Refuse: "A record with a field that is not listed goes to quarantine.",
 	}[s.Unknown]
+	if s.LastOne {
+		text += " Of fields with the same name the last one counts."
+	}
+	for _, c := range s.Origin.Columns() {
+		text += " Both tables have a column " + c.Name + "."
+	}
+	return text
 }
 
 // printable is a name as it is, or quoted if it would disturb the terminal or the table.

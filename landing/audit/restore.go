@@ -43,7 +43,7 @@ func (m *mender) restore(ctx context.Context, f Finding, restored map[string]boo
 	if int64(len(records)) != f.Last-f.First+1 || time.Since(records[0].ArrivedAt) > pipeMemory {
 		return "the stream does not have its records any more", nil
 	}
-	batch := record.NewDecoder(m.c.Schema).Cut(records, s.Ledger.Generation, f.First)
+	batch := record.NewDecoder(m.c.Schema).OfStream(m.c.Stream).Cut(records, s.Ledger.Generation, f.First)
 	batch.Inside = inside
 	ledger.Turn = s.turns[f.First]
 	o, err := m.named(ctx, s, f, rawzone.Of(batch, m.c.Schema.Folder, ledger))

@@ -119,7 +119,7 @@ func (a *Auditor) walk(s *shard) *walk {
 
 // decode prepares the comparison of values.
 func (w *walk) decode() error {
-	w.decoder = record.NewDecoder(w.auditor.c.Schema)
+	w.decoder = record.NewDecoder(w.auditor.c.Schema).OfStream(w.auditor.c.Stream)
 	header, err := record.NewCSVReader(w.decoder.Header())
 	if err == nil {
 		w.columns = columnsOf(header.Header())

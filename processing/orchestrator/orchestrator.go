@@ -198,7 +198,7 @@ type cut struct {
 // last one may lie inside a Kinesis record.
 func (o *Orchestrator) cut(records *unpack.Cursor, l rawzone.Ledger) (c cut) {
 	began, first := time.Now(), true
-	c.Batch = o.decoder.Take(func(taken int) *record.Record {
+	c.Batch = o.decoder.OfStream(l.Stream).Take(func(taken int) *record.Record {
 		r := records.Peek()
 		if r == nil || !first && taken+2*len(r.Data) > o.room {
 			return nil

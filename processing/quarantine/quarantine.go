@@ -190,6 +190,7 @@ type Summary struct {
 
 // Replay makes rows of all records in a stream's quarantine that fit the schema.
 func (r *Replayer) Replay(ctx context.Context, stream string) (s Summary, err error) {
+	r.decoder.OfStream(stream)
 	err = each(ctx, r.lake, rawzone.Quarantine+rawzone.Escape(stream)+"/", "", func(_ string, err error) error { return err }, func(o object) error {
 		before := int64(len(o.replayed))
 		bring := r.object

@@ -11,12 +11,19 @@ import (
 // schema reads the whole document.
 func (p *parser) schema(n *yaml.Node) record.Schema {
 	var s record.Schema
-	keys := p.mapping(n, "a schema", "columns", "unknown", "payload", "encoding", "explode", "envelope", "control", "folder")
+	keys := p.mapping(n, "a schema", "columns", "unknown", "duplicates", "lineage", "payload", "encoding", "explode", "envelope", "control", "folder")
 	if keys == nil {
 		return s
 	}
 	if unknown := keys["unknown"]; unknown != nil {
 		s.Unknown, s.Rest = p.unknown(unknown)
+	}
+	if duplicates := keys["duplicates"]; duplicates != nil {
+		s.LastOne = p.choice(duplicates, "duplicates", "quarantine", "last") == "last"
+	}
+	places := newPlaces(p)
+	if lineage := keys["lineage"]; lineage != nil {
+		s.Origin = p.origin(lineage, places)
 	}
 	p.wrapping(keys, &s)
 	if folder := keys["folder"]; folder != nil {
@@ -31,7 +38,7 @@ func (p *parser) schema(n *yaml.Node) record.Schema {
 	case len(columns.Content) > MaxColumns:
 		p.add(columns.Content[MaxColumns], "this is column %d: a schema has at most %d", MaxColumns+1, MaxColumns)
 	default:
-		s.Columns = p.columns(columns.Content, keys["unknown"], s.Rest)
+		s.Columns = p.columns(columns.Content, places, keys["unknown"], s.Rest)
 	}
 	return s
 }
@@ -43,9 +50,24 @@ func emptyOr(n *yaml.Node) string {
 	return kindOf(n)
 }
 
+// origin reads the lineage columns that are not in every table.
+func (p *parser) origin(n *yaml.Node, places *places) (o record.Origin) {
+	for _, word := range p.list(n, "lineage") {
+		one := record.OriginOf(p.choice(word, "lineage", record.OriginWords()...))
+		if o&one != 0 {
+			p.add(word, "lineage names %s twice", word.Value)
+			continue
+		}
+		o |= one
+		for _, c := range one.Columns() {
+			places.takeColumn(word, c.Name)
+		}
+	}
+	return o
+}
+
 // columns reads the list. rest is the column of unknown fields, "" if there is none, and unknown where it is named.
-func (p *parser) columns(items []*yaml.Node, unknown *yaml.Node, rest string) []record.Column {
-	places := newPlaces(p)
+func (p *parser) columns(items []*yaml.Node, places *places, unknown *yaml.Node, rest string) []record.Column {
 	columns := make([]record.Column, len(items))
 	for i, item := range items {
 		columns[i] = p.column(item, places)

@@ -11,6 +11,8 @@
 //	    nonfinite: keep        # NaN and infinities of a float: quarantine | null | keep; default: quarantine
 //	    required: true         # default: false
 //	unknown: ignore            # ignore | variant | {variant: COLUMN} | quarantine; default: ignore
+//	duplicates: last           # quarantine | last; default: quarantine
+//	lineage: [partition-key]   # partition-key | stream; default: none
 //	payload: document          # document | lines | concatenated | array | cloudwatch-logs | auto; default: document
 //	encoding: base64           # none | base64; default: none
 //	explode: $.items           # the array whose elements become rows; default: none

@@ -43,6 +43,7 @@ var full = record.Schema{
 		{Path: []string{""}, Name: "_", Type: record.Variant},
 	},
 	Unknown: record.Keep, Rest: "EXTRA", Payload: record.Lines, Folder: record.Folder{Label: "device", Field: "device id"},
+	LastOne: true, Origin: record.PartitionKeyOrigin | record.StreamOrigin,
 }
 
 func TestParse(t *testing.T) {
@@ -64,11 +65,13 @@ columns:
   - {field: [""], type: variant}
 unknown: {variant: EXTRA}
 payload: lines
+duplicates: last
+lineage: [stream, partition-key]
 folder:
   label: device
   field: device id
 `
-	json := `{"folder": {"label": "device", "field": "device id"}, "unknown": {"variant": "EXTRA"}, "payload":"lines", "columns": [
+	json := `{"folder": {"label": "device", "field": "device id"}, "unknown": {"variant": "EXTRA"}, "payload":"lines", "duplicates":"last", "lineage":["partition-key","stream"], "columns": [
 	{"field":"id","type":"integer","required":true},
 	{"field":["device","firmware.version"],"type":"string"},
 	{"field":"device.gr\u00f6\u00dfe","column":"size of device","type":"number(10,2)"},
@@ -115,8 +118,12 @@ func TestProblems(t *testing.T) {
 		{"empty", "", "1:1: the file is empty: a schema begins with `columns:`"},
 		{"only comments", "# hello\n", "1:1: the file is empty: a schema begins with `columns:`"},
 		{"null", "~", "1:1: the file is empty: a schema begins with `columns:`"},
-		{"scalar", "hello", `1:1: a schema is a mapping with the keys columns, unknown, payload, encoding, explode, envelope, control, folder, not "hello"`},
-		{"list", "- a", `1:1: a schema is a mapping with the keys columns, unknown, payload, encoding, explode, envelope, control, folder, not a list`},
+		{"scalar", "hello", `1:1: a schema is a mapping with the keys columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, not "hello"`},
+		{"list", "- a", `1:1: a schema is a mapping with the keys columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, not a list`},
+		{"lineage", column("string") + "lineage: [partition_key, stream, stream]", "4:11: lineage is partition-key or stream, not \"partition_key\": did you mean partition-key?\n4:34: lineage names stream twice"},
+		{"lineage in the way", "columns: [{field: _stream, type: string}]\nlineage: stream", "1:19: column _STREAM is here twice, first in line 2: give one of them another name with `column:`"},
+		{"lineage for the rest", column("string") + "unknown: {variant: _stream}\nlineage: [stream]", "4:10: column _stream differs only in case from _STREAM in line 5: not every part on the way to the tables keeps them apart; give one of them another name with `column:`"},
+		{"duplicates", column("string") + "duplicates: first", "4:13: duplicates is quarantine or last, not \"first\": it may be quarantine or last"},
 		{"not UTF-8", "columns:\n  - field: a\xff", "2:13: this byte is not text: a schema file is UTF-8 without control characters"},
 		{"NUL", "columns:\x00", "1:9: this byte is not text: a schema file is UTF-8 without control characters"},
 		{"no columns", "unknown: ignore", "1:1: the schema has no columns: name at least one field under `columns:`"},
@@ -125,8 +132,8 @@ func TestProblems(t *testing.T) {
 		{"nothing", "columns:", "1:9: columns is a list with a `- field: ...` for each column, not nothing"},
 		{"column that is no mapping", "columns:\n- a", `2:3: a column is a mapping with the keys field, column, type, required, forms, zone, accept, nonfinite, not "a"`},
 		{"unknown key", "colums: []\n" + column("string"), `1:1: a schema has no key "colums": did you mean columns?`},
-		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, payload, encoding, explode, envelope, control or folder`},
-		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, payload, encoding, explode, envelope, control or folder`},
+		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control or folder`},
+		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control or folder`},
 		{"duplicate key", column("string") + "payload: lines\npayload: lines", `5:1: payload is here twice, first in line 4`},
 		{"no type", "columns:\n  - field: a", "2:5: the column has no type: integer, number(p,s), string, boolean, timestamp, variant, date, time or float"},
 		{"no field", "columns:\n  - type: string", "2:5: the column has no field: say which JSON field goes into it"},

@@ -37,6 +37,12 @@ func FormatWith(s record.Schema, notes Notes) []byte {
 	default:
 		fmt.Fprintf(&w, "unknown: %s\n", s.Unknown)
 	}
+	if s.LastOne {
+		w.WriteString("duplicates: last\n")
+	}
+	if s.Origin != 0 {
+		fmt.Fprintf(&w, "lineage: [%s]\n", strings.Join(s.Origin.Words(), ", "))
+	}
 	w.wrapping(s)
 	if s.Folder != (record.Folder{}) {
 		fmt.Fprintf(&w, "folder: {label: %s, field: %s}\n", quote(s.Folder.Label), quote(s.Folder.Field))

@@ -211,6 +211,9 @@ func (o *Observer) head() []string {
 		}
 		head = append(head, fmt.Sprintf("Lines that would be quarantined under any schema that keeps all fields: %s%s.", strings.Join(codes, ", "), o.refusals()))
 	}
+	if n := o.refused[record.DuplicateField]; n > 0 {
+		head = append(head, fmt.Sprintf("In %d of them a name comes twice in an object: `duplicates: last` takes the last one of each, and their record.", n))
+	}
 	if e := o.wrapping.Envelope; e != record.NoEnvelope {
 		head = append(head, fmt.Sprintf("The first record is in the envelope of %s, so all are read as such. %d control records were seen; they are set aside.", e, o.control))
 	}

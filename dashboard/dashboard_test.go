@@ -596,10 +596,11 @@ func TestThousandShards(t *testing.T) {
 	for i := range 1000 {
 		look.Shards = append(look.Shards, Shard{ID: fmt.Sprintf("shardId-%012d", i), Waiting: int64(i), Lag: float64(i), State: "open"})
 	}
+	look.Retired = 7
 	source := &fake{look: look}
 	server := open(t, Config{Source: source})
 	s := eventually(t, server.URL, func(s Snapshot) bool { return s.Shards.Total == 1000 })
-	if len(s.Shards.Top) != topShards || s.Shards.Top[0].Waiting != 999 || s.Shards.Waiting != 499500 || s.Shards.Lag != 999 {
+	if len(s.Shards.Top) != topShards || s.Shards.Top[0].Waiting != 999 || s.Shards.Waiting != 499500 || s.Shards.Lag != 999 || s.Shards.Retired != 7 {
 		t.Errorf("%s", encode(s.Shards))
 	}
 	s.History = nil

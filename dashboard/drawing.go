@@ -65,7 +65,7 @@ func (t trail) lag(rows int64, of func(mark) int64, now time.Time) *float64 {
 
 // draw makes the snapshot of a state. The caller holds mu.
 func (s *Server) draw(n *state, producer *ProducerStatus, now time.Time) Snapshot {
-	shards := topOf(n.look.Shards)
+	shards := topOf(n.look.Shards, n.look.Retired)
 	d := drawing{names: s.config.Names, state: n, now: now, shards: shards, producer: producer}
 	snapshot := Snapshot{
 		Now: now.UnixMilli(), Started: s.started.UnixMilli(), Mode: s.config.Mode,
@@ -91,9 +91,9 @@ func (s *Server) producer() *ProducerStatus {
 }
 
 // topOf sums the shards up.
-func topOf(all []Shard) Shards {
+func topOf(all []Shard, retired int) Shards {
 	top := slices.Clone(all)
-	out := Shards{Total: len(all)}
+	out := Shards{Total: len(all), Retired: retired}
 	for _, s := range all {
 		out.Waiting += s.Waiting
 		out.Lag = max(out.Lag, s.Lag)

@@ -91,7 +91,12 @@ func TestPageShowsTheNumbers(t *testing.T) {
 	b.Shows("#throughput-legend [data-k=accepted]", "500/s")
 	b.Shows("#latency-legend [data-k=m50]", "1.30 s")
 	b.Shows("#shard-table tbody tr:nth-child(2) td:nth-child(3)", "60")
+	if !chromium.Value[bool](b, `document.getElementById('shards-retired').hidden`) {
+		t.Error("no shard is retired, and the page has a line for them")
+	}
 	b.Shows("#file-table tbody tr:nth-child(1) td:nth-child(3)", "2.4 KB")
+	s.update(func(o object) { o["shards"].(object)["retired"] = 1_204 })
+	b.Shows("#shards-retired", "1,204 retired shards, closed and sealed to their ends")
 	s.update(func(o object) { trouble(o); data = o })
 	b.Until(`document.getElementById('audit').dataset.verdict === 'bad'`)
 	check()

@@ -53,11 +53,12 @@ type Point struct {
 	MicrobatchP99 *float64 `json:"m99"`
 }
 
-// Shards sums all shards up and shows those with the most waiting records.
+// Shards sums all shards up and shows those with the most waiting records. Retired ones are not in Total.
 type Shards struct {
 	Total   int     `json:"total"`
 	Waiting int64   `json:"waiting"`
 	Lag     float64 `json:"lag_s"`
+	Retired int     `json:"retired"`
 	Top     []Shard `json:"top"`
 }
 

@@ -25,9 +25,10 @@ type Look struct {
 	Objects int64
 	// Streaming and Microbatch are the two tables.
 	Streaming, Microbatch Table
-	// Shards in any order.
-	Shards []Shard
-	Pipe   Pipe
+	// Shards in any order. Retired ones are closed, and sealed to their ends: they count in the sums above, and are only a number.
+	Shards  []Shard
+	Retired int
+	Pipe    Pipe
 	// RowPath is zero where rows are merged.
 	RowPath RowPath
 	// Files were loaded last, newest first; Rejects were quarantined last, newest first.

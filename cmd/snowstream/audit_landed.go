@@ -38,6 +38,10 @@ func (l landed) read(ctx context.Context, these []string, sealed rawzone.Seals) 
 			known[id] = stack.Origin{}
 		}
 	}
+	registry, err := lake.Registry(ctx, l.Stream)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]audit.Landed{}
 	var mu sync.Mutex
 	group, inside := errgroup.WithContext(ctx)
@@ -50,7 +54,7 @@ func (l landed) read(ctx context.Context, these []string, sealed rawzone.Seals) 
 			continue
 		}
 		group.Go(func() error {
-			one, err := l.ledger(inside, id)
+			one, err := l.ledger(inside, registry, id)
 			one.Closed, one.LedgerAt = from.Closed, from.Written[one.Ledger.Chain()]
 			mu.Lock()
 			defer mu.Unlock()
@@ -102,9 +106,9 @@ func (l landed) shards(ctx context.Context) (map[string]stack.Origin, error) {
 }
 
 // ledger is how far one shard has come. Where its ledger cannot be read the objects say so, as if it were lost.
-func (l landed) ledger(ctx context.Context, id string) (audit.Landed, error) {
+func (l landed) ledger(ctx context.Context, registry datalake.Registry, id string) (audit.Landed, error) {
 	lake := l.Lake()
-	head, broken := lake.Ledger(ctx, l.Stream, id)
+	head, broken := lake.LedgerIn(ctx, registry, id)
 	if broken == nil {
 		return audit.Landed{Ledger: head.Ledger, Since: head.Since}, nil
 	}

@@ -24,6 +24,9 @@ export function drawLists(s) {
   rows($('shard-table').tBodies[0], shards, shardRow, (row, shard) => fillShard(row, shard, most));
   const total = s.shards?.total ?? 0;
   set($('shards-total'), !total ? '' : total > shards.length ? `${count(total)} shards, the ${shards.length} with the most waiting` : plural(total, 'shard'));
+  const retired = s.shards?.retired ?? 0;
+  $('shards-retired').hidden = !retired;
+  set($('shards-retired'), retired ? `${plural(retired, 'retired shard')}, closed and sealed to ${retired === 1 ? 'its end' : 'their ends'}` : '');
 
   const files = (s.files ?? []).slice(0, mostFiles);
   empty('files', files.length);

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
@@ -42,7 +43,16 @@ const patience = 5 * time.Minute
 // Ledger reads how far a shard has landed, the open object included if it exists. It changes nothing, and a head that it
 // found out without a ledger cannot be advanced: see Claim.
 func (l *Lake) Ledger(ctx context.Context, stream, shard string) (Head, error) {
-	head, err := l.locate(ctx, stream, shard)
+	r, err := l.Registry(ctx, stream)
+	if err != nil {
+		return Head{}, err
+	}
+	return l.LedgerIn(ctx, r, shard)
+}
+
+// LedgerIn is Ledger for who asks about many shards, and has read the registry once for all of them.
+func (l *Lake) LedgerIn(ctx context.Context, r Registry, shard string) (Head, error) {
+	head, err := l.locate(ctx, r, shard)
 	if err != nil {
 		return head, err
 	}
@@ -60,11 +70,7 @@ func (l *Lake) LedgerOf(ctx context.Context, c rawzone.Chain) (Head, error) {
 
 // locate reads the ledger of the chain in which a shard goes on. Where there is none, the head is that of the last chain, and
 // it is doubtful if the shard has landed before.
-func (l *Lake) locate(ctx context.Context, stream, shard string) (head Head, err error) {
-	r, err := l.Registry(ctx, stream)
-	if err != nil {
-		return head, err
-	}
+func (l *Lake) locate(ctx context.Context, r Registry, shard string) (head Head, err error) {
 	chains := r.Chains(shard)
 	for _, c := range chains {
 		if head, err = l.read(ctx, c); err != nil || head.etag != "" {
@@ -254,7 +260,11 @@ func (l *Lake) Resolve(ctx context.Context, key string, header []byte) (rawzone.
 
 // Busy reports whether a writer has named an object within a time and not created it yet.
 func (l *Lake) Busy(ctx context.Context, stream, shard string, within time.Duration) (bool, error) {
-	head, err := l.locate(ctx, stream, shard)
+	r, err := l.Registry(ctx, stream)
+	if err != nil {
+		return false, err
+	}
+	head, err := l.locate(ctx, r, shard)
 	if err != nil || head.Open == "" || time.Since(head.UpdatedAt) > within {
 		return false, err
 	}
@@ -419,17 +429,32 @@ func (l *Lake) Behind(ctx context.Context, head Head, ordinal int64) ([]rawzone.
 	return objects, nil
 }
 
-// Shards calls yield with each shard of a stream that has a ledger.
-func (l *Lake) Shards(ctx context.Context, stream string, yield func(shard string) error) error {
-	seen := map[string]bool{}
-	return l.List(ctx, rawzone.Ledgers+rawzone.Escape(stream)+"/", func(key string) error {
-		c, ok := rawzone.ChainOf(key, stream)
-		if !ok || seen[c.Shard] {
-			return nil
-		}
-		seen[c.Shard] = true
-		return yield(c.Shard)
-	})
+// Heads are the ledgers of all shards of a stream that have one, in the order of their names; several are read at once.
+func (l *Lake) Heads(ctx context.Context, stream string) ([]Head, error) {
+	r, err := l.Registry(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := l.Chains(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	var shards []string
+	for _, c := range chains {
+		shards = append(shards, c.Shard)
+	}
+	slices.Sort(shards)
+	shards = slices.Compact(shards)
+	heads := make([]Head, len(shards))
+	group, inside := errgroup.WithContext(ctx)
+	group.SetLimit(l.parallel)
+	for i, shard := range shards {
+		group.Go(func() (err error) {
+			heads[i], err = l.LedgerIn(inside, r, shard)
+			return err
+		})
+	}
+	return heads, group.Wait()
 }
 
 // Recovered returns the shard's object of recovered records that opens with this position, if there is one, and otherwise

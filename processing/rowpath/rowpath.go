@@ -31,8 +31,8 @@ type Lake interface {
 	Behind(ctx context.Context, head datalake.Head, ordinal int64) ([]rawzone.Object, error)
 	// Aside are the ordinals of an object's rows that were put aside.
 	Aside(ctx context.Context, stream string, o rawzone.Object) ([]int64, error)
-	// Shards calls yield with each shard of a stream that has a ledger.
-	Shards(ctx context.Context, stream string, yield func(shard string) error) error
+	// Heads is how far all shards of a stream have landed that have a ledger.
+	Heads(ctx context.Context, stream string) ([]datalake.Head, error)
 }
 
 // Service is Snowpipe Streaming, in front of the streaming table. It is safe for concurrent use.

@@ -67,8 +67,8 @@ func (s *stub) Aside(_ context.Context, _ string, o rawzone.Object) (out []int64
 	}
 	return out, nil
 }
-func (s *stub) Shards(_ context.Context, _ string, yield func(string) error) error {
-	return yield(shard)
+func (s *stub) Heads(context.Context, string) ([]datalake.Head, error) {
+	return []datalake.Head{{Ledger: s.ledger}}, nil
 }
 
 func (s *stub) Open(context.Context, rawzone.Chain) (Channel, error) {

@@ -41,17 +41,13 @@ func NewSweeper(a *Applier) *Sweeper {
 // without its token moving is applied again, from the raw zone, whatever its status says. An error of one shard is that shard's.
 // With look it only asks.
 func (s *Sweeper) Sweep(ctx context.Context, stream string, look bool) ([]Pending, error) {
-	var heads []datalake.Head
-	var chains []rawzone.Chain
-	err := s.applier.lake.Shards(ctx, stream, func(shard string) error {
-		head, err := s.applier.lake.Ledger(ctx, stream, shard)
-		if err == nil {
-			heads, chains = append(heads, head), append(chains, head.Chain())
-		}
-		return err
-	})
+	heads, err := s.applier.lake.Heads(ctx, stream)
 	if err != nil {
 		return nil, err
+	}
+	chains := make([]rawzone.Chain, len(heads))
+	for i, head := range heads {
+		chains[i] = head.Chain()
 	}
 	states, err := s.applier.service.States(ctx, chains)
 	if err != nil {

@@ -106,13 +106,16 @@ func (s *Source) Names() dashboard.Names {
 // Look is what is there now. Where the bucket does not answer, what it said last is shown with the reason.
 func (s *Source) Look(ctx context.Context) (dashboard.Look, error) {
 	var look dashboard.Look
+	bucket, cancel := context.WithTimeout(ctx, bucketPatience)
+	defer cancel()
+	problem := s.ledgers.retire(bucket, s.place)
 	found, err := s.counter.count(ctx, s.ledgers)
 	if err != nil {
 		return look, err
 	}
-	bucket, cancel := context.WithTimeout(ctx, bucketPatience)
-	defer cancel()
-	problem := s.ledgers.read(bucket, found.shards)
+	if problem == nil {
+		problem = s.ledgers.read(bucket, found.shards)
+	}
 	if problem == nil {
 		problem = s.rejects.read(bucket, s.ledgers)
 	}
@@ -133,7 +136,7 @@ func (s *Source) Look(ctx context.Context) (dashboard.Look, error) {
 	return look, err
 }
 
-// sum adds the shards up.
+// sum adds the shards up. Of retired ones there is no more to say than that they are in the sums.
 func (s *Source) sum(look *dashboard.Look, shards []shard) {
 	for _, sh := range shards {
 		l := s.ledgers.of(sh.id)
@@ -151,6 +154,10 @@ func (s *Source) sum(look *dashboard.Look, shards []shard) {
 		look.Accepted += out.Accepted
 		look.Landed += l.Count()
 		look.Rejected += l.Quarantined
+		if s.ledgers.retired(sh.id) {
+			look.Retired++
+			continue
+		}
 		look.Shards = append(look.Shards, out)
 	}
 	look.Quarantined = look.Rejected - s.replayed.get()

@@ -60,11 +60,18 @@ func (o *outside) version(i int) string {
 	return fmt.Sprint((o.looks*ledgersPerLook + i) / max(ledgersPerLook, len(o.shards)))
 }
 
-// measure measures the lag of the next few shards.
+// measure measures the lag of the next few shards; nothing can come to a retired one.
 func (o *outside) measure(ctx context.Context, l *ledgers) error {
-	for range min(lagsPerLook, len(o.shards)) {
+	left := lagsPerLook
+	for range o.shards {
+		if left == 0 {
+			return nil
+		}
 		s := o.shards[o.next%len(o.shards)]
-		o.next++
+		if o.next++; l.retired(s.ID) {
+			continue
+		}
+		left--
 		lag, err := o.reader.Lag(ctx, s.ID, l.of(s.ID).Sequence)
 		if err != nil {
 			return err

@@ -75,6 +75,10 @@ func (s Settings) Landed(ctx context.Context) (map[string]audit.Expected, error)
 	if err != nil {
 		return nil, err
 	}
+	registry, err := lake.Registry(ctx, s.Stream)
+	if err != nil {
+		return nil, err
+	}
 	sealed, _, _ := lake.Seals(ctx, s.Stream) // damaged ones are for an audit to name: without them all ledgers are asked
 	out := map[string]audit.Expected{}
 	var mu sync.Mutex
@@ -88,7 +92,7 @@ func (s Settings) Landed(ctx context.Context) (map[string]audit.Expected, error)
 			e := audit.Expected{Replayed: replayed[id], Stream: -1}
 			if seal, retired := o.Retired(sealed); retired {
 				e.Ledger, e.Retired = seal.Ledger(s.Stream), true
-			} else if head, err := lake.Ledger(inside, s.Stream, id); err != nil {
+			} else if head, err := lake.LedgerIn(inside, registry, id); err != nil {
 				return err
 			} else {
 				e.Ledger = head.Ledger

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -102,7 +103,7 @@ func newObject(key, etag string, meta map[string]string) *object {
 }
 
 // commit publishes a staged object with its notification under the lock of its key, if the call's conditions hold.
-// When it returns nil both are durable.
+// When it returns nil both are durable. With versioning what was there before stays, in its own file.
 func (b *backend) commit(c *call, bk *bucket, s *staged, o *object, kind string) error {
 	key := string(o.Key)
 	bk.mu.RLock()
@@ -118,13 +119,20 @@ func (b *backend) commit(c *call, bk *bucket, s *staged, o *object, kind string)
 	if err := c.conditions.check(old); err != nil {
 		return err
 	}
-	if err := b.outbox.keep(old); err != nil {
-		return err
+	if o.Versioned = bk.versioning == versionsEnabled; !o.Versioned {
+		if err := b.outbox.keep(bk.index.version(key, nullVersion)); err != nil {
+			return err
+		}
 	}
 	owed := b.stamp(c, bk, o, s.size, kind)
+	folder, file := b.place(bk.name, key, o.Versioned, o.Sequence)
 	err := s.seal(o)
 	if err == nil {
-		err = b.disk.publish(s.file, b.folder(bk.name), fileName(key))
+		err = b.disk.publish(s.file, folder, file)
+	}
+	if err == nil && o.Versioned && bk.index.lostNull(key) {
+		// Nobody can read it, and at the next start nobody would know that it is the older one.
+		err = b.disk.remove(b.folder(bk.name), fileName(key))
 	}
 	if err != nil {
 		if owed != nil {
@@ -132,7 +140,11 @@ func (b *backend) commit(c *call, bk *bucket, s *staged, o *object, kind string)
 		}
 		return err
 	}
-	bk.index.put(newEntry(o))
+	e := newEntry(o)
+	bk.index.put(e)
+	if o.Versioned {
+		c.header.Set(headerVersion, e.version())
+	}
 	if owed != nil {
 		b.outbox.release(owed)
 	}
@@ -141,7 +153,7 @@ func (b *backend) commit(c *call, bk *bucket, s *staged, o *object, kind string)
 
 // stamp gives an object its time and sequence number and, if a rule matches, the notification that it owes.
 func (b *backend) stamp(c *call, bk *bucket, o *object, size int64, kind string) *slip {
-	o.Modified = time.Now().UTC().Truncate(time.Millisecond)
+	o.Modified = now()
 	o.Metadata["Last-Modified"] = exact(o.Modified.Format(http.TimeFormat))
 	o.Size = size
 	for _, r := range bk.rules {
@@ -158,36 +170,73 @@ func (b *backend) stamp(c *call, bk *bucket, o *object, size int64, kind string)
 	return nil
 }
 
-// open opens an object's file. It waits for a change of the key that is under way.
-func (b *backend) open(bucketName, key string) (*os.File, *object, error) {
+// find looks a version of a key up; "" is the one that the key shows. A delete marker is an error that says so.
+func (b *backend) find(c *call, bk *bucket, key, version string) (*entry, error) {
+	if version != "" {
+		e := bk.index.version(key, version)
+		switch {
+		case e == nil && !isVersion(version):
+			return nil, errVersionID
+		case e == nil:
+			return nil, refuse(gofakes3.ErrNoSuchVersion, "The specified version does not exist.")
+		case e.marker:
+			c.note(headerMarker, "true")
+			c.note(headerVersion, e.version())
+			c.note("Allow", http.MethodDelete)
+			return nil, refuse(gofakes3.ErrMethodNotAllowed, "The specified method is not allowed against this resource.")
+		}
+		return e, nil
+	}
+	e, damaged := bk.index.get(key)
+	if damaged {
+		return nil, errDamaged
+	}
+	if e == nil {
+		if newest := bk.index.newest(key); newest != nil {
+			c.note(headerMarker, "true")
+			c.note(headerVersion, newest.version())
+		}
+		return nil, noSuchKey()
+	}
+	return e, nil
+}
+
+// now is a moment as it is stored.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// open opens an object's file. It waits for a change of the key that is under way. The version is "" for the one that the
+// key shows.
+func (b *backend) open(c *call, bucketName, key, version string) (*os.File, *object, error) {
 	bk, err := b.bucket(bucketName)
 	if err != nil {
 		return nil, nil, err
 	}
+	versions := bk.versions()
 	lock := &b.stripes[b.stripe(bucketName, key)]
 	lock.RLock()
 	defer lock.RUnlock()
-	e, damaged := bk.index.get(key)
-	if damaged {
-		return nil, nil, errDamaged
+	e, err := b.find(c, bk, key, version)
+	if err != nil {
+		return nil, nil, err
 	}
-	if e == nil {
-		return nil, nil, noSuchKey()
-	}
-	f, o, err := openObject(b.disk.path(folderBuckets, bucketName, folderObjects, fileName(key)))
+	folder, file := b.place(bucketName, key, e.versioned, e.sequence)
+	f, o, err := openObject(filepath.Join(folder, file))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, errDamaged // listed, but its file is gone
 	case err == nil && (string(o.Key) != key || o.ETag != e.etag):
 		_ = f.Close()
 		return nil, nil, errDamaged
+	case err == nil && versions != "":
+		o.Shown = e.version()
 	}
 	return f, o, err
 }
 
 // GetObject implements gofakes3.Backend. The bytes are checked before the first one is served.
 func (b *backend) GetObject(ctx context.Context, bucketName, key string, request *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
-	f, o, err := b.open(bucketName, key)
+	c := callFrom(ctx)
+	f, o, err := b.open(c, bucketName, key, c.versionOf(bucketName, key))
 	if err != nil {
 		return nil, internal(b.log, "reading the object", err)
 	}
@@ -214,8 +263,9 @@ func (b *backend) GetObject(ctx context.Context, bucketName, key string, request
 }
 
 // HeadObject implements gofakes3.Backend. The answer holds no open file: the library does not always close it.
-func (b *backend) HeadObject(_ context.Context, bucketName, key string) (*gofakes3.Object, error) {
-	f, o, err := b.open(bucketName, key)
+func (b *backend) HeadObject(ctx context.Context, bucketName, key string) (*gofakes3.Object, error) {
+	c := callFrom(ctx)
+	f, o, err := b.open(c, bucketName, key, c.versionOf(bucketName, key))
 	if err != nil {
 		return nil, internal(b.log, "reading the object", err)
 	}
@@ -233,7 +283,7 @@ func (o *object) answer(r io.Reader, c io.Closer) *gofakes3.Object {
 		meta["Content-Type"] = "binary/octet-stream"
 	}
 	return &gofakes3.Object{
-		Name: string(o.Key), Metadata: meta, Size: o.Size, Hash: etagHash(o.ETag), PartSizes: o.Parts,
+		Name: string(o.Key), Metadata: meta, Size: o.Size, Hash: etagHash(o.ETag), PartSizes: o.Parts, VersionID: gofakes3.VersionID(o.Shown),
 		Contents: struct {
 			io.Reader
 			io.Closer
@@ -287,62 +337,6 @@ func (b *backend) lock(bucket string, keys ...string) (unlock func()) {
 	}
 }
 
-// DeleteObject implements gofakes3.Backend.
-func (b *backend) DeleteObject(ctx context.Context, bucketName, key string) (gofakes3.ObjectDeleteResult, error) {
-	return gofakes3.ObjectDeleteResult{}, internal(b.log, "deleting the object", b.delete(callFrom(ctx), bucketName, key))
-}
-
-// delete removes keys with one flush; keys that do not exist count as removed.
-func (b *backend) delete(c *call, bucketName string, keys ...string) error {
-	bk, err := b.bucket(bucketName)
-	if err != nil {
-		return err
-	}
-	bk.mu.RLock()
-	defer bk.mu.RUnlock()
-	if bk.gone {
-		return gofakes3.BucketNotFound(bucketName)
-	}
-	defer b.lock(bucketName, keys...)()
-	var files []string
-	for _, key := range keys {
-		old, damaged := bk.index.get(key)
-		if old == nil && !damaged {
-			continue
-		}
-		if err := c.conditions.checkDelete(old); err != nil {
-			return err
-		}
-		if err := b.outbox.keep(old); err != nil {
-			return err
-		}
-		files = append(files, fileName(key))
-	}
-	if len(files) == 0 {
-		return nil
-	}
-	if err := b.disk.remove(b.folder(bucketName), files...); err != nil {
-		return err
-	}
-	for _, key := range keys {
-		bk.index.remove(key)
-		b.forgetTags(bucketName, key)
-	}
-	return nil
-}
-
-// DeleteMulti implements gofakes3.Backend. The keys go together or, on a failure, none is reported as deleted.
-func (b *backend) DeleteMulti(ctx context.Context, bucketName string, keys ...string) (gofakes3.MultiDeleteResult, error) {
-	var result gofakes3.MultiDeleteResult
-	if err := b.delete(callFrom(ctx), bucketName, keys...); err != nil {
-		return result, internal(b.log, "deleting the objects", err)
-	}
-	for _, key := range keys {
-		result.Deleted = append(result.Deleted, gofakes3.ObjectID{Key: key})
-	}
-	return result, nil
-}
-
 // CopyObject implements gofakes3.Backend. The copy is made from checked bytes and keeps the source's checksums.
 func (b *backend) CopyObject(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey string, meta map[string]string) (gofakes3.CopyObjectResult, error) {
 	o, err := b.copy(ctx, srcBucket, srcKey, dstBucket, dstKey, meta)
@@ -357,11 +351,18 @@ func (b *backend) copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey
 	if err != nil {
 		return nil, err
 	}
-	f, src, err := b.open(srcBucket, srcKey)
+	c := callFrom(ctx)
+	f, src, err := b.open(c, srcBucket, srcKey, c.versionOf(srcBucket, srcKey))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if src.archived() {
+		return nil, refuseAs(ctx, http.StatusForbidden, "InvalidObjectState", "The operation is not valid for the object's storage class")
+	}
+	if src.Shown != "" {
+		c.note("X-Amz-Copy-Source-Version-Id", src.Shown)
+	}
 	if err := src.verify(f, 0, src.Size); err != nil {
 		return nil, err
 	}
@@ -371,12 +372,14 @@ func (b *backend) copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey
 	}
 	defer s.discard()
 	o := newObject(dstKey, s.etag(), meta)
+	if o.Metadata[headerClass] = exact(c.class); c.class == "" { // the source's is not copied
+		delete(o.Metadata, headerClass)
+	}
 	for name, value := range src.Metadata {
 		if strings.HasPrefix(name, checksumPrefix) {
 			o.Metadata[name] = value
 		}
 	}
-	c := callFrom(ctx)
 	if o.Tags = c.tags; !c.replaceTags {
 		o.Tags = b.tags(srcBucket, src)
 	}

@@ -44,7 +44,7 @@ func BenchmarkIndex(b *testing.B) {
 	b.Run("insert and remove", func(b *testing.B) {
 		for b.Loop() {
 			x.put(&entry{key: "kinesiscsv/sensor-3/x"})
-			x.remove("kinesiscsv/sensor-3/x")
+			x.remove("kinesiscsv/sensor-3/x", nullVersion)
 		}
 	})
 	b.Run("page of 1,000", func(b *testing.B) {

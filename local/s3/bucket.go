@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -24,9 +25,10 @@ type bucket struct {
 
 	// mu is read-held by every change of an object, so that deleting the bucket or changing its notifications waits
 	// for them and they see one configuration throughout. It covers what follows.
-	mu    sync.RWMutex
-	rules []rule // replaced whole, never changed
-	gone  bool
+	mu         sync.RWMutex
+	rules      []rule // replaced whole, never changed
+	versioning string // versionsEnabled, versionsSuspended, or "" while it was never set
+	gone       bool
 }
 
 // bucketRecord is bucket.json.
@@ -39,6 +41,13 @@ func (bk *bucket) notifications() []rule {
 	bk.mu.RLock()
 	defer bk.mu.RUnlock()
 	return bk.rules
+}
+
+// versions is the bucket's versioning.
+func (bk *bucket) versions() string {
+	bk.mu.RLock()
+	defer bk.mu.RUnlock()
+	return bk.versioning
 }
 
 // bucket returns the bucket of that name, or NoSuchBucket.
@@ -138,6 +147,9 @@ func (b *backend) loadBuckets() (found, error) {
 			return f, fmt.Errorf("read the record of bucket %s: %w", entry.Name(), err)
 		}
 		bk := &bucket{name: entry.Name(), created: record.Created, rules: record.Rules}
+		if bk.versioning, err = b.loadVersioning(bk.name); err != nil {
+			return f, fmt.Errorf("read the versioning of bucket %s: %w", bk.name, err)
+		}
 		if err := b.loadObjects(bk, &f); err != nil {
 			return f, fmt.Errorf("read the objects of bucket %s: %w", bk.name, err)
 		}
@@ -153,37 +165,43 @@ type found struct {
 }
 
 func (b *backend) loadObjects(bk *bucket, f *found) error {
-	folder := b.disk.path(folderBuckets, bk.name, folderObjects)
-	files, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	entries := make([]*entry, 0, len(files))
-	damaged := map[string]struct{}{}
-	for _, file := range files {
-		o, err := b.loadObject(bk.name, file.Name())
-		if errors.Is(err, errDamaged) {
-			b.log.Error("s3: an object cannot be read; write it again from its source", "bucket", bk.name, "file", file.Name())
-			damaged[file.Name()] = struct{}{}
+	var entries []*entry
+	damaged := map[string]uint64{}
+	for _, folder := range []string{folderObjects, folderVersions} {
+		files, err := os.ReadDir(b.disk.path(folderBuckets, bk.name, folder))
+		if folder == folderVersions && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		entries = append(entries, newEntry(o))
-		if o.Notice != nil {
-			f.notices = append(f.notices, *o.Notice)
-		}
-		if o.Upload != "" {
-			f.uploads[o.Upload] = true
+		entries = slices.Grow(entries, len(files))
+		for _, file := range files {
+			o, err := b.loadObject(bk.name, folder, file.Name())
+			if errors.Is(err, errDamaged) {
+				b.log.Error("s3: an object cannot be read; write it again from its source", "bucket", bk.name, "file", file.Name())
+				digest, sequence := cutVersion(file.Name())
+				damaged[digest] = max(damaged[digest], sequence)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			entries = append(entries, newEntry(o))
+			if o.Notice != nil {
+				f.notices = append(f.notices, *o.Notice)
+			}
+			if o.Upload != "" {
+				f.uploads[o.Upload] = true
+			}
 		}
 	}
 	bk.index.load(entries, damaged)
 	return nil
 }
 
-func (b *backend) loadObject(bucket, file string) (*object, error) {
-	f, o, err := openObject(b.disk.path(folderBuckets, bucket, folderObjects, file))
+func (b *backend) loadObject(bucket, folder, file string) (*object, error) {
+	f, o, err := openObject(b.disk.path(folderBuckets, bucket, folder, file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errDamaged
 	}
@@ -193,7 +211,7 @@ func (b *backend) loadObject(bucket, file string) (*object, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("close an object: %w", err)
 	}
-	if fileName(string(o.Key)) != file {
+	if _, name := b.place(bucket, string(o.Key), folder == folderVersions, o.Sequence); name != file || o.Versioned != (folder == folderVersions) {
 		return nil, errDamaged
 	}
 	return o, nil

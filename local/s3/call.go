@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,27 @@ type call struct {
 	// headRange is the range that a HEAD asks for; see etagWriter.
 	headRange string
 	resume    string // id of the multipart upload to take up again
+	version   string // id of the version that the request is about; "" is the one that the key shows
+	source    source // of a copy
+	class     string // storage class of a copy; "" is STANDARD
+}
+
+// source is what a copy is made from.
+type source struct{ bucket, key, version string }
+
+// versionOf is the version of a key that the request is about.
+func (c *call) versionOf(bucket, key string) string {
+	if c.source.bucket == bucket && c.source.key == key {
+		return c.source.version
+	}
+	return c.version
+}
+
+// note sets a header of the answer, if there is one.
+func (c *call) note(header, value string) {
+	if c != nil {
+		c.header.Set(header, value)
+	}
 }
 
 type callKey struct{}
@@ -58,10 +80,44 @@ func newCall(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if r.Method == http.MethodHead {
 		c.headRange = r.Header.Get("Range")
 	}
+	c.class = r.Header.Get(headerClass)
+	if err := c.readVersions(r); err != nil {
+		return nil, err
+	}
 	c.replaceTags = r.Header.Get("X-Amz-Tagging-Directive") == "REPLACE"
 	var err error
 	c.tags, err = headerTags(r.Header.Get("X-Amz-Tagging"))
 	return c, err
+}
+
+// readVersions reads which versions a request is about, and takes them out of it: the library has another way with them.
+func (c *call) readVersions(r *http.Request) error {
+	query := r.URL.Query()
+	if query.Has("versionId") {
+		if c.version = query.Get("versionId"); c.version == "" {
+			return refuse(gofakes3.ErrInvalidArgument, "Version id cannot be the empty string")
+		}
+		query.Del("versionId")
+		r.URL.RawQuery = query.Encode()
+	}
+	path, version, ok := strings.Cut(r.Header.Get("X-Amz-Copy-Source"), "?versionId=")
+	if !ok {
+		return nil
+	}
+	bucket, key := target(path)
+	key, err := url.QueryUnescape(key)
+	if err != nil || version == "" {
+		return refuse(gofakes3.ErrInvalidArgument, "x-amz-copy-source does not name a key and a version of it")
+	}
+	c.source = source{bucket, key, version}
+	if c.class == "" {
+		r.Header.Set(headerClass, storageClasses[0]) // or the library takes the copy of an older version for one that changes nothing
+	}
+	r.Header.Set("X-Amz-Copy-Source", path)
+	// The library would compare them with the source, where it has the name of the copy; the commit decides.
+	r.Header.Del("If-Match")
+	r.Header.Del("If-None-Match")
+	return nil
 }
 
 func (c *call) readContent(r *http.Request) error {

@@ -15,7 +15,7 @@ type conditions struct {
 }
 
 func conditionsFrom(h http.Header) (conditions, error) {
-	c := conditions{match: strings.Trim(h.Get("If-Match"), `"`)}
+	c := conditions{match: unquote(h.Get("If-Match"))}
 	switch h.Get("If-None-Match") {
 	case "":
 	case "*", `"*"`:
@@ -25,6 +25,8 @@ func conditionsFrom(h http.Header) (conditions, error) {
 	}
 	return c, nil
 }
+
+func unquote(etag string) string { return strings.Trim(etag, `"`) }
 
 // check compares with the present object; e is nil if there is none.
 func (c conditions) check(e *entry) error {

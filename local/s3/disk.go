@@ -19,6 +19,8 @@ const (
 	folderUploads = "uploads" // uploads/<id>/upload.json and uploads/<id>/<part number>
 	folderOutbox  = "outbox"  // outbox/<sequence> and outbox/delivered.json
 	folderObjects = "objects"
+	// folderVersions is in the folder of a bucket that has had versioning: versions/<SHA-256 of the key>-<sequence number>.
+	folderVersions = "versions"
 )
 
 // disk is the only place that changes files. A change is durable when its method has returned nil: the file and the
@@ -131,19 +133,30 @@ func discard(f *os.File) {
 // publish makes the temporary file f durable under name in folder, replacing what was there. On an error the old file
 // still stands, unless the disk is broken: then nobody knows which one does.
 func (d *disk) publish(f *os.File, folder, name string) error {
+	_, err := d.publishAll([]*os.File{f}, folder, []string{name})
+	return err
+}
+
+// publishAll publishes several files of a folder with one flush of it. It says how many of them, from the first on,
+// stand there: on an error that may be some.
+func (d *disk) publishAll(files []*os.File, folder string, names []string) (stand int, err error) {
 	done, err := d.begin()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer done()
-	if err := d.syncFile(f); err != nil {
-		return err
+	for _, f := range files {
+		if err := d.syncFile(f); err != nil {
+			return 0, err
+		}
 	}
-	if err := os.Rename(f.Name(), filepath.Join(folder, name)); err != nil {
-		return fmt.Errorf("publish a file: %w", err)
+	for i, f := range files {
+		if err := os.Rename(f.Name(), filepath.Join(folder, names[i])); err != nil {
+			return i, errors.Join(fmt.Errorf("publish a file: %w", err), d.syncFolder(folder))
+		}
+		_ = f.Close() // flushed already: closing has nothing left to lose
 	}
-	_ = f.Close() // flushed already: closing has nothing left to lose
-	return d.syncFolder(folder)
+	return len(files), d.syncFolder(folder)
 }
 
 // syncFile flushes a file that nothing refers to yet. A full disk is then an ordinary error, since the file is thrown

@@ -40,6 +40,12 @@ func noSuchUpload() error {
 	return refuse(gofakes3.ErrNoSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
 }
 
+func malformed() error {
+	return refuse(gofakes3.ErrMalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+}
+
+var errVersionID = refuse(gofakes3.ErrInvalidArgument, "Invalid version id specified")
+
 // ownError is an answer whose code the library does not know.
 type ownError struct {
 	status        int
@@ -101,13 +107,22 @@ func answer(w http.ResponseWriter, r *http.Request, err error) {
 		answerError(w, r, e.status, e.code, e.message)
 		return
 	}
-	code, message := gofakes3.ErrInternal, "Internal Error"
+	code, message := words(err)
+	answerError(w, r, gofakes3.ErrorCode(code).Status(), code, message)
+}
+
+// words are the code and the message of an error.
+func words(err error) (code, message string) {
 	if response, ok := errors.AsType[*gofakes3.ErrorResponse](err); ok {
-		code, message = response.Code, response.Message
-	} else if e, ok := errors.AsType[gofakes3.Error](err); ok {
-		code, message = e.ErrorCode(), e.ErrorCode().Message()
+		return string(response.Code), response.Message
 	}
-	answerError(w, r, code.Status(), string(code), message)
+	if response, ok := errors.AsType[*gofakes3.ErrorInvalidArgumentResponse](err); ok {
+		return string(response.Code), response.Message
+	}
+	if e, ok := errors.AsType[gofakes3.Error](err); ok {
+		return string(e.ErrorCode()), e.ErrorCode().Message()
+	}
+	return string(gofakes3.ErrInternal), "Internal Error"
 }
 
 // answerXML writes a successful answer.

@@ -115,6 +115,9 @@ func (w *etagWriter) start() {
 			w.Header().Del(name)
 		}
 	}
+	if w.Header().Get(headerMarker) == "false" { // the library's; AWS says it only where it is one
+		w.Header().Del(headerMarker)
+	}
 	if etag := strings.Trim(w.Header().Get("ETag"), `"`); len(etag) == longETag {
 		w.Header().Set("ETag", `"`+fromLibrary(etag)+`"`)
 	}

@@ -46,6 +46,7 @@ type (
 		Key       string `json:"key"`
 		Size      int64  `json:"size"`
 		ETag      string `json:"eTag"`
+		VersionID string `json:"versionId,omitempty"`
 		Sequencer string `json:"sequencer"`
 	}
 )
@@ -66,9 +67,17 @@ func (b *backend) creationEvent(bucket string, r rule, kind string, o *object, c
 			SchemaVersion:   "1.0",
 			ConfigurationID: r.ID,
 			Bucket:          eventBucket{Name: bucket, OwnerIdentity: owner, ARN: "arn:aws:s3:::" + bucket},
-			Object:          eventObject{Key: formEncode(string(o.Key)), Size: o.Size, ETag: o.ETag, Sequencer: sequencer(o.Sequence)},
+			Object:          eventObject{Key: formEncode(string(o.Key)), Size: o.Size, ETag: o.ETag, VersionID: versionOf(o), Sequencer: sequencer(o.Sequence)},
 		},
 	}}})
+}
+
+// versionOf is the version in an event; the null version has none.
+func versionOf(o *object) string {
+	if !o.Versioned {
+		return ""
+	}
+	return newEntry(o).version()
 }
 
 // testEvent is the message AWS sends to a queue when it is configured.

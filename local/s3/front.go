@@ -108,9 +108,6 @@ func supported(r *http.Request) error {
 	default:
 		return refuse(gofakes3.ErrNotImplemented, "access control lists are not supported; everything is private")
 	}
-	if strings.Contains(r.Header.Get("X-Amz-Copy-Source"), "?versionId=") {
-		return refuse(gofakes3.ErrNotImplemented, "copying a version is not supported; buckets have no versions")
-	}
 	query := r.URL.Query()
 	if r.Header.Get("X-Amz-Tagging") != "" && query.Has("uploads") {
 		return refuse(gofakes3.ErrNotImplemented, "tags of a multipart upload are not supported: tag the object when it is there")
@@ -129,7 +126,7 @@ func knownParameter(name string) bool {
 		"encoding-type", "max-buckets", "bucket-region", "location", "delete", "notification", "versioning",
 		"uploads", "uploadId", "partNumber", "part-number-marker", "max-parts", "max-uploads", "key-marker",
 		"upload-id-marker", "x-id", "AWSAccessKeyId", "Signature", "Expires", "content-type", "content-md5", "attributes",
-		"tagging", "publicAccessBlock", "encryption", "ownershipControls", "policy", lifecycle:
+		"tagging", "versions", "versionId", "version-id-marker", "publicAccessBlock", "encryption", "ownershipControls", "policy", lifecycle:
 		return true
 	}
 	return strings.HasPrefix(name, "response-") || strings.HasPrefix(strings.ToLower(name), "x-amz-")
@@ -148,6 +145,10 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) (handled bool,
 		return true, s.backend.serveTags(w, r, bucket, key)
 	case key == "" && keptSetting(query) != nil:
 		return true, s.backend.serveKept(w, r, bucket, keptSetting(query))
+	case key == "" && reads && query.Has("versions"):
+		return true, s.backend.serveVersions(w, r, bucket)
+	case key == "" && r.Method == http.MethodPost && query.Has("delete"):
+		return true, s.backend.serveDelete(w, r, bucket)
 	case key == "" && query.Has("notification"):
 		return true, s.backend.serveNotification(w, r, bucket)
 	case key == "" && reads && query.Has("location"):

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -13,13 +14,18 @@ import (
 // index is the sorted list of a bucket's keys, in memory: about 250 bytes an object, built from the footers when the
 // server opens. A write moves pointers behind it, some 20 microseconds among 100,000 objects, far below its flushes.
 type index struct {
-	mu      sync.RWMutex
-	entries []*entry // by key, in byte order; an entry is never changed once it is here
-	bytes   int64
-	// damaged holds the file names whose footers could not be read, so that their keys answer with an error and not
-	// as if nobody had ever written them.
-	damaged map[string]struct{}
+	mu        sync.RWMutex
+	entries   []*entry   // what each key shows, by key, in byte order; an entry is never changed once it is here
+	histories []*history // by key; see history
+	bytes     int64
+	// damaged holds the digests of keys with a file whose footer could not be read, so that they answer with an error
+	// and not as if nobody had ever written them. The number is the sequence number of the file, or nullDamaged: what
+	// was written later is whole.
+	damaged map[string]uint64
 }
+
+// nullDamaged is a null version that cannot be read: nobody knows when it was written.
+const nullDamaged = math.MaxUint64
 
 // entry is what listings and conditions need to know of an object.
 type entry struct {
@@ -30,6 +36,8 @@ type entry struct {
 	sequence uint64
 	queue    string // ARN its notification goes to; "" without one
 	class    string // storage class; "" is STANDARD
+	// versioned has an entry that is not the null version of its key; marker is a delete marker.
+	versioned, marker bool
 }
 
 func (e *entry) storageClass() gofakes3.StorageClass {
@@ -37,7 +45,8 @@ func (e *entry) storageClass() gofakes3.StorageClass {
 }
 
 func newEntry(o *object) *entry {
-	e := &entry{key: string(o.Key), size: o.Size, etag: o.ETag, modified: o.Modified, sequence: o.Sequence, class: o.class()}
+	e := &entry{key: string(o.Key), size: o.Size, etag: o.ETag, modified: o.Modified, sequence: o.Sequence, class: o.class(),
+		versioned: o.Versioned, marker: o.Marker}
 	if o.Notice != nil {
 		e.queue = o.Notice.Queue
 	}
@@ -48,59 +57,52 @@ func (x *index) search(key string) (int, bool) {
 	return slices.BinarySearchFunc(x.entries, key, func(e *entry, key string) int { return strings.Compare(e.key, key) })
 }
 
-// get returns a key's entry, or nil. damaged tells that the key has a file that cannot be read.
+// get returns what a key shows, or nil. damaged tells that nobody knows, because it has a file that cannot be read.
 func (x *index) get(key string) (e *entry, damaged bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	if len(x.damaged) > 0 {
+		at, bad := x.damaged[fileName(key)]
+		if all := x.all(key); bad && (len(all) == 0 || all[0].sequence < at) {
+			return nil, true
+		}
+	}
 	if i, ok := x.search(key); ok {
 		return x.entries[i], false
 	}
-	if len(x.damaged) == 0 {
-		return nil, false
-	}
-	_, damaged = x.damaged[fileName(key)]
-	return nil, damaged
+	return nil, false
 }
 
+// lostNull tells that the null version of a key cannot be read.
+func (x *index) lostNull(key string) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.damaged[fileName(key)] == nullDamaged
+}
+
+// put takes in the newest version of a key. A null version replaces the one before.
 func (x *index) put(e *entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	i, ok := x.search(e.key)
-	if ok {
-		x.bytes -= x.entries[i].size
-		x.entries[i] = e
-	} else {
-		x.entries = slices.Insert(x.entries, i, e)
-		delete(x.damaged, fileName(e.key))
-	}
-	x.bytes += e.size
+	delete(x.damaged, fileName(e.key))
+	x.set(e.key, append([]*entry{e}, without(x.all(e.key), e.version())...))
 }
 
-func (x *index) remove(key string) {
+// remove forgets one version of a key.
+func (x *index) remove(key, version string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if i, ok := x.search(key); ok {
-		x.bytes -= x.entries[i].size
-		x.entries = slices.Delete(x.entries, i, i+1)
-	} else if len(x.damaged) > 0 {
+	if at, bad := x.damaged[fileName(key)]; bad && (version == nullVersion && at == nullDamaged || version == sequencer(at)) {
 		delete(x.damaged, fileName(key))
 	}
-}
-
-// load replaces the whole index.
-func (x *index) load(entries []*entry, damaged map[string]struct{}) {
-	slices.SortFunc(entries, func(a, b *entry) int { return strings.Compare(a.key, b.key) })
-	x.entries, x.damaged = entries, damaged
-	for _, e := range entries {
-		x.bytes += e.size
-	}
+	x.set(key, without(x.all(key), version))
 }
 
 // empty tells whether the bucket may be deleted.
 func (x *index) empty() bool {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.entries) == 0 && len(x.damaged) == 0
+	return len(x.entries) == 0 && len(x.histories) == 0 && len(x.damaged) == 0
 }
 
 // total counts the objects under a prefix: at once for the whole bucket, a walk in memory over the others.

@@ -16,12 +16,42 @@ import (
 )
 
 // kept is a setting of a bucket that is kept and shown again, so that tools which manage buckets find what they set. None of
-// them but the lifecycle has an effect here.
+// them but the lifecycle and the versioning has an effect here.
 type kept struct {
 	parameter string // of the query
 	root      string // of its XML document; empty is JSON
 	// missing and message are the error while it is not set; standard is the document then, where AWS has one.
 	missing, message, standard string
+}
+
+const versioning = "versioning"
+
+// parseVersioning reads a bucket's versioning.
+func parseVersioning(document []byte) (status string, err error) {
+	var in struct {
+		XMLName   xml.Name `xml:"VersioningConfiguration"`
+		Status    string
+		MFADelete string `xml:"MfaDelete"`
+	}
+	switch err := xml.Unmarshal(document, &in); {
+	case err != nil, in.Status != versionsEnabled && in.Status != versionsSuspended:
+		return "", malformed()
+	case in.MFADelete == "Enabled":
+		return "", refuse(gofakes3.ErrNotImplemented, "MFA delete is not supported")
+	}
+	return in.Status, nil
+}
+
+// loadVersioning reads a bucket's versioning when the server opens.
+func (b *backend) loadVersioning(bucket string) (string, error) {
+	document, err := os.ReadFile(b.disk.path(folderBuckets, bucket, settingFile(versioning)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return parseVersioning(document)
 }
 
 // keptSettings never changes.
@@ -34,8 +64,7 @@ var keptSettings = []kept{
 			`</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>`},
 	{parameter: "ownershipControls", root: "OwnershipControls",
 		standard: `<OwnershipControls xmlns="` + xmlNamespace + `"><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>`},
-	// Versions are not kept: a bucket can be told so, and that is all.
-	{parameter: "versioning", root: "VersioningConfiguration", standard: `<VersioningConfiguration xmlns="` + xmlNamespace + `"></VersioningConfiguration>`},
+	{parameter: versioning, root: "VersioningConfiguration", standard: `<VersioningConfiguration xmlns="` + xmlNamespace + `"></VersioningConfiguration>`},
 	{parameter: lifecycle, root: "LifecycleConfiguration", missing: "NoSuchLifecycleConfiguration", message: "The lifecycle configuration does not exist"},
 	{parameter: "policy", missing: "NoSuchBucketPolicy", message: "The bucket policy does not exist"},
 }
@@ -62,17 +91,15 @@ func (k *kept) check(document []byte) error {
 		}
 		return nil
 	}
-	var in struct {
-		XMLName xml.Name
-		Status  string
-	}
+	var in struct{ XMLName xml.Name }
 	if xml.Unmarshal(document, &in) != nil || in.XMLName.Local != k.root {
-		return refuse(gofakes3.ErrMalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+		return malformed()
 	}
-	if k.parameter == "versioning" && in.Status != "Suspended" {
-		return refuse(gofakes3.ErrNotImplemented, "versioning is not supported: an object that is written again replaces the one before")
-	}
-	if k.parameter == lifecycle {
+	switch k.parameter {
+	case versioning:
+		_, err := parseVersioning(document)
+		return err
+	case lifecycle:
 		_, err := parseLifecycle(document)
 		return err
 	}
@@ -105,12 +132,15 @@ func (b *backend) serveKept(w http.ResponseWriter, r *http.Request, name string,
 		if bk.gone {
 			return gofakes3.BucketNotFound(name)
 		}
-		if err := b.disk.write(folder, k.file(), document); err != nil {
+		if err := b.setKept(bk, k, document); err != nil {
 			return internal(b.log, "storing the setting", err)
 		}
 		w.WriteHeader(http.StatusOK)
 		return nil
 	case http.MethodDelete:
+		if k.parameter == versioning {
+			return refuse(gofakes3.ErrMethodNotAllowed, "The specified method is not allowed against this resource.")
+		}
 		bk.mu.Lock()
 		defer bk.mu.Unlock()
 		if err := b.disk.remove(folder, k.file()); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -120,6 +150,23 @@ func (b *backend) serveKept(w http.ResponseWriter, r *http.Request, name string,
 		return nil
 	}
 	return refuse(gofakes3.ErrMethodNotAllowed, k.parameter+" takes GET, PUT and DELETE")
+}
+
+// setKept makes a setting durable; bk.mu is held, so that every change of an object is before or after it.
+func (b *backend) setKept(bk *bucket, k *kept, document []byte) error {
+	folder := b.disk.path(folderBuckets, bk.name)
+	if k.parameter == versioning {
+		if err := makeFolder(b.disk.path(folderBuckets, bk.name, folderVersions)); err != nil {
+			return err
+		}
+	}
+	if err := b.disk.write(folder, k.file(), document); err != nil {
+		return err
+	}
+	if k.parameter == versioning {
+		bk.versioning, _ = parseVersioning(document) // it was parsed before
+	}
+	return nil
 }
 
 func (b *backend) showKept(w http.ResponseWriter, r *http.Request, folder string, k *kept) error {

@@ -41,13 +41,17 @@ type object struct {
 	ETag     string    `json:"etag"` // without quotes; MD5 in hex, for multipart uploads with "-" and the number of parts
 	Modified time.Time `json:"modified"`
 	// Sequence grows with every write of the server, over restarts too.
-	Sequence uint64           `json:"sequence,omitempty"`
-	Metadata map[string]exact `json:"metadata,omitempty"` // header names in canonical form
-	Tags     []tag            `json:"tags,omitempty"`     // that it was written with; see backend.tags
-	Parts    []int64          `json:"parts,omitempty"`    // sizes of the parts of a multipart upload
-	Upload   string           `json:"upload,omitempty"`   // id of the multipart upload that made it
-	Notice   *notice          `json:"notice,omitempty"`   // the notification it owes; the outbox knows if it was delivered
-	Blocks   []byte           `json:"blocks,omitempty"`   // CRC-32C of each blockSize bytes, 4 bytes each
+	Sequence uint64 `json:"sequence,omitempty"`
+	// Versioned is set for every version but the null version of its key, and Marker for a delete marker.
+	Versioned bool             `json:"versioned,omitempty"`
+	Marker    bool             `json:"marker,omitempty"`
+	Metadata  map[string]exact `json:"metadata,omitempty"` // header names in canonical form
+	Tags      []tag            `json:"tags,omitempty"`     // that it was written with; see backend.tags
+	Parts     []int64          `json:"parts,omitempty"`    // sizes of the parts of a multipart upload
+	Upload    string           `json:"upload,omitempty"`   // id of the multipart upload that made it
+	Notice    *notice          `json:"notice,omitempty"`   // the notification it owes; the outbox knows if it was delivered
+	Blocks    []byte           `json:"blocks,omitempty"`   // CRC-32C of each blockSize bytes, 4 bytes each
+	Shown     string           `json:"-"`                  // id of the version in answers; "" in a bucket that never had versions
 }
 
 // exact is text of any bytes. JSON strings cannot hold bytes that are not UTF-8, so it is stored with Go's escapes.

@@ -81,7 +81,11 @@ func (b *backend) wholeSuffix(r *http.Request, bucket, key string) {
 	if err != nil {
 		return
 	}
-	if e, _ := bk.index.get(key); e != nil && e.size > 0 && n > e.size {
+	e, _ := bk.index.get(key)
+	if version := callFrom(r.Context()).version; version != "" {
+		e = bk.index.version(key, version)
+	}
+	if e != nil && e.size > 0 && n > e.size {
 		r.Header.Set("Range", "bytes=0-")
 	}
 }

@@ -3,8 +3,8 @@
 // # What it speaks
 //
 // The REST protocol of S3 in path style, as the official SDKs speak it: buckets; objects with metadata, ranges,
-// copies and conditional reads and writes; both listings; multipart uploads; notifications of new objects to queues; lifecycle
-// rules by prefix and tag, of which expirations have an effect.
+// copies and conditional reads and writes; versions and delete markers; the listings; multipart uploads; notifications of new
+// objects to queues; lifecycle rules, of which expirations have an effect.
 // A request for anything else is refused with NotImplemented and the name of what was asked for, so that a test
 // against this server never passes because something was ignored. Requests must be signed or presigned, but no
 // signature is checked: the listener belongs on the loopback interface.
@@ -23,6 +23,9 @@
 //
 // Conditions are decided under the lock of their key: of many writers with If-None-Match: * exactly one wins.
 //
+// With versioning each write and each delete marker is a file of its own that is never replaced, and the newest of them is what
+// a key shows: a crash leaves the one before or the new one, and a file that cannot be read never lets an older one show.
+//
 // Every MiB at rest has a checksum, checked before any of it is served: a changed byte is an InternalError, never
 // content.
 //
@@ -40,6 +43,7 @@
 //
 //	buckets/<name>/bucket.json           creation time and notification rules
 //	buckets/<name>/objects/<SHA-256>     an object under the digest of its key; its footer is JSON
+//	buckets/<name>/versions/<SHA-256>-<sequence number>    with versioning: all but the null version of each key
 //	uploads/<id>/                        a multipart upload: upload.json and the parts by number
 //	outbox/                              messages whose objects are gone, and how far each queue was served
 //	epoch, lock, tmp/                    number of starts, the running server's lock, files being written

@@ -73,12 +73,18 @@ func headerTags(header string) ([]tag, error) {
 	return tags, checkObjectTags(tags)
 }
 
-func tagsFile(key string) string { return "tags-" + fileName(key) }
+// tagsFile is the file of the tags of a version of a key.
+func tagsFile(key, version string) string {
+	if version == nullVersion {
+		return "tags-" + fileName(key)
+	}
+	return "tags-" + fileName(key) + "-" + version
+}
 
 // tags are an object's: those set last, or those that it was written with.
 func (b *backend) tags(bucket string, o *object) []tag {
 	var record tagsRecord
-	data, err := os.ReadFile(b.disk.path(folderBuckets, bucket, tagsFile(string(o.Key))))
+	data, err := os.ReadFile(b.disk.path(folderBuckets, bucket, tagsFile(string(o.Key), newEntry(o).version())))
 	if err != nil || json.Unmarshal(data, &record) != nil || record.Sequence != o.Sequence {
 		return o.Tags
 	}
@@ -86,17 +92,21 @@ func (b *backend) tags(bucket string, o *object) []tag {
 }
 
 // forgetTags removes the tags of an object that is gone. They would count for no other one.
-func (b *backend) forgetTags(bucket, key string) {
-	_ = os.Remove(b.disk.path(folderBuckets, bucket, tagsFile(key)))
+func (b *backend) forgetTags(bucket, key, version string) {
+	_ = os.Remove(b.disk.path(folderBuckets, bucket, tagsFile(key, version)))
 }
 
 // serveTags answers ?tagging of an object.
 func (b *backend) serveTags(w http.ResponseWriter, r *http.Request, bucket, key string) error {
-	f, o, err := b.open(bucket, key)
+	c := callFrom(r.Context())
+	f, o, err := b.open(c, bucket, key, c.version)
 	if err != nil {
 		return internal(b.log, "reading the object", err)
 	}
 	_ = f.Close()
+	if o.Shown != "" {
+		w.Header().Set(headerVersion, o.Shown)
+	}
 	switch r.Method {
 	case http.MethodGet:
 		answerXML(w, taggingXML{Namespace: xmlNamespace, Tags: b.tags(bucket, o)})
@@ -122,17 +132,29 @@ func (b *backend) setTags(bucket string, o *object, tags []tag) error {
 		return err
 	}
 	record := []byte(encodeJSON(tagsRecord{o.Sequence, tags}))
-	return internal(b.log, "storing the tags", b.disk.write(b.disk.path(folderBuckets, bucket), tagsFile(string(o.Key)), record))
+	return internal(b.log, "storing the tags", b.disk.write(b.disk.path(folderBuckets, bucket), tagsFile(string(o.Key), newEntry(o).version()), record))
 }
 
 // readXML reads a document of a setting to its end, and with it checks the request's checksums.
 func readXML(body io.Reader, in any) error {
-	document, err := io.ReadAll(io.LimitReader(body, maxSettingXML+1))
+	document, err := readDocument(body, maxSettingXML)
 	if err != nil {
 		return err
 	}
-	if len(document) > maxSettingXML || xml.Unmarshal(bytes.TrimSpace(document), in) != nil {
-		return refuse(gofakes3.ErrMalformedXML, "The XML you provided was not well-formed or did not validate against our published schema")
+	if xml.Unmarshal(document, in) != nil {
+		return malformed()
 	}
 	return nil
+}
+
+// readDocument reads a document of at most so many bytes.
+func readDocument(body io.Reader, most int) ([]byte, error) {
+	document, err := io.ReadAll(io.LimitReader(body, int64(most)+1))
+	if err != nil {
+		return nil, err
+	}
+	if document = bytes.TrimSpace(document); len(document) > most {
+		return nil, refuse(gofakes3.ErrMaxMessageLengthExceeded, "Your request was too big")
+	}
+	return document, nil
 }

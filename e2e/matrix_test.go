@@ -17,7 +17,8 @@ import (
 
 // The matrix: what people and services do to a deployment, each with load before, during and after. Each line ends exact, or is
 // refused before the first record; a repair runs twice in every line, and never makes an independent count worse. Other lines
-// have tests of their own: see generation_test.go, expired_test.go, gone_test.go, refused_test.go, audit_test.go and failed_test.go.
+// have tests of their own: see matrix_service_test.go, matrix_folder_test.go, generation_test.go, expired_test.go, gone_test.go,
+// refused_test.go, chaos_test.go, memory_linux_test.go, audit_test.go and failed_test.go.
 
 // batchOf are n good records from one number on.
 func batchOf(from, n int) (payloads []string) {
@@ -77,7 +78,7 @@ func logged(t *testing.T, dir, text string) {
 // is dropped, and once the strange rows are gone it goes on.
 func TestPlacesTaken(t *testing.T) {
 	dir := t.TempDir()
-	l, o := quiet(t, dir, "--row-path", "merge") // a channel does not look what stands in the table
+	l, o := quiet(t, dir, "--row-path", "merge") // a channel does not look: see TestPlacesTakenByChannel
 	o.put(t, batchOf(0, 60))
 	o.exact(t, 60)
 	o.exec(t, fmt.Sprintf(`INSERT INTO %[1]s SELECT sensorid, currenttemperature, status, "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL" + 10, "_ARRIVED_AT", "_GENERATION" FROM %[1]s WHERE "_ORDINAL" BETWEEN 55 AND 60`, both[0]))
@@ -93,8 +94,30 @@ func TestPlacesTaken(t *testing.T) {
 	l.stop(t).complete(t)
 }
 
-// TestTablesReplaced: the streaming table is emptied, put back to a copy of itself from before, and dropped and made again,
-// with load before, during and after. Nothing comes twice meanwhile, and a repair brings back what is missing.
+// TestPlacesTakenByChannel: the same where rows go by Snowpipe Streaming, which looks at nothing. No row of the stream is lost for
+// it: both stand there, the audit names each, and a repair leaves the one that belongs there.
+func TestPlacesTakenByChannel(t *testing.T) {
+	long.Test(t)
+	dir := t.TempDir()
+	l, o := quiet(t, dir)
+	o.put(t, batchOf(0, 60))
+	o.exact(t, 60)
+	o.exec(t, fmt.Sprintf(`INSERT INTO %[1]s SELECT sensorid, currenttemperature, status, "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL" + 10, "_ARRIVED_AT", "_GENERATION" FROM %[1]s WHERE "_ORDINAL" BETWEEN 55 AND 60`, both[0]))
+	o.put(t, batchOf(60, 40))
+	o.until(t, 106, "SELECT COUNT(*) FROM "+both[0])
+	o.until(t, 100, "SELECT COUNT(*) FROM "+both[1])
+	var p proof
+	if code := audit(t, dir, &p); code != 1 {
+		t.Errorf("exit %d: %+v", code, p)
+	}
+	p.found(t, "doubled streaming 00 65-70: 6", "altered streaming 00 65-70: 6")
+	repairTwice(t, dir)
+	o.exact(t, 100)
+	l.stop(t).complete(t)
+}
+
+// TestTablesReplaced: the streaming table is emptied, put back to a copy of itself from before, dropped and made again, and
+// changed for its clone, with load before, during and after. Nothing comes twice meanwhile, and a repair brings back what is missing.
 func TestTablesReplaced(t *testing.T) {
 	long.Test(t)
 	dir := t.TempDir()
@@ -112,6 +135,7 @@ func TestTablesReplaced(t *testing.T) {
 		{"TRUNCATE TABLE " + both[0]},
 		{"CREATE TABLE emptied LIKE " + both[0], "DROP TABLE " + both[0], "ALTER TABLE emptied RENAME TO " + both[0]},
 		{"DELETE FROM " + both[0], "INSERT INTO " + both[0] + " SELECT * FROM kept"},
+		{"CREATE TABLE twin CLONE " + both[0], "ALTER TABLE " + both[0] + " RENAME TO former", "ALTER TABLE twin RENAME TO " + both[0]},
 	} {
 		o.put(t, batchOf(n, 40))
 		n += 40

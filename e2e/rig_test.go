@@ -84,7 +84,7 @@ func newRig(t *testing.T, random *mathrand.Rand, watch ...func(service string, r
 	s.Kinesis = r.serve(t, "kinesis", r.openKinesis)
 	s.S3 = r.serve(t, "s3", r.openS3)
 	s.Snowflake = r.serve(t, "warehouse", func(t *testing.T) service { return r.openWarehouse(t, s) })
-	s.Lambda = r.serve(t, "lambda", func(t *testing.T) service { return r.openLambda(t, s) })
+	s.Lambda = r.serve(t, "lambda", func(t *testing.T) service { return r.openLambda(t, s, "lambda", rigTimeout) })
 	r.outside = join(t, s)
 	r.setUp(t, names)
 	return r
@@ -158,7 +158,7 @@ func (r *rig) openWarehouse(t *testing.T, set settings) service {
 }
 
 // openLambda gives the functions the environment that a deployment would, with the proxies as endpoints.
-func (r *rig) openLambda(t *testing.T, set settings) service {
+func (r *rig) openLambda(t *testing.T, set settings, dir string, timeout time.Duration) service {
 	der, err := x509.MarshalPKCS8PrivateKey(r.key)
 	if err != nil {
 		t.Fatal(err)
@@ -175,10 +175,10 @@ func (r *rig) openLambda(t *testing.T, set settings) service {
 	function := func(name, verb string) lambda.Function {
 		environment := maps.Clone(environment)
 		environment["AWS_ACCESS_KEY_ID"] = name
-		return lambda.Function{Name: name, Command: []string{program, "function", verb}, Environment: environment, Timeout: rigTimeout, MemoryMB: 256}
+		return lambda.Function{Name: name, Command: []string{program, "function", verb}, Environment: environment, Timeout: timeout, MemoryMB: 256}
 	}
 	s, err := lambda.Open(lambda.Config{
-		Dir: filepath.Join(r.dir, "lambda"), Region: rigRegion, AccountID: rigAccount, KinesisEndpoint: r.via("kinesis"), S3Endpoint: r.via("s3"),
+		Dir: filepath.Join(r.dir, dir), Region: rigRegion, AccountID: rigAccount, KinesisEndpoint: r.via("kinesis"), S3Endpoint: r.via("s3"),
 		AccessKeyID: "lambda", SecretAccessKey: "local", Log: r.logger("lambda"),
 		Functions: []lambda.Function{function("SnowflakeOrchestrator", "orchestrator"), function("SnowflakeUpsert", "upsert")},
 	})
@@ -230,8 +230,14 @@ func (r *rig) setUp(t *testing.T, names schema.Names) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.lambda.CreateEventSourceMapping(ctx, &awslambda.CreateEventSourceMappingInput{
-		EventSourceArn: aws.String("arn:aws:kinesis:" + rigRegion + ":" + rigAccount + ":stream/" + r.Stream), FunctionName: aws.String("SnowflakeOrchestrator"),
+	r.subscribe(t)
+}
+
+// subscribe makes the event source mapping.
+func (o outside) subscribe(t *testing.T) {
+	t.Helper()
+	if _, err := o.lambda.CreateEventSourceMapping(t.Context(), &awslambda.CreateEventSourceMappingInput{
+		EventSourceArn: aws.String("arn:aws:kinesis:" + rigRegion + ":" + rigAccount + ":stream/" + o.Stream), FunctionName: aws.String("SnowflakeOrchestrator"),
 		BatchSize: aws.Int32(rigBatch), MaximumBatchingWindowInSeconds: aws.Int32(1), StartingPosition: lambdatypes.EventSourcePositionTrimHorizon,
 		FunctionResponseTypes: []lambdatypes.FunctionResponseType{lambdatypes.FunctionResponseTypeReportBatchItemFailures},
 	}); err != nil {

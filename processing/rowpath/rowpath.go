@@ -226,22 +226,25 @@ func (a *Applier) open(ctx context.Context, r Rows, head datalake.Head) (*positi
 	if err != nil {
 		return nil, err
 	}
-	state := channel.Opened()
+	state, asked := channel.Opened(), int64(0) // asked is the table's highest ordinal, if it was asked
 	if state.Known {
 		// Rows behind the token may have been merged, those of the object at hand, too.
 		if state.Committed = max(state.Committed, r.Known.Committed); r.Known.Merged && !r.Fresh {
-			highest, err := a.service.Highest(ctx, r.Chain())
+			asked, err = a.service.Highest(ctx, r.Chain())
 			if err != nil {
 				return nil, fmt.Errorf("rows of %s were merged last, so the table is asked how far it goes: %w", o.First.Shard, err)
 			}
-			state.Committed = max(state.Committed, highest)
+			state.Committed = max(state.Committed, asked)
 		}
 	} else {
-		if state.Committed, err = a.forgotten(ctx, r, head); err != nil {
+		if state.Committed, asked, err = a.forgotten(ctx, r, head); err != nil {
 			return nil, err
 		}
 	}
-	if last := max(head.Ordinal, o.LastOrdinal); state.Committed > last {
+	if last := max(head.Ordinal, o.LastOrdinal); asked > last {
+		return nil, fmt.Errorf("the table has a row of %s under ordinal %d, and the raw zone ends at %d: somebody has put rows there, or objects or the ledger are gone; "+
+			"`snowstream audit` names them; take the rows away, or restore what is gone", o.First.Shard, asked, last)
+	} else if state.Committed > last {
 		return nil, fmt.Errorf("the channel of %s has committed ordinal %d, and the raw zone ends at %d: objects or the ledger are gone; restore them, or drop the channel and have the table loaded again",
 			o.First.Shard, state.Committed, last)
 	}
@@ -260,22 +263,22 @@ func (a *Applier) Began(c rawzone.Chain) (ordinal int64, known bool) {
 
 // forgotten is where a channel stands that has committed nothing or has forgotten it. It was opened already: what was on its way
 // when it was, cannot come any more. Where nobody can have appended anything behind what the ledger knows, the table need not
-// be asked.
-func (a *Applier) forgotten(ctx context.Context, r Rows, head datalake.Head) (int64, error) {
+// be asked; asked is its answer.
+func (a *Applier) forgotten(ctx context.Context, r Rows, head datalake.Head) (stands, asked int64, err error) {
 	o, base := r.Object, head.Base()
 	known := max(r.Known.Committed, base)
 	if r.Fresh && known >= o.FirstOrdinal-1 {
-		return o.FirstOrdinal - 1, nil
+		return o.FirstOrdinal - 1, 0, nil
 	}
 	highest, err := a.service.Highest(ctx, r.Chain())
 	if err != nil {
-		return 0, fmt.Errorf("the channel of %s has no committed token, so the table is asked how far it goes: %w", o.First.Shard, err)
+		return 0, 0, fmt.Errorf("the channel of %s has no committed token, so the table is asked how far it goes: %w", o.First.Shard, err)
 	}
 	if highest == 0 && known > base {
-		return 0, fmt.Errorf("the channel of %s is gone, and the table has no row of the shard, though rows up to ordinal %d were committed: was it dropped or emptied? "+
+		return 0, 0, fmt.Errorf("the channel of %s is gone, and the table has no row of the shard, though rows up to ordinal %d were committed: was it dropped or emptied? "+
 			"Put it back, or have the raw zone loaded again with `snowstream replay table`", o.First.Shard, known)
 	}
-	return max(highest, base), nil
+	return max(highest, base), highest, nil
 }
 
 // chain are the objects that end behind an ordinal, up to the one that is handed over, in order.

@@ -121,6 +121,8 @@ func TestApply(t *testing.T) {
 		"rows were merged behind the token":             {stub: stub{state: known(1)}, fresh: true, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open append", appended: []int64{5, 6}},
 		"the object may have been merged":               {stub: stub{state: known(1), highest: 5}, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open highest append", appended: []int64{6}},
 		"the channel is ahead of the raw zone":          {stub: stub{state: known(9)}, calls: "open", fails: "raw zone ends at 6"},
+		"the table is ahead of the raw zone":            {stub: stub{highest: 9}, calls: "open highest", fails: "table has a row"},
+		"merged, and the table is ahead":                {stub: stub{state: known(1), highest: 9}, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open highest", fails: "table has a row"},
 		"void, again and again":                         {stub: stub{state: known(4), failing: ErrReopen}, calls: "open append open append open append", appended: []int64{5, 6, 5, 6, 5, 6}, fails: "void"},
 		"rows that were put aside are left out":         {stub: stub{state: known(1), aside: []int64{2, 4}}, calls: "open append append append", appended: []int64{3, 5, 6}},
 		"any other error":                               {stub: stub{state: known(4), failing: errors.New("no")}, calls: "open append", appended: []int64{5, 6}, fails: "no"},

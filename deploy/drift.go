@@ -34,6 +34,7 @@ func (d *Deployment) drift(ctx context.Context, missing []schema.Statement) ([]D
 	}{
 		{"INTEGRATION", n.Integration, d.driftOfIntegration}, {"WAREHOUSE", l.Warehouse, d.driftOfWarehouse},
 		{"FILE FORMAT", n.Format, d.driftOfFormat}, {"USER", l.User, d.driftOfUser}, {"STAGE", n.Stage, d.driftOfStage}, {"PIPE", n.Pipe, d.driftOfPipe},
+		{"VIEW", n.Current(), d.driftOfView},
 	} {
 		if !there(look.kind, look.name) {
 			continue
@@ -161,4 +162,23 @@ func (d *Deployment) driftOfPipe(ctx context.Context) ([]Drift, error) {
 	status, err := microbatch.New(d.Session, n).Status(ctx)
 	return properties("PIPE "+n.Pipe, "ALTER PIPE "+n.In(n.Pipe)+" SET PIPE_EXECUTION_PAUSED = FALSE", true,
 		map[string]string{"state": map[bool]string{true: "PAUSED", false: "RUNNING"}[strings.HasPrefix(status.State, "PAUSED")]}, [][2]string{{"state", "RUNNING"}}), err
+}
+
+// driftOfView finds a view of current rows that another schema has made. It is replaced, and no row is touched.
+func (d *Deployment) driftOfView(ctx context.Context) ([]Drift, error) {
+	view, wanted := d.Landing.CurrentView()
+	if !wanted {
+		return nil, nil
+	}
+	rows, err := d.Session.Show(ctx, view.Probe.Show)
+	for _, r := range rows {
+		if r["name"] == view.Name {
+			stale, err := d.Landing.Stale(r)
+			if !stale || err != nil {
+				return nil, err
+			}
+			return []Drift{{"VIEW " + view.Name, "other keys, order or columns", "those of the schema", view.SQL, true}}, nil
+		}
+	}
+	return nil, err
 }

@@ -89,6 +89,9 @@ func (w *world) Exec(_ context.Context, query string, _ ...any) (sql.Result, err
 				w.columns[table] = append(w.columns[table], c[1]+"|"+c[2]+"|"+c[3])
 			}
 		}
+		if strings.HasPrefix(query, "CREATE OR REPLACE ") {
+			w.rows[s.Probe.Show] = nil
+		}
 		w.rows[s.Probe.Show] = append(w.rows[s.Probe.Show], row)
 	}
 	if m := keyOf.FindStringSubmatch(query); m != nil {
@@ -290,6 +293,21 @@ func TestPlanEqualsApply(t *testing.T) {
 	more.Landing.Schema.Columns = append(append([]record.Column(nil), more.Landing.Schema.Columns...), record.Column{Path: []string{"more"}, Name: "MORE", Type: record.String})
 	if p := w.equal(t, "another column", more); len(p.Snowflake) != 2 {
 		t.Errorf("another column takes %v", p.Snowflake)
+	}
+	keyed := more
+	keyed.Landing.Schema.Columns = append(append([]record.Column(nil), keyed.Landing.Schema.Columns...), record.Column{Path: []string{"at"}, Name: "AT", Type: record.Timestamp})
+	keyed.Landing.Schema.State = record.State{Keys: [][]string{{"MORE"}}, Order: []string{"AT"}}
+	if p := w.equal(t, "keys and a column", keyed); len(p.Snowflake) != 4 { // the column in both tables, the view, and the auditor's right
+		t.Errorf("keys and a column take %v", p.Snowflake)
+	}
+	w.equal(t, "the same keys", keyed)
+	rekeyed := keyed
+	rekeyed.Landing.Schema.State.Keys = [][]string{{"SENSORID"}}
+	if p := w.equal(t, "other keys", rekeyed); len(p.Snowflake) != 1 || !strings.HasPrefix(p.Snowflake[0].Statement, "CREATE OR REPLACE VIEW") {
+		t.Errorf("other keys take %v", p.Snowflake)
+	}
+	if p := w.equal(t, "and then no more", rekeyed); len(p.Snowflake) > 0 {
+		t.Errorf("the same other keys take %v", p.Snowflake)
 	}
 	merged := more
 	merged.Parameters.RowPath, merged.Parameters.Authentication = cloudformation.RowsByMerge, cloudformation.WorkloadIdentity

@@ -112,6 +112,8 @@ type Schema struct {
 	Control Control
 	// Folder names the raw zone's folders: Folder.Label-<value of the top-level field Folder.Field>, such as sensor-6.
 	Folder Folder
+	// State says which row of a key is the current one; it shapes a view and no row.
+	State State
 }
 
 // Folder groups the raw zone's objects for people who browse it. Nothing else depends on it.
@@ -188,7 +190,7 @@ func (s Schema) Check() error {
 			return err
 		}
 	}
-	return s.CheckWrapping()
+	return errors.Join(s.CheckWrapping(), s.CheckState())
 }
 
 // HasControl reports whether payloads may be control records.

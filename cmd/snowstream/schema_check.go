@@ -120,6 +120,9 @@ func writeChecked(w io.Writer, file string, s record.Schema) error {
 	}
 	var b strings.Builder
 	b.WriteString("\n  " + remarks(s) + "\n" + strings.Join(reading, ""))
+	if text := schemafile.StateText(s.State); text != "" {
+		b.WriteString("  " + printable(text) + "\n")
+	}
 	if quoted := needQuotes(columns); quoted != "" {
 		fmt.Fprintf(&b, "  In SQL these names need the double quotes: %s\n", quoted)
 	}

@@ -56,9 +56,13 @@ func (l Landing) DeployerGrants(role string) []string {
 	if l.Database {
 		return append(out, "GRANT CREATE DATABASE ON ACCOUNT"+to)
 	}
+	view := ""
+	if !l.Schema.State.IsZero() {
+		view = ", CREATE VIEW"
+	}
 	return append(out,
 		"GRANT USAGE ON DATABASE "+Quote(n.Database)+to,
-		"GRANT USAGE, CREATE TABLE, CREATE STAGE, CREATE FILE FORMAT, CREATE PIPE ON SCHEMA "+Quote(n.Database)+"."+Quote(n.Schema)+to)
+		"GRANT USAGE, CREATE TABLE, CREATE STAGE, CREATE FILE FORMAT, CREATE PIPE"+view+" ON SCHEMA "+Quote(n.Database)+"."+Quote(n.Schema)+to)
 }
 
 // reach is what every role needs to get at a table at all. Without a warehouse it can be looked at, and not be queried.

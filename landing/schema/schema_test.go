@@ -29,23 +29,86 @@ func all() record.Schema {
 	}
 }
 
+// golden compares a text with testdata/<name>.sql.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	file := "testdata/" + name + ".sql"
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), text); diff != "" {
+		t.Errorf("%s (run with -update if this is meant):\n%s", file, diff)
+	}
+}
+
 // TestGolden holds the SQL that people can read before they trust it.
 func TestGolden(t *testing.T) {
 	for name, s := range map[string]record.Schema{"sensor": record.Sensor(), "all": all()} {
 		n := Defaults()
 		text := strings.Join(append(Tables(n, s), Integration(n, "my-bucket", "arn:aws:iam::123456789012:role/it's"), Stage(n, "my-bucket"), Pipe(n), Merge(n, s)), ";\n\n") + ";\n"
-		file := "testdata/" + name + ".sql"
-		if *update {
-			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), text); diff != "" {
-			t.Errorf("%s (run with -update if this is meant):\n%s", file, diff)
+		golden(t, name, text)
+	}
+}
+
+// changes is a change log in Debezium's form: a deleted row has its key in before.
+func changes() record.Schema {
+	return record.Schema{
+		Columns: []record.Column{
+			{Path: []string{"after", "id"}, Name: "AFTER_ID", Type: record.Integer},
+			{Path: []string{"before", "id"}, Name: "BEFORE_ID", Type: record.Integer},
+			{Path: []string{"source", "table"}, Name: `the "table"`, Type: record.String},
+			{Path: []string{"ts_ms"}, Name: "TS_MS", Type: record.Integer},
+			{Path: []string{"op"}, Name: "OP", Type: record.String},
+			{Path: []string{"hard"}, Name: "HARD", Type: record.Boolean},
+		},
+		State: record.State{
+			Keys: [][]string{{`the "table"`}, {"AFTER_ID", "BEFORE_ID"}}, Order: []string{"TS_MS"},
+			Deleted: []record.Match{{Column: "OP", Values: []string{"d", `it's \N`}}, {Column: "HARD", Values: []string{"true"}}},
+		},
+	}
+}
+
+// TestCurrentGolden holds the statements for current rows, as a view and as a dynamic table.
+func TestCurrentGolden(t *testing.T) {
+	n, undeleted := Defaults(), changes()
+	undeleted.State = record.State{Keys: [][]string{{"AFTER_ID"}}}
+	l := Landing{Names: n, Schema: changes(), Mark: MarkOf("main", "arn:aws:kinesis:eu-west-1:123456789012:stream/s", "my-bucket")}
+	view, ok := l.CurrentView()
+	if !ok {
+		t.Fatal("no view")
+	}
+	golden(t, "current", strings.Join([]string{view.SQL, Current(n, undeleted), CurrentTable(n, undeleted, "WH", "5 minutes"), view.Undo}, ";\n\n")+";\n")
+	if text := Current(n, record.Sensor()); text != "" {
+		t.Errorf("a schema without keys has the view %s", text)
+	}
+	if _, ok := (Landing{Names: n, Schema: record.Sensor()}).CurrentView(); ok {
+		t.Error("a schema without keys has a view")
+	}
+}
+
+// TestStale: a view of the same definition stays, one of another is replaced, and one of somebody else is left alone.
+func TestStale(t *testing.T) {
+	l := Landing{Names: Defaults(), Schema: changes(), Mark: MarkOf("main", "s", "b")}
+	view, _ := l.CurrentView()
+	_, comment, _ := strings.Cut(view.SQL, "COMMENT = '")
+	comment, _, _ = strings.Cut(comment, "'")
+	later := l
+	later.Schema.State.Order = nil
+	for _, c := range []struct {
+		l       Landing
+		comment string
+		stale   bool
+		refused bool
+	}{{l, comment, false, false}, {later, comment, true, false}, {l, "", false, true}, {l, "my own", false, true}} {
+		stale, err := c.l.Stale(map[string]string{"comment": c.comment})
+		if stale != c.stale || (err != nil) != c.refused {
+			t.Errorf("%q: stale %v, %v", c.comment, stale, err)
 		}
 	}
 }

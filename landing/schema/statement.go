@@ -138,7 +138,7 @@ func (l Landing) marked(all []Statement) []Statement {
 	for i, s := range all {
 		head, copied, pipe := strings.Cut(s.SQL, " AS\n")
 		switch {
-		case s.Kind == "GRANT":
+		case s.Kind == "GRANT", s.Kind == "VIEW": // a view has its mark
 		case s.Kind == "PIPE" && pipe: // its options stand in front of what it copies
 			all[i].SQL = head + " " + comment + " AS\n" + copied
 		default:
@@ -156,6 +156,10 @@ func (l Landing) Connect() []Statement {
 		l.inSchema("PIPE", "PIPES", n.Pipe, "loads each new object once; never replaced, or it would forget what it has loaded", Pipe(n)),
 	}
 	out = append(out, PipeWatcherGrant(n, l.Role)...)
+	view, current := l.CurrentView()
+	if current {
+		out = append(out, view)
+	}
 	if l.Operator != "" {
 		out = append(out, role(l.Operator, "for people who pause, resume and refresh the pipe"))
 		out = append(out, OperatorGrants(n, l.Operator, l.Warehouse)...)
@@ -163,6 +167,9 @@ func (l Landing) Connect() []Statement {
 	if l.Auditor != "" {
 		out = append(out, role(l.Auditor, "for people who read both tables and look at the pipe"))
 		out = append(out, AuditorGrants(n, l.Auditor, l.Warehouse)...)
+		if current {
+			out = append(out, grant("SELECT", "VIEW", n.In(n.Current()), l.Auditor, "read the current rows")...)
+		}
 	}
 	return l.marked(out)
 }

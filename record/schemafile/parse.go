@@ -11,7 +11,7 @@ import (
 // schema reads the whole document.
 func (p *parser) schema(n *yaml.Node) record.Schema {
 	var s record.Schema
-	keys := p.mapping(n, "a schema", "columns", "unknown", "duplicates", "lineage", "payload", "encoding", "explode", "envelope", "control", "folder")
+	keys := p.mapping(n, "a schema", "columns", "unknown", "duplicates", "lineage", "payload", "encoding", "explode", "envelope", "control", "folder", "keys", "order by", "delete when")
 	if keys == nil {
 		return s
 	}
@@ -40,6 +40,7 @@ func (p *parser) schema(n *yaml.Node) record.Schema {
 	default:
 		s.Columns = p.columns(columns.Content, places, keys["unknown"], s.Rest)
 	}
+	p.state(keys, &s)
 	return s
 }
 

@@ -19,6 +19,9 @@
 //	envelope: dms              # none | dms | debezium | dynamodb | eventbridge | cloudwatch-logs | firehose | iot; default: none
 //	control: aside             # aside | rows; default: aside
 //	folder: {label: sensor, field: sensorId}  # default: none
+//	keys: [orderId, {first: [after.id, before.id]}]  # what has a current state; default: none
+//	order by: [updatedAt]      # what makes a row newer than another; default: the order in the stream
+//	delete when: {op: [d]}     # the current rows of what is gone; default: none
 //
 // A file is one YAML document of at most MaxSize bytes, or the same as JSON. What YAML has for documents that build on
 // themselves (anchors, aliases, merge keys, tags) is refused: a schema needs none of it, and aliases let a small text

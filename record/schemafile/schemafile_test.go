@@ -44,6 +44,7 @@ var full = record.Schema{
 	},
 	Unknown: record.Keep, Rest: "EXTRA", Payload: record.Lines, Folder: record.Folder{Label: "device", Field: "device id"},
 	LastOne: true, Origin: record.PartitionKeyOrigin | record.StreamOrigin,
+	State: record.State{Keys: [][]string{{"ID"}, {"size of device"}}, Order: []string{"AT", "SEEN"}, Deleted: []record.Match{{Column: "ON", Values: []string{"false"}}}},
 }
 
 func TestParse(t *testing.T) {
@@ -70,8 +71,13 @@ lineage: [stream, partition-key]
 folder:
   label: device
   field: device id
+keys: [id, size of device]
+order by:
+  - at
+  - SEEN
+delete when: {on: false}
 `
-	json := `{"folder": {"label": "device", "field": "device id"}, "unknown": {"variant": "EXTRA"}, "payload":"lines", "duplicates":"last", "lineage":["partition-key","stream"], "columns": [
+	json := `{"keys": ["ID", {"first": ["device.größe"]}], "order by": ["at", "seen"], "delete when": {"ON": [false]}, "folder": {"label": "device", "field": "device id"}, "unknown": {"variant": "EXTRA"}, "payload":"lines", "duplicates":"last", "lineage":["partition-key","stream"], "columns": [
 	{"field":"id","type":"integer","required":true},
 	{"field":["device","firmware.version"],"type":"string"},
 	{"field":"device.gr\u00f6\u00dfe","column":"size of device","type":"number(10,2)"},
@@ -118,8 +124,8 @@ func TestProblems(t *testing.T) {
 		{"empty", "", "1:1: the file is empty: a schema begins with `columns:`"},
 		{"only comments", "# hello\n", "1:1: the file is empty: a schema begins with `columns:`"},
 		{"null", "~", "1:1: the file is empty: a schema begins with `columns:`"},
-		{"scalar", "hello", `1:1: a schema is a mapping with the keys columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, not "hello"`},
-		{"list", "- a", `1:1: a schema is a mapping with the keys columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, not a list`},
+		{"scalar", "hello", `1:1: a schema is a mapping with the keys columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, keys, order by, delete when, not "hello"`},
+		{"list", "- a", `1:1: a schema is a mapping with the keys columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, keys, order by, delete when, not a list`},
 		{"lineage", column("string") + "lineage: [partition_key, stream, stream]", "4:11: lineage is partition-key or stream, not \"partition_key\": did you mean partition-key?\n4:34: lineage names stream twice"},
 		{"lineage in the way", "columns: [{field: _stream, type: string}]\nlineage: stream", "1:19: column _STREAM is here twice, first in line 2: give one of them another name with `column:`"},
 		{"lineage for the rest", column("string") + "unknown: {variant: _stream}\nlineage: [stream]", "4:10: column _stream differs only in case from _STREAM in line 5: not every part on the way to the tables keeps them apart; give one of them another name with `column:`"},
@@ -132,8 +138,8 @@ func TestProblems(t *testing.T) {
 		{"nothing", "columns:", "1:9: columns is a list with a `- field: ...` for each column, not nothing"},
 		{"column that is no mapping", "columns:\n- a", `2:3: a column is a mapping with the keys field, column, type, required, forms, zone, accept, nonfinite, not "a"`},
 		{"unknown key", "colums: []\n" + column("string"), `1:1: a schema has no key "colums": did you mean columns?`},
-		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control or folder`},
-		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control or folder`},
+		{"far-off key", column("string") + "whatever: 1", `4:1: a schema has no key "whatever": it may be columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, keys, order by or delete when`},
+		{"key that is a list", column("string") + "[a]: 1", `4:1: a schema has no key a list: it may be columns, unknown, duplicates, lineage, payload, encoding, explode, envelope, control, folder, keys, order by or delete when`},
 		{"duplicate key", column("string") + "payload: lines\npayload: lines", `5:1: payload is here twice, first in line 4`},
 		{"no type", "columns:\n  - field: a", "2:5: the column has no type: integer, number(p,s), string, boolean, timestamp, variant, date, time or float"},
 		{"no field", "columns:\n  - type: string", "2:5: the column has no field: say which JSON field goes into it"},
@@ -210,6 +216,16 @@ func TestProblems(t *testing.T) {
 		{"closing bracket", "a: ]\nb: c\nd: e", "1:1: this is not YAML: did not find expected node content"},
 		{"broken JSON", "{\"columns\": [\n  {\"field\": \"a\" \"type\": 1}\n]}", "2:17: this is not JSON: invalid character '\"' after object key:value pair"},
 		{"cut JSON", "{\"columns\": [", "1:13: this is not JSON: unexpected end of JSON input"},
+		{"state: no such column", column("string") + "keys: [b, A]", "4:8: a key: no column has the name or the field \"b\": it may be A"},
+		{"state: no keys", column("string") + "order by: a", "4:11: order by and delete when say which row of a key is current: name the columns of the key under keys"},
+		{"state: a variant as a key", column("variant") + "keys: [a]", `4:7: keys: column "A" is a variant, whose values are not surely the same when they look the same`},
+		{"state: a mapping", column("string") + "keys: {a: 1}", "4:7: keys is a list, not a mapping"},
+		{"state: a key of several", column("string") + "keys: [{frist: [a]}]", `4:9: a key of several columns has no key "frist": did you mean first?`},
+		{"state: twice in a key", column("string") + "keys: [{first: [a, A]}]", `4:7: keys: column "A" is twice in one key`},
+		{"state: order by a boolean", column("boolean") + "keys: [a]\norder by: [a]", `5:11: order by: column "A" is a boolean, which says nothing of newer and older`},
+		{"state: a list of conditions", column("string") + "keys: [a]\ndelete when: [a]", "5:14: delete when is columns with the values that tell a deletion, such as {op: [d]}, not a list"},
+		{"state: no values", column("string") + "keys: [a]\ndelete when: {a: []}", "5:18: the values that tell a deletion is a list, not an empty list"},
+		{"state: another type's value", column("integer") + "keys: [a]\ndelete when: {a: [1, x]}", `5:14: delete when: column "A", of type integer, is never "x"`},
 	} {
 		_, err := Parse([]byte(c.text))
 		var problems Problems
@@ -344,6 +360,21 @@ func genSchema(t *rapid.T) record.Schema {
 	if s.Check() != nil {
 		s = record.Sensor()
 	}
+	var names []string
+	for _, c := range s.DataColumns() {
+		names = append(names, c.Name)
+	}
+	plain := s
+	s.State.Keys = rapid.SliceOfN(rapid.SliceOfN(rapid.SampledFrom(names), 1, 2), 0, 2).Draw(t, "keys")
+	s.State.Order = rapid.SliceOfN(rapid.SampledFrom(names), 0, 2).Draw(t, "order by")
+	for _, name := range rapid.SliceOfN(rapid.SampledFrom(names), 0, 2).Draw(t, "delete when") {
+		values := rapid.SampledFrom([][]string{{"true"}, {"1", "-20"}, {"d", "", "null", "it's: [x]", "false"}})
+		s.State.Deleted = append(s.State.Deleted, record.Match{Column: name, Values: values.Draw(t, "values")})
+	}
+	if s.State.IsZero() || s.Check() != nil {
+		return plain
+	}
+	s.State.Order = append([]string(nil), s.State.Order...) // none is nil
 	return s
 }
 
@@ -373,6 +404,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("columns:\n- {field: a.b, type: 'number(10,2)', required: true}\nunknown: {variant: X}\npayload: lines\nfolder: {label: a, field: b}\n"))
 	f.Add([]byte(`{"columns":[{"field":["a","b.c"],"column":"\ud83d\ude00","type":"timestamp(seconds)"}],"unknown":"quarantine"}`))
 	f.Add(Format(full))
+	f.Add([]byte("columns:\n- {field: a.b, type: string}\n- {field: c, type: boolean}\nkeys: [{first: [A_B]}, c]\norder by: a.b\ndelete when: {c: true, A_B: [x, '']}\n"))
 	f.Add([]byte("columns: &a [*a]\n--- \n? {a: b}\n: |\n # x\n  y\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := Parse(text)

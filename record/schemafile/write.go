@@ -47,6 +47,7 @@ func FormatWith(s record.Schema, notes Notes) []byte {
 	if s.Folder != (record.Folder{}) {
 		fmt.Fprintf(&w, "folder: {label: %s, field: %s}\n", quote(s.Folder.Label), quote(s.Folder.Field))
 	}
+	w.state(s.State)
 	return []byte(w.String())
 }
 

@@ -56,7 +56,35 @@ func (s *Stack) setUpWarehouse(ctx context.Context) error {
 			return fmt.Errorf("set the warehouse up: %.60s…: %w", statement, err)
 		}
 	}
-	return errors.Join(s.evolve(ctx, n.In(n.Streaming)), s.evolve(ctx, n.In(n.Microbatch)))
+	if err := errors.Join(s.evolve(ctx, n.In(n.Streaming)), s.evolve(ctx, n.In(n.Microbatch))); err != nil {
+		return err
+	}
+	return s.setUpView(ctx)
+}
+
+// setUpView makes the view of current rows, or replaces the one that an earlier run's schema asked for.
+func (s *Stack) setUpView(ctx context.Context) error {
+	landing := schema.Landing{Names: s.Names(), Schema: s.schema}
+	view, wanted := landing.CurrentView()
+	if !wanted {
+		return nil
+	}
+	rows, err := s.Admin.Show(ctx, view.Probe.Show)
+	if err != nil {
+		return fmt.Errorf("look for view %s: %w", view.Name, err)
+	}
+	for _, r := range rows {
+		if r["name"] != view.Name {
+			continue
+		}
+		if stale, err := landing.Stale(r); !stale || err != nil {
+			return err
+		}
+	}
+	if _, err := s.Admin.Exec(ctx, view.SQL); err != nil {
+		return fmt.Errorf("make view %s: %w", view.Name, err)
+	}
+	return nil
 }
 
 // evolve brings a table of an earlier run to this run's schema.

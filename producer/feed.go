@@ -20,13 +20,16 @@ type job struct {
 // feed gives the workers their jobs. It is the run's one clock.
 type feed struct {
 	*Producer
-	// ctx ends with the run's duration, parent with the run.
-	ctx, parent context.Context
-	began       time.Time
-	failed      <-chan struct{}
-	jobs        chan<- job
-	next, left  int64
+	// ctx ends with the run's duration, late [grace] after it, and parent with the run.
+	ctx, late, parent context.Context
+	began             time.Time
+	failed            <-chan struct{}
+	jobs              chan<- job
+	next, left        int64
 }
+
+// grace is how long the feed waits after the run's duration for workers that take what was due before.
+const grace = time.Second
 
 func (p *Producer) newFeed(ctx, parent context.Context, began time.Time, failed <-chan struct{}, jobs chan<- job) *feed {
 	f := &feed{Producer: p, ctx: ctx, parent: parent, began: began, failed: failed, jobs: jobs, left: p.config.Records}
@@ -38,6 +41,12 @@ func (p *Producer) newFeed(ctx, parent context.Context, began time.Time, failed 
 
 // run feeds until the run's number is reached, its source has no more, ctx ends or a worker has failed.
 func (f *feed) run() error {
+	f.late = f.parent
+	if f.config.Duration > 0 {
+		late, stop := context.WithDeadline(f.parent, f.began.Add(f.config.Duration+grace))
+		defer stop()
+		f.late = late
+	}
 	var err error
 	switch {
 	case f.config.Backfill != nil:
@@ -69,7 +78,7 @@ func (f *feed) paced() error {
 				return nil
 			}
 			if err := f.give(int64(f.config.Batch)); err != nil {
-				return f.end(err)
+				return f.leave(p, err)
 			}
 			continue
 		}
@@ -88,7 +97,7 @@ func (f *feed) paced() error {
 		due, missed := p.due(now)
 		f.counts.missed.Add(missed)
 		if err := f.give(due); err != nil {
-			return f.end(err)
+			return f.leave(p, err)
 		}
 	}
 	return nil
@@ -107,8 +116,9 @@ func (f *feed) last(p *pace) error {
 	if !ok || f.parent.Err() != nil {
 		return nil
 	}
-	due, _ := p.due(end)
-	return f.end(f.give(due))
+	due, missed := p.due(end)
+	f.counts.missed.Add(missed)
+	return f.leave(p, f.give(due))
 }
 
 // end drops the error of a feed that was stopped.
@@ -119,13 +129,27 @@ func (f *feed) end(err error) error {
 	return err
 }
 
-// give hands out that many records, in jobs of at most one batch. It fails with io.EOF if a replay has no more.
+// leave is end for a pace: what it owes at the end of the run's duration is missed.
+func (f *feed) leave(p *pace, err error) error {
+	if end, ok := f.ctx.Deadline(); ok && f.ctx.Err() != nil && f.parent.Err() == nil {
+		f.counts.missed.Add(p.forgo(end))
+	}
+	return f.end(err)
+}
+
+// give hands out that many records, in jobs of at most one batch. It fails with io.EOF if a replay has no more. What no
+// worker took within [owedAtMost], or before the end, is missed: a tick of a high rate is many jobs.
 func (f *feed) give(due int64) error {
-	for due = min(due, f.left); due > 0; {
+	due = min(due, f.left)
+	if !f.load.Load().unlimited {
+		defer func() { f.counts.missed.Add(due) }()
+	}
+	for began := time.Now(); due > 0 && time.Since(began) <= owedAtMost; {
 		j := job{count: int(min(due, int64(f.config.Batch)))}
 		if f.config.Replay != nil {
 			lines, err := f.config.Replay.read(j.count)
 			if len(lines) == 0 {
+				due = 0
 				return err
 			}
 			j.lines, j.count = lines, len(lines)
@@ -138,14 +162,14 @@ func (f *feed) give(due int64) error {
 	return nil
 }
 
-// hand gives one job to a worker. It does not mind the end of the run's duration: what was due before it goes out.
+// hand gives one job to a worker, also a little after the run's duration: what was due before it goes out.
 func (f *feed) hand(j job) error {
 	j.first = f.next
 	select {
 	case f.jobs <- j:
 	case <-f.failed:
 		return errStopped
-	case <-f.parent.Done():
+	case <-f.late.Done():
 		return errStopped
 	}
 	f.next += int64(j.count)

@@ -82,3 +82,11 @@ func (p *pace) due(now time.Time) (count, missed int64) {
 	p.owed -= float64(count + missed)
 	return count, missed
 }
+
+// forgo is the number of records that are owed at the end; they will never be made.
+func (p *pace) forgo(end time.Time) int64 {
+	p.advance(end)
+	n := p.take()
+	p.owed -= float64(n)
+	return n
+}

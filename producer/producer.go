@@ -81,7 +81,7 @@ type Config struct {
 	Shape shape.Shape
 	// Records ends the run after that many; each is then either accepted or failed. 0 is no limit.
 	Records int64
-	// Duration ends the run after that time. 0 is no limit.
+	// Duration ends the run after that time, whatever the rate and the sink. 0 is no limit.
 	Duration time.Duration
 	// Workers is the number of Puts at the same time; 0 is DefaultWorkers.
 	Workers int
@@ -98,7 +98,7 @@ type Config struct {
 	// is only good for keys.
 	Backfill *Backfill
 	Replay   *Replay
-	// Drain is how long the Puts in flight may go on after the run's context has ended; 0 is DefaultDrain.
+	// Drain is how long the Puts in flight may go on after the run's context or its Duration has ended; 0 is DefaultDrain.
 	Drain time.Duration
 	// Logger gets the first failure; nil logs nothing.
 	Logger *slog.Logger
@@ -227,7 +227,7 @@ func (p *Producer) Target() float64 {
 // flight, and returns the final counts. The error is nil only if the run reached its configured end; failed records
 // alone are no error of the run.
 //
-// After ctx ends nothing more is made, and the Puts in flight have the configured drain time.
+// After ctx ends nothing more is made, and the Puts in flight have the configured drain time, as after the duration.
 func Run(ctx context.Context, config Config, sink Sink) (Stats, error) {
 	p, err := New(config, sink)
 	if err != nil {
@@ -256,16 +256,16 @@ func (p *Producer) Run(ctx context.Context) (Stats, error) {
 		workers.Go(func() error { return p.work(putting, jobs) })
 	}
 
+	making, stopMaking := p.untilEnd(ctx, began)
+	defer stopMaking()
 	var drain sync.WaitGroup
 	done := make(chan struct{})
 	drain.Go(func() {
-		if waitFor(ctx.Done(), done) && waitFor(time.After(p.config.Drain), done) {
+		if waitFor(making.Done(), done) && waitFor(time.After(p.config.Drain), done) {
 			stopPutting()
 		}
 	})
 
-	making, stopMaking := p.untilEnd(ctx, began)
-	defer stopMaking()
 	feedErr := p.newFeed(making, ctx, began, failed.Done(), jobs).run()
 	close(jobs)
 	err := errors.Join(workers.Wait(), feedErr)

@@ -221,6 +221,42 @@ func TestDrainHasAnEnd(t *testing.T) {
 	})
 }
 
+// TestDurationIsHard: however high the rate and however slow the sink, a run ends soon after its duration, and a load
+// that is changed takes hold at once.
+func TestDurationIsHard(t *testing.T) {
+	for _, rate := range []float64{0, 5000, MaxRate} {
+		synctest.Test(t, func(t *testing.T) {
+			sink := &memory{before: func(context.Context) error { time.Sleep(900 * time.Millisecond); return nil }}
+			began := time.Now()
+			stats, err := Run(t.Context(), Config{Template: sensor(t), Rate: rate, Duration: 5 * time.Second}, sink)
+			if took := time.Since(began); err != nil || took < 5*time.Second || took > 7*time.Second {
+				t.Errorf("rate %g: took %s: %v", rate, took, err)
+			}
+			if asked := int64(rate * 5); stats.Failed != 0 || asked > 0 && asked-stats.Accepted-stats.Missed > int64(rate) {
+				t.Errorf("rate %g: %+v", rate, stats)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{before: func(ctx context.Context) error { <-ctx.Done(); return nil }}
+		began := time.Now()
+		if _, err := Run(t.Context(), Config{Template: sensor(t), Rate: 100, Duration: 5 * time.Second}, sink); err != nil || time.Since(began) != 5*time.Second+DefaultDrain {
+			t.Errorf("a sink that hangs: took %s: %v", time.Since(began), err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		sink := &memory{before: func(context.Context) error { time.Sleep(time.Second); return nil }}
+		p, err := New(Config{Template: sensor(t), Rate: MaxRate, Duration: time.Minute}, sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(5*time.Second, func() { p.Pause(true) })
+		if stats, err := p.Run(t.Context()); err != nil || stats.Accepted > 9*DefaultWorkers*MaxBatch {
+			t.Errorf("paused after 5 s, %d records in a minute: %v", stats.Accepted, err)
+		}
+	})
+}
+
 func TestSinkErrorStops(t *testing.T) {
 	gone := errors.New("no such stream")
 	sink := &memory{before: func(context.Context) error { return gone }}

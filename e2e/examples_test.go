@@ -21,6 +21,10 @@ func TestExamples(t *testing.T) {
 			if r.Accepted != 200 || r.Quarantined != 0 {
 				t.Errorf("%s: %+v", name, r)
 			}
+			// The stack has stopped: what only looks starts what it needs.
+			for _, look := range []string{"audit", "status"} {
+				command(t, look, "--data", filepath.Join(dir, "data"))
+			}
 			queries, err := filepath.Glob(filepath.Join("..", "examples", name, "*.sql"))
 			if err != nil {
 				t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/snowstream/snowstream/cmd/internal/version"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/snowflake"
+	"github.com/snowstream/snowstream/record"
 )
 
 // auditOptions are the flags of `snowstream audit`.
@@ -52,7 +53,7 @@ and ` + "`snowstream audit restore`" + ` brings it back.`,
   snowstream audit --seal
   snowstream audit restore`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd, cmd.OutOrStdout()) },
 	}
 	o.place.flags(cmd.PersistentFlags())
 	cmd.AddCommand(newAuditRestore(&o.place))
@@ -70,14 +71,23 @@ and ` + "`snowstream audit restore`" + ` brings it back.`,
 	return cmd
 }
 
-func (o auditOptions) run(ctx context.Context, out io.Writer) error {
+func (o auditOptions) run(cmd *cobra.Command, out io.Writer) error {
+	ctx := cmd.Context()
 	if o.yes && !o.repair {
 		return usageError{errors.New("--yes goes with --repair")}
 	}
 	if o.seal && (o.repair || !o.stream) {
 		return usageError{errors.New("--seal goes without --repair and --stream=false: repair first, and seal what is proved then")}
 	}
-	s, db, config, err := auditing(ctx, o.place)
+	settings := o.place.look
+	if o.repair { // has the functions and the pipe work
+		settings = o.place.running
+	}
+	s, schema, err := settings(cmd)
+	if err != nil {
+		return err
+	}
+	db, config, err := auditing(s, schema)
 	if err != nil {
 		return err
 	}
@@ -140,13 +150,9 @@ func (o auditOptions) write(ctx context.Context, out io.Writer, a *audit.Auditor
 }
 
 // auditing is what an audit works with. The session is the caller's to close.
-func auditing(ctx context.Context, p place) (s stack.Settings, db *snowflake.DB, c audit.Config, err error) {
-	s, schema, err := p.settings(ctx)
-	if err != nil {
-		return s, nil, c, err
-	}
+func auditing(s stack.Settings, schema record.Schema) (db *snowflake.DB, c audit.Config, err error) {
 	db, err = s.Session()
-	return s, db, audit.Config{
+	return db, audit.Config{
 		Session: db, Names: s.Names(), Schema: schema, Lake: s.Lake(), Stream: s.Stream, Landed: landed{s}.read,
 	}, err
 }

@@ -42,7 +42,15 @@ out, so that this can be undone the same way. Running it twice changes nothing.`
   snowstream audit restore --json | jq -r 'select(.table == "streaming") | .key'
   snowstream audit restore repaired/kdEntry/20261130T174232.123456Z-…-rows.ndjson`,
 		RunE: func(cmd *cobra.Command, keys []string) error {
-			s, db, config, err := auditing(cmd.Context(), *p)
+			settings := p.look
+			if len(keys) > 0 {
+				settings = p.running
+			}
+			s, schema, err := settings(cmd)
+			if err != nil {
+				return err
+			}
+			db, config, err := auditing(s, schema)
 			if err != nil {
 				return err
 			}

@@ -52,27 +52,46 @@ func configure(cmd *cobra.Command, file string) error {
 	return nil
 }
 
-// unknownVariables refuses variables that begin like those of a command and are none: SNOWSTREAM_LOCAL_RTE is a slip
-// of the pen as an unknown key is. The functions, which are a hidden command, have variables of their own.
+// variablePrefix begins every variable of the program.
+const variablePrefix = "SNOWSTREAM_"
+
+// unknownVariables refuses variables that begin like the program's and are none: SNOWSTREAM_LOCAL_RTE is a slip of the pen
+// as an unknown key is. The functions, which are a hidden command, have variables of their own.
 func unknownVariables(cmd *cobra.Command) (errs []error) {
 	if cmd.Hidden {
 		return nil
 	}
-	for _, c := range cmd.Root().Commands() {
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		rest, ours := strings.CutPrefix(name, variablePrefix)
+		if !ours || value == "" || name == passwordVariable || foreign(rest) {
+			continue
+		}
+		word, setting, _ := strings.Cut(strings.ToLower(rest), "_")
+		c := subcommand(cmd.Root(), word)
+		if c == nil {
+			errs = append(errs, fmt.Errorf("the environment has %s, but there is no command %q: %s", name, word, schemafile.Suggest(word, commands(cmd.Root()))))
+			continue
+		}
 		known := map[string]bool{}
 		addVariables(c, known)
-		for _, entry := range os.Environ() {
-			name, _, _ := strings.Cut(entry, "=")
-			rest, ours := strings.CutPrefix(name, strings.ToUpper("snowstream_"+c.Name()+"_"))
-			if c.Hidden || !ours || known[strings.ToLower(rest)] {
-				continue
-			}
+		if !known[setting] {
 			errs = append(errs, fmt.Errorf("the environment has %s, but %s has no setting %q: %s",
-				name, c.CommandPath(), strings.ToLower(rest), schemafile.Suggest(rest, slices.Sorted(maps.Keys(known)))))
+				name, c.CommandPath(), setting, schemafile.Suggest(setting, slices.Sorted(maps.Keys(known)))))
 		}
 	}
 	return errs
 }
+
+// foreign tells variables of others by what stands behind the prefix: those that Kubernetes sets for a service called
+// snowstream, and those of the project's own tests, which run commands.
+func foreign(rest string) bool {
+	return strings.HasPrefix(rest, "SERVICE_") || rest == "PORT" || strings.HasPrefix(rest, "PORT_") || slices.Contains(strings.Fields(testVariables), rest)
+}
+
+// testVariables say what the tests run against, and how much of it.
+const testVariables = `LONG NIGHTLY SCREENSHOTS CHROMIUM PYTHON PYTHON_CONNECTOR4 SNOWPIPE_SDK SNOWPIPE_SDK_HTTP PANDAS
+	JSON_TEST_SUITE NODE_SDK JAVA_SDK JDBC MINISTACK CFN_LINT CHECKOV KINESALITE KINESIS_LOCAL CHILD_TEST_PARENT`
 
 // addVariables collects the variables of a command and those below it, as they stand behind the command's name.
 func addVariables(at *cobra.Command, into map[string]bool) {
@@ -188,7 +207,11 @@ func settingsOf(at *cobra.Command) (names []string) {
 
 // known are all keys that a command's mapping may have.
 func known(at *cobra.Command) []string {
-	names := settingsOf(at)
+	return append(settingsOf(at), commands(at)...)
+}
+
+// commands are the names below a command.
+func commands(at *cobra.Command) (names []string) {
 	for _, c := range at.Commands() {
 		if !c.Hidden && c.Name() != "help" && c.Name() != "completion" {
 			names = append(names, c.Name())

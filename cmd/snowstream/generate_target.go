@@ -42,7 +42,7 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringVar(&t.stream, "stream", "", "name of the Kinesis stream (default "+stack.Stream+" with --local and --endpoint)")
 	f.StringVar(&t.endpoint, "endpoint", "", "URL of another Kinesis than that of AWS")
 	f.StringVar(&t.region, "region", "", "AWS region (default: that of the AWS configuration)")
-	f.BoolVar(&t.local, "local", false, "send to the stack that `snowstream local` runs on this machine")
+	f.BoolVar(&t.local, "local", false, "send to the stack that 'snowstream local' runs on this machine")
 	f.StringVar(&t.dir, "data", dataFolder, "with --local, the data folder of that stack")
 	f.BoolVar(&t.aggregate, "aggregate", false, "pack many records into one, as the Kinesis Producer Library does")
 }

@@ -74,8 +74,8 @@ things on purpose.`,
 	}
 	f := cmd.Flags()
 	f.Float64Var(&o.rate, "rate", 100, "records per second; 0 is as fast as the stream takes them")
-	f.DurationVar(&o.duration, "for", 0, "stop generating after this time, such as 30s")
-	f.Int64Var(&o.records, "records", 0, "stop generating after this many records")
+	f.DurationVar(&o.duration, "for", 0, "stop generating after this time, such as 30s; 0 goes on until Ctrl-C")
+	f.Int64Var(&o.records, "records", 0, "stop generating after this many records; 0 goes on until Ctrl-C")
 	f.StringVar(&o.file, "template", "", "file with a Kinesis Data Generator template (default: the sensor example)")
 	f.StringVar(&o.schema, "schema", "", "schema file (default: that of the folder's last run, or the sensor example)")
 	f.Uint64Var(&o.seed, "seed", 0, "make the same records again; 0 makes other ones each time")

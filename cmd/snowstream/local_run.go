@@ -55,6 +55,9 @@ func runLocal(ctx context.Context, o localOptions, config producer.Config, stdou
 	}
 	progress := &progress{w: stderr}
 	c.Say = progress.say
+	if err := stack.CheckPorts(o.port, !o.noPage && o.page.listen == ""); err != nil {
+		return err
+	}
 	var live *page
 	if !o.noPage {
 		if live, err = o.page.bind(pagePort(o.port)); err != nil {

@@ -67,6 +67,11 @@ type stores struct {
 	close    func() error
 }
 
+// running is settings for a command that needs all of a stack.
+func (p place) running(cmd *cobra.Command) (stack.Settings, record.Schema, error) {
+	return p.settings(cmd.Context())
+}
+
 // settings are those of a stack that answers, with the schema of its records.
 func (p place) settings(ctx context.Context) (stack.Settings, record.Schema, error) {
 	if p.deployment != "" {

@@ -214,7 +214,11 @@ func bringLifted(ctx context.Context, p place, lifted map[string][]int64) (left 
 	if len(lifted) == 0 {
 		return nil, nil
 	}
-	s, db, config, err := auditing(ctx, p)
+	s, schema, err := p.settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, config, err := auditing(s, schema)
 	if err != nil {
 		return nil, err
 	}

@@ -162,7 +162,11 @@ func moment(text string) (at time.Time, err error) {
 func (o *replayOptions) run(cmd *cobra.Command, sel audit.Selection) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s, db, config, err := auditing(ctx, o.place)
+	s, schema, err := o.place.settings(ctx)
+	if err != nil {
+		return err
+	}
+	db, config, err := auditing(s, schema)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cost
 import (
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // Near is the part of a limit beyond which a load is warned of: what is left has to make up for outages.
@@ -61,7 +62,7 @@ func (l Load) rowsPerBatch() float64 {
 func (b Bill) Impossible() error {
 	for _, l := range b.Limits {
 		if l.Used >= 1 {
-			return fmt.Errorf("%g records/s cannot work: %s", b.Load.Rate, l)
+			return fmt.Errorf("%s records/s cannot work: %s", strconv.FormatFloat(b.Load.Rate, 'f', -1, 64), l)
 		}
 	}
 	return nil

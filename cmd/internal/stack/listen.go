@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -18,8 +19,8 @@ type ports struct {
 	warehouseTLS, kinesisTLS, s3TLS, lambdaTLS net.Listener
 }
 
-// pagePorts is how many ports the live page takes, between those of the services and those of the services over TLS.
-const pagePorts = 1
+// The live page takes pagePorts, from pagePort on: between those of the services and those of the services over TLS.
+const pagePort, pagePorts = 4, 1
 
 // Ports is how many ports in a row a stack takes, the live page's included.
 const Ports = 9
@@ -40,12 +41,43 @@ func listen(first int) (ports, error) {
 		if *l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
 			p.close()
 			if errors.Is(err, syscall.EADDRINUSE) {
-				return ports{}, fmt.Errorf("port %d on 127.0.0.1 is in use: choose the first of %d free ports with --port, or --port 0 for any", port, Ports)
+				return ports{}, inUse([]string{strconv.Itoa(port)})
 			}
 			return ports{}, fmt.Errorf("listen on 127.0.0.1: %w", err)
 		}
 	}
 	return p, nil
+}
+
+// CheckPorts names all of a stack's ports that others have; 0 takes free ones. Without a page at its own port, that one
+// does not count.
+func CheckPorts(first int, page bool) error {
+	var taken []string
+	for i := range Ports {
+		if first == 0 || i == pagePort && !page {
+			continue
+		}
+		port := strconv.Itoa(first + i)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err == nil {
+			l.Close()
+		} else if errors.Is(err, syscall.EADDRINUSE) {
+			taken = append(taken, port)
+		}
+	}
+	if len(taken) > 0 {
+		return inUse(taken)
+	}
+	return nil
+}
+
+// inUse says which ports others have, and what to do.
+func inUse(taken []string) error {
+	text := "port " + taken[0] + " on 127.0.0.1 is"
+	if len(taken) > 1 {
+		text = "ports " + strings.Join(taken, ", ") + " on 127.0.0.1 are"
+	}
+	return fmt.Errorf("%s in use: choose the first of %d free ports with --port, or --port 0 for any", text, Ports)
 }
 
 func (p ports) close() {

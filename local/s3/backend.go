@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -88,6 +87,9 @@ func (b *backend) put(ctx context.Context, bucketName, key string, meta map[stri
 	o.Tags = c.tags
 	if err := b.commit(c, bk, s, o, createdPut); err != nil {
 		return nil, err
+	}
+	if kind := o.sumType(); kind != "" {
+		c.header.Set(headerSumType, kind)
 	}
 	c.body.checksums(c.header.Set) // not on an error: a client would check the error document against them
 	return o, nil
@@ -279,6 +281,9 @@ func (o *object) answer(r io.Reader, c io.Closer) *gofakes3.Object {
 	for name, value := range o.Metadata {
 		meta[name] = string(value)
 	}
+	if kind := o.sumType(); kind != "" {
+		meta[headerSumType] = kind
+	}
 	if meta["Content-Type"] == "" {
 		meta["Content-Type"] = "binary/octet-stream"
 	}
@@ -337,7 +342,7 @@ func (b *backend) lock(bucket string, keys ...string) (unlock func()) {
 	}
 }
 
-// CopyObject implements gofakes3.Backend. The copy is made from checked bytes and keeps the source's checksums.
+// CopyObject implements gofakes3.Backend. The copy is made from checked bytes.
 func (b *backend) CopyObject(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey string, meta map[string]string) (gofakes3.CopyObjectResult, error) {
 	o, err := b.copy(ctx, srcBucket, srcKey, dstBucket, dstKey, meta)
 	if err != nil {
@@ -366,7 +371,8 @@ func (b *backend) copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey
 	if err := src.verify(f, 0, src.Size); err != nil {
 		return nil, err
 	}
-	s, err := b.disk.stage(io.NewSectionReader(f, 0, src.Size))
+	made := c.copySums(src)
+	s, err := b.disk.stage(made.tee(io.NewSectionReader(f, 0, src.Size)))
 	if err != nil {
 		return nil, err
 	}
@@ -375,10 +381,8 @@ func (b *backend) copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey
 	if o.Metadata[headerClass] = exact(c.class); c.class == "" { // the source's is not copied
 		delete(o.Metadata, headerClass)
 	}
-	for name, value := range src.Metadata {
-		if strings.HasPrefix(name, checksumPrefix) {
-			o.Metadata[name] = value
-		}
+	for header := range made {
+		o.Metadata[header] = exact(made.value(header))
 	}
 	if o.Tags = c.tags; !c.replaceTags {
 		o.Tags = b.tags(srcBucket, src)

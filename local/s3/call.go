@@ -17,10 +17,12 @@ type call struct {
 	remote     string      // address of the client
 	body       *body       // the content; nil if the request has none that becomes an object
 	conditions conditions
-	objectSums []*digest // checksums of the whole object, when a multipart upload is completed
-	objectSize int64     // its promised size; -1 if none was promised
-	status     int       // status of an error whose code the library does not know
-	tags       []tag     // of the object to be written
+	objectSums map[string]string // by header: checksums of the whole object, when a multipart upload is completed
+	objectSize int64             // its promised size; -1 if none was promised
+	status     int               // status of an error whose code the library does not know
+	tags       []tag             // of the object to be written
+	algorithm  string            // of the checksums that are asked for
+	sumType    string            // how the checksum of a multipart upload is made
 	// replaceTags has a copy take tags instead of those of its source.
 	replaceTags bool
 	// headRange is the range that a HEAD asks for; see etagWriter.
@@ -75,7 +77,16 @@ func newCall(w http.ResponseWriter, r *http.Request) (*call, error) {
 	}
 	libraryETags(r.Header)
 	if r.Method == http.MethodPut {
-		r.Header.Del("X-Amz-Checksum-Algorithm") // the library refuses it; the checksum itself is in a header or trailer of its own
+		if r.Header.Get("X-Amz-Copy-Source") != "" {
+			if err := c.readUploadSums(r.Header); err != nil {
+				return nil, err
+			}
+		}
+		r.Header.Del(headerSumAlgorithm) // the library refuses it; the checksum itself is in a header or trailer of its own
+	} else if r.Method == http.MethodPost && r.URL.Query().Has("uploads") {
+		if err := c.readUploadSums(r.Header); err != nil {
+			return nil, err
+		}
 	}
 	if r.Method == http.MethodHead {
 		c.headRange = r.Header.Get("Range")
@@ -144,17 +155,19 @@ func (c *call) readContent(r *http.Request) error {
 
 // readObjectSums reads what the completion of a multipart upload promises of the whole object.
 func (c *call) readObjectSums(h http.Header) error {
+	c.objectSums, c.sumType = map[string]string{}, h.Get(headerSumType)
 	for name, values := range h {
-		if strings.HasPrefix(name, checksumPrefix) && len(values) > 0 && strings.Contains(values[0], "-") ||
-			name == "X-Amz-Checksum-Type" && values[0] == "COMPOSITE" {
-			return refuse(gofakes3.ErrNotImplemented, "composite checksums are not supported; use x-amz-checksum-type FULL_OBJECT")
+		if name == headerSumType || name == headerSumAlgorithm || !strings.HasPrefix(name, checksumPrefix) || len(values) == 0 {
+			continue
 		}
-	}
-	var err error
-	if c.objectSums, err = checksumHeaders(h); err != nil {
-		return err
+		base, _, _ := strings.Cut(values[0], "-") // the number of parts follows in a checksum of checksums
+		if _, err := newDigest(name, base); err != nil {
+			return err
+		}
+		c.objectSums[name] = values[0]
 	}
 	if size := h.Get("X-Amz-Mp-Object-Size"); size != "" {
+		var err error
 		if c.objectSize, err = strconv.ParseInt(size, 10, 64); err != nil || c.objectSize < 0 {
 			return refuse(gofakes3.ErrInvalidRequest, "x-amz-mp-object-size is not a size")
 		}

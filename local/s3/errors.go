@@ -63,6 +63,9 @@ func internal(log *slog.Logger, action string, err error) error {
 	if answer, ok := errors.AsType[gofakes3.Error](err); ok {
 		return answer
 	}
+	if own, ok := errors.AsType[*ownError](err); ok {
+		return own
+	}
 	log.Error("s3: "+action+" failed", "error", err)
 	reason := "see the log of the server"
 	switch {

@@ -141,6 +141,10 @@ func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request) (handled bool,
 	switch {
 	case bucket == "":
 		return false, nil
+	case key != "" && r.Method == http.MethodPost && query.Has("uploadId"):
+		return true, s.backend.serveComplete(w, r, bucket, key)
+	case key != "" && reads && query.Has("attributes"):
+		return true, s.backend.serveAttributes(w, r, bucket, key)
 	case key != "" && query.Has("tagging"):
 		return true, s.backend.serveTags(w, r, bucket, key)
 	case key == "" && keptSetting(query) != nil:

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -53,6 +52,9 @@ type uploadRecord struct {
 	Key       exact            `json:"key"`
 	Metadata  map[string]exact `json:"metadata,omitempty"`
 	Initiated time.Time        `json:"initiated"`
+	// Algorithm is that of the parts' checksums, and SumType how the object's is made; empty if none was asked for.
+	Algorithm string `json:"algorithm,omitempty"`
+	SumType   string `json:"sumType,omitempty"`
 }
 
 func partFile(number int) string { return strconv.Itoa(number) }
@@ -69,8 +71,9 @@ func (b *backend) upload(bucketName, key, id string) (*upload, error) {
 
 // CreateMultipartUpload implements gofakes3.MultipartBackend.
 func (b *backend) CreateMultipartUpload(ctx context.Context, bucketName, key string, meta map[string]string) (gofakes3.UploadID, error) {
-	if id := callFrom(ctx).resume; id != "" {
-		return gofakes3.UploadID(id), nil
+	c := callFrom(ctx)
+	if c.resume != "" {
+		return gofakes3.UploadID(c.resume), nil
 	}
 	if len(key) > gofakes3.KeySizeLimit {
 		return "", gofakes3.ResourceError(gofakes3.ErrKeyTooLong, key)
@@ -80,7 +83,7 @@ func (b *backend) CreateMultipartUpload(ctx context.Context, bucketName, key str
 	now := time.Now().UTC()
 	u := &upload{
 		id:     uuid.NewString(),
-		record: uploadRecord{Bucket: bucketName, Key: exact(key), Metadata: o.Metadata, Initiated: now},
+		record: uploadRecord{Bucket: bucketName, Key: exact(key), Metadata: o.Metadata, Initiated: now, Algorithm: c.algorithm, SumType: c.sumType},
 		parts:  map[int]*object{}, touched: now,
 	}
 	err := b.disk.addFolder(b.disk.path(folderUploads), u.id, fileUpload, []byte(encodeJSON(u.record)))
@@ -90,6 +93,10 @@ func (b *backend) CreateMultipartUpload(ctx context.Context, bucketName, key str
 	b.uploads.mu.Lock()
 	defer b.uploads.mu.Unlock()
 	b.uploads.byID[u.id] = u
+	if c.algorithm != "" {
+		c.note(headerSumAlgorithm, c.algorithm)
+		c.note(headerSumType, c.sumType)
+	}
 	return gofakes3.UploadID(u.id), nil
 }
 
@@ -99,12 +106,15 @@ func (b *backend) UploadPart(ctx context.Context, bucketName, key string, id gof
 	if err != nil {
 		return "", err
 	}
-	s, err := b.disk.stage(input)
+	c, made := callFrom(ctx), hashes{}
+	if u.record.Algorithm != "" && c.body == nil { // it is copied
+		made = newHashes(sumHeader(u.record.Algorithm))
+	}
+	s, err := b.disk.stage(made.tee(input))
 	if err != nil {
 		return "", internal(b.log, "storing the part", err)
 	}
 	defer s.discard()
-	c := callFrom(ctx)
 	if err := c.body.finish(); err != nil {
 		return "", err
 	}
@@ -112,6 +122,9 @@ func (b *backend) UploadPart(ctx context.Context, bucketName, key string, id gof
 		return "", gofakes3.ErrIncompleteBody
 	}
 	part := &object{ETag: s.etag(), Modified: time.Now().UTC()}
+	if err := u.keepSums(part, c, made); err != nil {
+		return "", err
+	}
 	if err := s.seal(part); err != nil {
 		return "", internal(b.log, "storing the part", err)
 	}
@@ -128,67 +141,26 @@ func (b *backend) UploadPart(ctx context.Context, bucketName, key string, id gof
 	return `"` + part.ETag + `"`, nil
 }
 
-// CompleteMultipartUpload implements gofakes3.MultipartBackend. The object remembers its upload, so that an upload
-// whose folder outlives a crash is not completed twice.
+// CompleteMultipartUpload implements gofakes3.MultipartBackend.
 func (b *backend) CompleteMultipartUpload(ctx context.Context, bucketName, key string, id gofakes3.UploadID, in *gofakes3.CompleteMultipartUploadRequest) (gofakes3.VersionID, string, error) {
-	u, err := b.upload(bucketName, key, string(id))
-	if err != nil {
-		return "", "", err
+	parts := make([]completedPart, len(in.Parts))
+	for i, p := range in.Parts {
+		parts[i] = completedPart{Number: p.PartNumber, ETag: p.ETag}
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.gone {
-		return "", "", noSuchUpload()
-	}
-	o, err := b.complete(ctx, u, in)
+	o, err := b.completeUpload(callFrom(ctx), bucketName, key, string(id), parts)
 	if err != nil {
 		return "", "", internal(b.log, "completing the multipart upload", err)
 	}
-	if err := b.forget(u); err != nil {
-		b.log.Error("s3: removing the parts of a completed upload failed; the next start removes them", "upload", u.id, "error", err)
-	}
-	return "", `"` + o.ETag + `"`, nil
-}
-
-func (b *backend) complete(ctx context.Context, u *upload, in *gofakes3.CompleteMultipartUploadRequest) (*object, error) {
-	bk, err := b.bucket(u.record.Bucket)
-	if err != nil {
-		return nil, err
-	}
-	c := callFrom(ctx)
-	o, err := u.assemble(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	content := &partsReader{disk: b.disk, upload: u, wanted: in.Parts}
-	defer content.close()
-	writers := make([]io.Writer, 0, len(c.objectSums))
-	for _, d := range c.objectSums {
-		writers = append(writers, d)
-	}
-	s, err := b.disk.stage(io.TeeReader(content, io.MultiWriter(writers...)))
-	if err != nil {
-		return nil, err
-	}
-	defer s.discard()
-	if c.objectSize >= 0 && c.objectSize != s.size {
-		return nil, refuse(gofakes3.ErrInvalidRequest, "the parts do not add up to x-amz-mp-object-size")
-	}
-	for _, d := range c.objectSums {
-		if !d.matches() {
-			return nil, refuse(gofakes3.ErrBadDigest, "the parts together do not match "+d.name)
-		}
-	}
-	return o, b.commit(c, bk, s, o, createdComplete)
+	return gofakes3.VersionID(o.Shown), `"` + o.ETag + `"`, nil
 }
 
 // assemble checks the list of parts and makes the footer of the object they become.
-func (u *upload) assemble(ctx context.Context, in *gofakes3.CompleteMultipartUploadRequest) (*object, error) {
-	if len(in.Parts) == 0 {
+func (u *upload) assemble(parts []completedPart) (*object, error) {
+	if len(parts) == 0 {
 		return nil, refuse(gofakes3.ErrMalformedXML, "completing an upload takes at least one part")
 	}
-	for i := range len(in.Parts) - 1 {
-		if in.Parts[i].PartNumber >= in.Parts[i+1].PartNumber {
+	for i := range len(parts) - 1 {
+		if parts[i].Number >= parts[i+1].Number {
 			return nil, refuse(gofakes3.ErrInvalidPartOrder, "the parts are not in ascending order")
 		}
 	}
@@ -197,14 +169,16 @@ func (u *upload) assemble(ctx context.Context, in *gofakes3.CompleteMultipartUpl
 		o.Metadata[name] = value
 	}
 	sums := md5.New()
-	for i, wanted := range in.Parts {
-		part := u.parts[wanted.PartNumber]
-		if part == nil || part.ETag != strings.Trim(wanted.ETag, `"`) {
-			return nil, refuse(gofakes3.ErrInvalidPart, fmt.Sprintf("part %d was not uploaded with that ETag", wanted.PartNumber))
+	for i, wanted := range parts {
+		part := u.parts[wanted.Number]
+		if part == nil || part.ETag != unquote(wanted.ETag) {
+			return nil, invalidPart(wanted.Number)
 		}
-		if part.Size < minPart && i < len(in.Parts)-1 {
-			return nil, refuseAs(ctx, http.StatusBadRequest, "EntityTooSmall",
-				fmt.Sprintf("part %d is smaller than 5 MiB and not the last", wanted.PartNumber))
+		if err := u.checkPartSums(wanted, part); err != nil {
+			return nil, err
+		}
+		if part.Size < minPart && i < len(parts)-1 {
+			return nil, &ownError{http.StatusBadRequest, "EntityTooSmall", fmt.Sprintf("part %d is smaller than 5 MiB and not the last", wanted.Number)}
 		}
 		sum, err := hex.DecodeString(part.ETag)
 		if err != nil {
@@ -213,7 +187,7 @@ func (u *upload) assemble(ctx context.Context, in *gofakes3.CompleteMultipartUpl
 		_, _ = sums.Write(sum)
 		o.Parts = append(o.Parts, part.Size)
 	}
-	o.ETag = fmt.Sprintf("%x-%d", sums.Sum(nil), len(in.Parts))
+	o.ETag = fmt.Sprintf("%x-%d", sums.Sum(nil), len(parts))
 	return o, nil
 }
 
@@ -221,7 +195,7 @@ func (u *upload) assemble(ctx context.Context, in *gofakes3.CompleteMultipartUpl
 type partsReader struct {
 	disk   *disk
 	upload *upload
-	wanted []gofakes3.CompletedPart
+	wanted []completedPart
 	file   *os.File
 	rest   io.Reader
 }
@@ -232,7 +206,7 @@ func (p *partsReader) Read(b []byte) (int, error) {
 			if len(p.wanted) == 0 {
 				return 0, io.EOF
 			}
-			if err := p.open(p.wanted[0].PartNumber); err != nil {
+			if err := p.open(p.wanted[0].Number); err != nil {
 				return 0, err
 			}
 			p.wanted = p.wanted[1:]

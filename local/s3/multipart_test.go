@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -207,9 +208,120 @@ func TestCompletedUploadAfterCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	crashed.mustGet("k", "x")
+	if _, err := crashed.complete("k", id, nil, part); err != nil {
+		t.Errorf("the client asks again, as it heard nothing: %v", err)
+	}
+	crashed.put("k", "another")
 	_, err := crashed.complete("k", id, nil, part)
-	wantCode(t, "second completion", err, "NoSuchUpload")
+	wantCode(t, "completion of what was replaced since", err, "NoSuchUpload")
+	crashed.mustGet("k", "another")
 	if !emptyFolder(t, crashed.server.backend.disk.path(folderUploads)) {
 		t.Error("the parts of a completed upload were kept")
 	}
+}
+
+// TestChecksumsOfUploads takes uploads through each kind of checksum: what is named must be right, and all is given back.
+func TestChecksumsOfUploads(t *testing.T) {
+	s := start(t, Config{}).bucket()
+	ctx, bucket := t.Context(), aws.String(testBucket)
+	first, last := content(minPart), []byte("the end")
+	for _, tt := range []struct {
+		algorithm types.ChecksumAlgorithm
+		kind      types.ChecksumType
+	}{
+		{types.ChecksumAlgorithmCrc32, ""}, {types.ChecksumAlgorithmCrc32, types.ChecksumTypeFullObject}, {types.ChecksumAlgorithmSha256, types.ChecksumTypeComposite},
+		{types.ChecksumAlgorithmCrc64nvme, ""}, {types.ChecksumAlgorithmCrc32c, ""}, {types.ChecksumAlgorithmSha1, ""},
+	} {
+		name := string(tt.algorithm) + " " + string(tt.kind)
+		key := aws.String(name)
+		begun, err := s.client.CreateMultipartUpload(ctx, &sdk.CreateMultipartUploadInput{Bucket: bucket, Key: key, ChecksumAlgorithm: tt.algorithm, ChecksumType: tt.kind})
+		if err != nil || begun.ChecksumAlgorithm != tt.algorithm || begun.ChecksumType == "" {
+			t.Fatalf("%s: %+v, %v", name, begun, err)
+		}
+		kind := begun.ChecksumType
+		_, err = s.client.UploadPart(ctx, &sdk.UploadPartInput{Bucket: bucket, Key: key, UploadId: begun.UploadId, PartNumber: aws.Int32(1), Body: bytes.NewReader(first)})
+		wantCode(t, name+": a part without its checksum", err, "InvalidRequest")
+		var parts []types.CompletedPart
+		for i, data := range [][]byte{first, last} {
+			out, err := s.client.UploadPart(ctx, &sdk.UploadPartInput{
+				Bucket: bucket, Key: key, UploadId: begun.UploadId, PartNumber: aws.Int32(int32(i + 1)), Body: bytes.NewReader(data), ChecksumAlgorithm: tt.algorithm,
+			})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			parts = append(parts, types.CompletedPart{
+				PartNumber: aws.Int32(int32(i + 1)), ETag: out.ETag, ChecksumCRC32: out.ChecksumCRC32, ChecksumCRC32C: out.ChecksumCRC32C,
+				ChecksumCRC64NVME: out.ChecksumCRC64NVME, ChecksumSHA1: out.ChecksumSHA1, ChecksumSHA256: out.ChecksumSHA256,
+			})
+		}
+		s.reopen()
+		complete := func(parts []types.CompletedPart) (*sdk.CompleteMultipartUploadOutput, error) {
+			return s.client.CompleteMultipartUpload(ctx, &sdk.CompleteMultipartUploadInput{
+				Bucket: bucket, Key: key, UploadId: begun.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+			})
+		}
+		bare := []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: parts[0].ETag}, {PartNumber: aws.Int32(2), ETag: parts[1].ETag}}
+		if kind == types.ChecksumTypeComposite {
+			_, err := complete(bare)
+			wantCode(t, name+": completed without the checksums of its parts", err, "InvalidRequest")
+		}
+		swapped := []types.CompletedPart{parts[0], parts[1]}
+		swapped[0].ChecksumCRC32, swapped[0].ChecksumCRC32C, swapped[0].ChecksumCRC64NVME = parts[1].ChecksumCRC32, parts[1].ChecksumCRC32C, parts[1].ChecksumCRC64NVME
+		swapped[0].ChecksumSHA1, swapped[0].ChecksumSHA256 = parts[1].ChecksumSHA1, parts[1].ChecksumSHA256
+		_, err = complete(swapped)
+		wantCode(t, name+": the checksum of another part", err, "InvalidPart")
+		listed, err := s.client.ListParts(ctx, &sdk.ListPartsInput{Bucket: bucket, Key: key, UploadId: begun.UploadId})
+		if err != nil || listed.ChecksumAlgorithm != tt.algorithm || listed.ChecksumType != kind || sumOf(listed.Parts[1]) != sumOf(parts[1]) || sumOf(parts[1]) == "" {
+			t.Errorf("%s: %+v, %v", name, listed, err)
+		}
+		out, err := complete(parts)
+		if err != nil || out.ChecksumType != kind || sumOf(out) == "" || strings.HasSuffix(sumOf(out), "-2") != (kind == types.ChecksumTypeComposite) ||
+			!strings.HasPrefix(aws.ToString(out.Location), s.http.URL+"/"+testBucket+"/") {
+			t.Fatalf("%s: %+v, %v", name, out, err)
+		}
+		if again, err := complete(parts); err != nil || aws.ToString(again.ETag) != aws.ToString(out.ETag) {
+			t.Errorf("%s, completed again: %+v, %v", name, again, err)
+		}
+		s.reopen()
+		head, err := s.client.HeadObject(ctx, &sdk.HeadObjectInput{Bucket: bucket, Key: key, ChecksumMode: types.ChecksumModeEnabled})
+		if err != nil || sumOf(head) != sumOf(out) || head.ChecksumType != kind {
+			t.Errorf("%s: %+v, %v", name, head, err)
+		}
+		s.mustGet(name, string(first)+string(last))
+		attributes, err := s.client.GetObjectAttributes(ctx, &sdk.GetObjectAttributesInput{Bucket: bucket, Key: key, ObjectAttributes: []types.ObjectAttributes{
+			types.ObjectAttributesChecksum, types.ObjectAttributesEtag, types.ObjectAttributesObjectParts, types.ObjectAttributesObjectSize, types.ObjectAttributesStorageClass,
+		}})
+		if err != nil || aws.ToString(attributes.ETag) != strings.Trim(aws.ToString(out.ETag), `"`) || sumOf(attributes.Checksum) != sumOf(out) || attributes.StorageClass != "STANDARD" ||
+			aws.ToInt32(attributes.ObjectParts.TotalPartsCount) != 2 || aws.ToInt64(attributes.ObjectSize) != int64(len(first)+len(last)) {
+			t.Fatalf("%s: %+v, %v", name, attributes, err)
+		}
+		if listed := attributes.ObjectParts.Parts; kind == types.ChecksumTypeComposite && (len(listed) != 2 || sumOf(listed[1]) != sumOf(parts[1])) {
+			t.Errorf("%s: %+v", name, listed)
+		}
+		// A copy is one piece again, with a checksum of its own.
+		source := aws.String(testBucket + "/" + strings.ReplaceAll(name, " ", "%20"))
+		if _, err := s.client.CopyObject(ctx, &sdk.CopyObjectInput{Bucket: bucket, Key: aws.String("copy"), CopySource: source}); err != nil {
+			t.Fatal(err)
+		}
+		copied, err := s.client.HeadObject(ctx, &sdk.HeadObjectInput{Bucket: bucket, Key: aws.String("copy"), ChecksumMode: types.ChecksumModeEnabled})
+		if err != nil || sumOf(copied) == "" || strings.Contains(sumOf(copied), "-") || copied.ChecksumType != types.ChecksumTypeFullObject {
+			t.Errorf("%s, copied: %+v, %v", name, copied, err)
+		}
+		s.mustGet("copy", string(first)+string(last)) // the SDK checks what it gets
+	}
+	for kind, algorithm := range map[types.ChecksumType]types.ChecksumAlgorithm{types.ChecksumTypeFullObject: types.ChecksumAlgorithmSha1, types.ChecksumTypeComposite: types.ChecksumAlgorithmCrc64nvme} {
+		_, err := s.client.CreateMultipartUpload(ctx, &sdk.CreateMultipartUploadInput{Bucket: bucket, Key: aws.String("k"), ChecksumAlgorithm: algorithm, ChecksumType: kind})
+		wantCode(t, string(kind)+" of "+string(algorithm), err, "InvalidRequest")
+	}
+}
+
+// sumOf is the checksum in an answer, whatever its algorithm.
+func sumOf(answer any) string {
+	v := reflect.Indirect(reflect.ValueOf(answer))
+	for _, name := range []string{"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"} {
+		if p, _ := v.FieldByName(name).Interface().(*string); p != nil {
+			return *p
+		}
+	}
+	return ""
 }

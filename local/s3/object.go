@@ -48,10 +48,12 @@ type object struct {
 	Metadata  map[string]exact `json:"metadata,omitempty"` // header names in canonical form
 	Tags      []tag            `json:"tags,omitempty"`     // that it was written with; see backend.tags
 	Parts     []int64          `json:"parts,omitempty"`    // sizes of the parts of a multipart upload
-	Upload    string           `json:"upload,omitempty"`   // id of the multipart upload that made it
-	Notice    *notice          `json:"notice,omitempty"`   // the notification it owes; the outbox knows if it was delivered
-	Blocks    []byte           `json:"blocks,omitempty"`   // CRC-32C of each blockSize bytes, 4 bytes each
-	Shown     string           `json:"-"`                  // id of the version in answers; "" in a bucket that never had versions
+	// PartSums are the checksums of the parts, where the object's is made of them.
+	PartSums []string `json:"partSums,omitempty"`
+	Upload   string   `json:"upload,omitempty"` // id of the multipart upload that made it
+	Notice   *notice  `json:"notice,omitempty"` // the notification it owes; the outbox knows if it was delivered
+	Blocks   []byte   `json:"blocks,omitempty"` // CRC-32C of each blockSize bytes, 4 bytes each
+	Shown    string   `json:"-"`                // id of the version in answers; "" in a bucket that never had versions
 }
 
 // exact is text of any bytes. JSON strings cannot hold bytes that are not UTF-8, so it is stored with Go's escapes.

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
 	"maps"
 	"net/http"
@@ -20,22 +21,25 @@ const maxListed = 1000
 // answered here.
 type (
 	partListXML struct {
-		XMLName  xml.Name      `xml:"ListPartsResult"`
-		Bucket   string        `xml:"Bucket"`
-		Key      string        `xml:"Key"`
-		UploadID string        `xml:"UploadId"`
-		Marker   int           `xml:"PartNumberMarker"`
-		Next     int           `xml:"NextPartNumberMarker,omitempty"`
-		Limit    int           `xml:"MaxParts"`
-		More     bool          `xml:"IsTruncated"`
-		Class    string        `xml:"StorageClass"`
-		Parts    []listPartXML `xml:"Part"`
+		XMLName   xml.Name      `xml:"ListPartsResult"`
+		Bucket    string        `xml:"Bucket"`
+		Key       string        `xml:"Key"`
+		UploadID  string        `xml:"UploadId"`
+		Marker    int           `xml:"PartNumberMarker"`
+		Next      int           `xml:"NextPartNumberMarker,omitempty"`
+		Limit     int           `xml:"MaxParts"`
+		More      bool          `xml:"IsTruncated"`
+		Class     string        `xml:"StorageClass"`
+		Algorithm string        `xml:"ChecksumAlgorithm,omitempty"`
+		SumType   string        `xml:"ChecksumType,omitempty"`
+		Parts     []listPartXML `xml:"Part"`
 	}
 	listPartXML struct {
 		Number   int    `xml:"PartNumber"`
 		Modified string `xml:"LastModified"`
 		ETag     string `xml:"ETag"`
 		Size     int64  `xml:"Size"`
+		sumsXML
 	}
 	uploadListXML struct {
 		XMLName    xml.Name        `xml:"ListMultipartUploadsResult"`
@@ -82,7 +86,8 @@ func (b *backend) serveParts(w http.ResponseWriter, r *http.Request, bucketName,
 	if err != nil {
 		return err
 	}
-	out := partListXML{Bucket: bucketName, Key: key, UploadID: u.id, Limit: limit, Class: "STANDARD"}
+	out := partListXML{Bucket: bucketName, Key: key, UploadID: u.id, Limit: limit, Class: cmp.Or(string(u.record.Metadata[headerClass]), "STANDARD"),
+		Algorithm: u.record.Algorithm, SumType: u.record.SumType}
 	if marker := query.Get("part-number-marker"); marker != "" {
 		if out.Marker, err = strconv.Atoi(marker); err != nil {
 			return gofakes3.ErrorInvalidArgument("part-number-marker", marker, "must be an integer")
@@ -99,7 +104,7 @@ func (b *backend) serveParts(w http.ResponseWriter, r *http.Request, bucketName,
 			break
 		}
 		part := u.parts[number]
-		out.Parts = append(out.Parts, listPartXML{number, part.Modified.Format(time.RFC3339), `"` + part.ETag + `"`, part.Size})
+		out.Parts = append(out.Parts, listPartXML{number, part.Modified.Format(time.RFC3339), `"` + part.ETag + `"`, part.Size, sumsOf(part.Metadata)})
 	}
 	answerXML(w, out)
 	return nil

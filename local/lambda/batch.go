@@ -14,9 +14,12 @@ import (
 const (
 	eventOpen  = `{"Records":[`
 	eventClose = `]}`
+	// maxSkipped is how many filtered records wait for a batch before the checkpoint passes them.
+	maxSkipped = 10_000
 )
 
-// item is a record that was read and is not done: what the checkpoint needs, and its part of the event, ready to send.
+// item is a record that was read and is not done: what the checkpoint needs, and its part of the event, ready to send; nil
+// for a record that a filter has taken out.
 type item struct {
 	sequence string
 	arrived  time.Time
@@ -46,11 +49,16 @@ func (e eventSource) item(record types.Record, now time.Time) (item, error) {
 	text = append(text, key...)
 	text = append(text, `,"sequenceNumber":"`+sequence+`","data":"`...)
 	text = base64.StdEncoding.AppendEncode(text, record.Data)
-	text = fmt.Appendf(text, `","approximateArrivalTimestamp":%d.%03d},`, arrived.UnixMilli()/1000, arrived.UnixMilli()%1000)
+	text = append(text, `","approximateArrivalTimestamp":`+string(arrivalNumber(arrived))+`},`...)
 	text = append(text, `"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"`+e.shard+`:`+sequence+`",`...)
 	text = append(text, `"eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::`+e.place.account+`:role/local",`...)
 	text = append(text, `"awsRegion":"`+e.place.region+`","eventSourceARN":"`+e.stream+`"}`...)
 	return item{sequence: sequence, arrived: arrived, read: now, json: text}, nil
+}
+
+// arrivalNumber is a time of arrival as events have it.
+func arrivalNumber(at time.Time) json.Number {
+	return json.Number(fmt.Sprintf("%d.%03d", at.UnixMilli()/1000, at.UnixMilli()%1000))
 }
 
 func isSequence(text string) bool {
@@ -58,17 +66,21 @@ func isSequence(text string) bool {
 }
 
 // fit counts how many of the items, from the first on, go into one event of at most size records and maxSyncBytes. full
-// is true when one more could not be added. A record that is too large for any event is a batch of its own.
+// is true when one more could not be added. A record that is too large for any event is a batch of its own. What filters
+// have taken out goes along, up to maxSkipped of it.
 func fit(items []item, size int) (n int, full bool) {
-	bytes := len(eventOpen) + len(eventClose)
-	for n < len(items) && n < size {
-		bytes += len(items[n].json) + 1
-		if bytes > maxSyncBytes && n > 0 {
-			return n, true
+	bytes, taken := len(eventOpen)+len(eventClose), 0
+	for n < len(items) && taken < size && n-taken < maxSkipped {
+		if !items[n].filtered() {
+			bytes += len(items[n].json) + 1
+			if bytes > maxSyncBytes && taken > 0 {
+				return n, true
+			}
+			taken++
 		}
 		n++
 	}
-	return n, n == size || bytes > maxSyncBytes
+	return n, taken == size || n-taken == maxSkipped || bytes > maxSyncBytes
 }
 
 // kinesisEvent joins items into the event that the function gets.

@@ -88,7 +88,7 @@ func (p *poller) failed(ctx context.Context, top *piece, split bool) (rest []pie
 		return []piece{second, first}, sleepOrStop(ctx, backoff(top.tries, retryFirst, retryMost))
 	}
 	top.attempts++
-	hopeless := p.set.OnFailure != "" && tooLargeForAny(top.items)
+	hopeless := p.set.OnFailure != "" && tooLargeForAny(wanted(top.items))
 	if hopeless || p.set.MaxRetries >= 0 && top.attempts > p.set.MaxRetries {
 		err := p.giveUp(ctx, *top, len(top.items), "RetryAttemptsExhausted")
 		top.items = nil
@@ -100,14 +100,18 @@ func (p *poller) failed(ctx context.Context, top *piece, split bool) (rest []pie
 // invoke calls the function with the piece and returns how many of its items are done. errThrottled and errClosing are
 // the only errors.
 func (p *poller) invoke(top *piece) (done int, err error) {
-	if tooLargeForAny(top.items) {
+	items := wanted(top.items)
+	if len(items) == 0 {
+		return len(top.items), nil
+	}
+	if tooLargeForAny(items) {
 		return 0, nil
 	}
 	top.request = uuid.NewString()
 	if top.invocations == 0 {
-		p.waited(top.items, time.Now())
+		p.waited(items, time.Now())
 	}
-	res, err := p.fn.invoke(p.calls, top.request, kinesisEvent(top.items), "")
+	res, err := p.fn.invoke(p.calls, top.request, kinesisEvent(items), "")
 	if err != nil {
 		return 0, err
 	}
@@ -145,9 +149,12 @@ func (p *poller) advance(items []item) error {
 	if err := p.save(checkpoint{Sequence: items[len(items)-1].sequence}); err != nil {
 		return err
 	}
+	done := len(wanted(items))
 	p.m.update(p.state, func(s *shardState) {
-		s.stats.Records += int64(len(items))
-		s.stats.Batches++
+		s.stats.Records += int64(done)
+		if s.stats.Filtered += int64(len(items) - done); done > 0 {
+			s.stats.Batches++
+		}
 	})
 	return nil
 }
@@ -167,18 +174,18 @@ func (p *poller) tooOld(items []item) (n int) {
 // giveUp sends the document about the first n items to the failure destination and moves the checkpoint behind them.
 // The shard waits until the destination has taken the document: going on without it would lose the records.
 func (p *poller) giveUp(ctx context.Context, top piece, n int, condition string) error {
-	items := top.items[:n]
-	if p.set.OnFailure != "" {
+	last, items := top.items[n-1], wanted(top.items[:n])
+	if p.set.OnFailure != "" && len(items) > 0 {
 		if err := p.sendDocument(ctx, top, items, condition); err != nil {
 			return err
 		}
 	}
-	if err := p.save(checkpoint{Sequence: items[n-1].sequence}); err != nil {
+	if err := p.save(checkpoint{Sequence: last.sequence}); err != nil || len(items) == 0 {
 		return err
 	}
-	p.m.log.Warn("records given up", "mapping", p.m.id, "shard", p.shard, "records", n, "condition", condition,
-		"from", items[0].sequence, "to", items[n-1].sequence, "destination", p.set.OnFailure)
-	p.m.update(p.state, func(s *shardState) { s.stats.Discarded += int64(n) })
+	p.m.log.Warn("records given up", "mapping", p.m.id, "shard", p.shard, "records", len(items), "condition", condition,
+		"from", items[0].sequence, "to", last.sequence, "destination", p.set.OnFailure)
+	p.m.update(p.state, func(s *shardState) { s.stats.Discarded += int64(len(items)) })
 	return nil
 }
 

@@ -168,8 +168,11 @@ func (m *mapping) consume(ctx, calls context.Context, set settings) {
 
 // poll is one poller's goroutine: consume waits for its word on ended.
 func (m *mapping) poll(ctx, calls context.Context, set settings, stream, shard string, ended chan<- string) {
-	p := newPoller(m, calls, set, stream, shard)
-	if err := p.run(ctx); isGone(err) && ctx.Err() == nil {
+	p, err := newPoller(m, calls, set, stream, shard)
+	if err == nil {
+		err = p.run(ctx)
+	}
+	if isGone(err) && ctx.Err() == nil {
 		m.log.Warn("a shard is not there any more", "mapping", m.id, "shard", shard, "error", err)
 		sleep(ctx, problemFirst)
 	} else if err != nil && ctx.Err() == nil && !errors.Is(err, errClosing) {
@@ -177,7 +180,7 @@ func (m *mapping) poll(ctx, calls context.Context, set settings, stream, shard s
 		m.report(resultProblem + "shard " + shard + " is held up by this host: see its log")
 		sleep(ctx, problemFirst)
 	}
-	m.update(p.state, func(s *shardState) { s.pending, s.stuck = time.Time{}, "" }) // the next poller reads again what this one had
+	m.update(m.state(shard), func(s *shardState) { s.pending, s.stuck = time.Time{}, "" }) // the next poller reads again what this one had
 	ended <- shard
 }
 

@@ -199,12 +199,18 @@ func TestMappingRefusals(t *testing.T) {
 		"EventSourceArn": func(in *sdk.CreateEventSourceMappingInput) {
 			in.EventSourceArn = aws.String("arn:aws:sqs:us-east-1:000000000000:q")
 		},
-		"BatchSize":                      func(in *sdk.CreateEventSourceMappingInput) { in.BatchSize = aws.Int32(10_001) },
-		"MaximumBatchingWindowInSeconds": func(in *sdk.CreateEventSourceMappingInput) { in.MaximumBatchingWindowInSeconds = aws.Int32(301) },
-		"MaximumRecordAgeInSeconds":      func(in *sdk.CreateEventSourceMappingInput) { in.MaximumRecordAgeInSeconds = aws.Int32(59) },
-		"ParallelizationFactor":          func(in *sdk.CreateEventSourceMappingInput) { in.ParallelizationFactor = aws.Int32(2) },
-		"TumblingWindowInSeconds":        func(in *sdk.CreateEventSourceMappingInput) { in.TumblingWindowInSeconds = aws.Int32(1) },
-		"FilterCriteria":                 func(in *sdk.CreateEventSourceMappingInput) { in.FilterCriteria = &types.FilterCriteria{} },
+		"BatchSize":                                         func(in *sdk.CreateEventSourceMappingInput) { in.BatchSize = aws.Int32(10_001) },
+		"MaximumBatchingWindowInSeconds":                    func(in *sdk.CreateEventSourceMappingInput) { in.MaximumBatchingWindowInSeconds = aws.Int32(301) },
+		"MaximumRecordAgeInSeconds":                         func(in *sdk.CreateEventSourceMappingInput) { in.MaximumRecordAgeInSeconds = aws.Int32(59) },
+		"ParallelizationFactor":                             func(in *sdk.CreateEventSourceMappingInput) { in.ParallelizationFactor = aws.Int32(2) },
+		"TumblingWindowInSeconds":                           func(in *sdk.CreateEventSourceMappingInput) { in.TumblingWindowInSeconds = aws.Int32(1) },
+		"Invalid filter pattern definition: it is not JSON": func(in *sdk.CreateEventSourceMappingInput) { in.FilterCriteria = patterns(`{"data":`) },
+		"Invalid filter pattern definition: the operator wildcard": func(in *sdk.CreateEventSourceMappingInput) {
+			in.FilterCriteria = patterns(`{"data":{"a":[{"wildcard":"x*"}]}}`)
+		},
+		"Number of filters exceeds the limit of 5": func(in *sdk.CreateEventSourceMappingInput) {
+			in.FilterCriteria = patterns(`{"a":[1]}`, `{"a":[1]}`, `{"a":[1]}`, `{"a":[1]}`, `{"a":[1]}`, `{"a":[1]}`)
+		},
 		"StartingPositionTimestamp": func(in *sdk.CreateEventSourceMappingInput) {
 			in.StartingPosition = types.EventSourcePositionAtTimestamp
 		},

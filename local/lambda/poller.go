@@ -34,6 +34,7 @@ type poller struct {
 	fn     *function
 	set    settings
 	source eventSource
+	filter filter
 	stream string // name
 	shard  string
 	calls  context.Context
@@ -57,13 +58,18 @@ type poller struct {
 	tip time.Time // the begin of the last read that reached the tip of the shard
 }
 
-func newPoller(m *mapping, calls context.Context, set settings, stream, shard string) *poller {
+func newPoller(m *mapping, calls context.Context, set settings, stream, shard string) (*poller, error) {
 	state := m.state(shard)
+	filter, err := newFilter(set.Filters)
+	if err != nil {
+		return nil, fmt.Errorf("read the filters of event source mapping %s: %w", m.id, err)
+	}
 	return &poller{
-		m: m, fn: m.functions[set.Function], set: set, calls: calls, stream: stream, shard: shard, state: state,
+		filter: filter,
+		m:      m, fn: m.functions[set.Function], set: set, calls: calls, stream: stream, shard: shard, state: state,
 		source:   eventSource{shard: shard, stream: set.Stream, place: m.place},
 		lastRead: state.checkpoint.Sequence,
-	}
+	}, nil
 }
 
 // run reads and hands over until the shard is finished (nil), ctx ends, or this host fails.
@@ -211,9 +217,14 @@ func (p *poller) read(ctx context.Context) error {
 // keep appends records to the buffer, ready to be sent.
 func (p *poller) keep(records []types.Record, now time.Time) error {
 	for _, record := range records {
-		it, err := p.source.item(record, now)
-		if err != nil {
-			return err
+		it := skipped(record, now)
+		if p.filter.takes(record) {
+			var err error
+			if it, err = p.source.item(record, now); err != nil {
+				return err
+			}
+		} else if !isSequence(it.sequence) {
+			return fmt.Errorf("read %s: a record has no valid sequence number", p.shard)
 		}
 		p.buffer = append(p.buffer, it)
 		p.lastRead = it.sequence

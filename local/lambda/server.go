@@ -16,8 +16,9 @@
 //
 // Differences from AWS: the events of a consumer's mapping name the stream; LATEST means what arrived since the mapping was created, so that a restart before the first
 // record loses nothing; a failure destination that cannot be reached holds its shard instead of losing the document;
-// requests need an Authorization header, but its signature is not verified; tumbling windows, filters and
-// parallelization factors above 1 are refused by name.
+// requests need an Authorization header, but its signature is not verified; tumbling windows and
+// parallelization factors above 1 are refused by name. Filters take the operators that Lambda documents; what they take out
+// is done with the batch around it.
 //
 // A schedule invokes its function through the asynchronous queue, with the event of an EventBridge rule.
 //

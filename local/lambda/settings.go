@@ -36,6 +36,7 @@ type settings struct {
 	Bisect        bool              `json:"bisect"`
 	ReportItems   bool              `json:"reportItems"`
 	OnFailure     string            `json:"onFailure,omitempty"` // ARN
+	Filters       []string          `json:"filters,omitempty"`   // patterns, any of which a record must match
 	Tags          map[string]string `json:"tags,omitempty"`
 	FirstListDone bool              `json:"firstListDone"` // shards seen from now on were born later: read from their start
 }
@@ -56,6 +57,7 @@ type mappingRequest struct {
 	MaximumRecordAgeInSeconds      *int
 	BisectBatchOnFunctionError     *bool
 	FunctionResponseTypes          *[]string
+	FilterCriteria                 *filterCriteria
 	Tags                           map[string]string
 	DestinationConfig              *struct {
 		OnFailure *struct{ Destination *string }
@@ -125,7 +127,7 @@ func (request mappingRequest) apply(to *settings) error {
 		}
 		to.ReportItems = len(*types) > 0
 	}
-	return request.applyDestination(to)
+	return errors.Join(request.applyFilters(to), request.applyDestination(to))
 }
 
 // applyDestination replaces the destination as a whole; an empty configuration takes it away.
@@ -194,6 +196,9 @@ func (set settings) answer(p place, state, lastResult string) map[string]any {
 		"MaximumRetryAttempts": set.MaxRetries, "MaximumRecordAgeInSeconds": set.MaxAge,
 		"BisectBatchOnFunctionError": set.Bisect, "FunctionResponseTypes": types,
 		"DestinationConfig": map[string]any{"OnFailure": failure},
+	}
+	if len(set.Filters) > 0 {
+		body["FilterCriteria"] = set.shownFilters()
 	}
 	if set.Position == "AT_TIMESTAMP" {
 		body["StartingPositionTimestamp"] = float64(set.PositionTime.UnixMilli()) / 1000

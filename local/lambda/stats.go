@@ -42,6 +42,7 @@ type ShardStats struct {
 	Records     int64  // handed over with success
 	Batches     int64  // handed over with success
 	Failures    int64  // failed attempts, throttles not counted
+	Filtered    int64  // records that the mapping's filters have taken out
 	Discarded   int64  // records given up: to the failure destination, or dropped without one
 	Expired     int64  // times the position had passed retention, so that unread records are lost
 	IteratorAge time.Duration

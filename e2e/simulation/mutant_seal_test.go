@@ -23,7 +23,7 @@ func sealMutants() []mutant {
 		seal("what lies behind a seal is not listed", sealFile, "	return s.seal.Ordinal\n}", "	return math.MaxInt64\n}"),
 		seal("rows behind a seal are not counted", queryFile, "s.Ledger.Ordinal, s.from() - 1}", "s.Ledger.Ordinal, s.Ledger.Ordinal}"),
 		seal("no object is missed where there is a seal", listFile, "f.First = max(f.First, s.gone+1)", "f.First = max(f.First, s.gone*1000+1)"),
-		seal("what expired is missed", listFile, "halve(start-1, n, s.goneObjects, s.Ledger.Objects+1)", "halve(-1, n, 0, s.Ledger.Objects+1)"),
+		seal("what expired is missed", listFile, "halve(start-1, n, s.goneObjects, s.Ledger.Objects+1)", "halve(start-start-1, n, 0, s.Ledger.Objects+1)"),
 		seal("a ledger may say less than the seal", sealFile, "if s.Ledger.Ordinal < seal.Ordinal {", "if s.Ledger.Ordinal < 0 {"),
 		seal("quarantine forgets what expired", sealsFile, "return found && ordinal <= seal.Ordinal, err", "return found && ordinal <= seal.Ordinal-1<<40, err"),
 	}

@@ -102,7 +102,7 @@ func (m mutant) try(t *testing.T) (by, output string) {
 	if pack == "" {
 		pack, run = "./e2e/simulation", "Ledger|HandOver|ErrorsHold|TestGivenUp|TestVoid|TestSameName|TestAppend|TestSimulation"
 	}
-	args := []string{"test", "-count=1", "-failfast", "-timeout", "3m", "-run", run, pack}
+	args := []string{"test", "-count=1", "-failfast", "-timeout", "8m", "-run", run, pack}
 	if m.pack == "" {
 		args = append(args, "-seeds", "300")
 	}

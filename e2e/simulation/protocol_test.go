@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snowstream/snowstream/landing/schema"
+	"github.com/snowstream/snowstream/landing/streaming"
 	"github.com/snowstream/snowstream/processing/orchestrator"
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
@@ -332,6 +334,77 @@ func TestTaken(t *testing.T) {
 			t.Error(err)
 		}
 		w.wantRows(t, 12)
+	})
+}
+
+// TestTakenByQuarantineAlone: a batch of which no record becomes a row takes ordinals, too, so nobody else's rows may stand there.
+func TestTakenByQuarantineAlone(t *testing.T) {
+	inCalm(t, func(w *world) {
+		s := w.shardOne()
+		w.locked(func() {
+			for i := 4; i < 8; i++ {
+				s.records[i].data, s.records[i].users[0].want = []byte("oops"), nil
+			}
+		})
+		if err := w.deliver(w.fresh(t), 0, 4); err != nil {
+			t.Fatal(err)
+		}
+		var kept []row
+		w.locked(func() {
+			kept = slices.Clone(w.streaming.rows)
+			strange := maps.Clone(kept[0])
+			strange["_ORDINAL"] = value{text: "7"}
+			w.streaming.insert(strange)
+		})
+		for range 2 {
+			if err := w.deliver(w.fresh(t), 4, 8); err == nil || !strings.Contains(err.Error(), "under ordinal 7") {
+				t.Errorf("a batch of quarantine whose place is taken: %v", err)
+			}
+		}
+		// The row of a record that was replayed since is in its place.
+		w.locked(func() {
+			replayed := maps.Clone(kept[0])
+			replayed["_ORDINAL"], replayed["_SEQUENCE"] = value{text: "6"}, value{text: s.records[5].sequence}
+			w.streaming.rows, w.streaming.index = kept, map[string]map[string][]row{}
+			w.streaming.insert(replayed)
+		})
+		if err := w.deliver(w.fresh(t), 4, 8); err != nil {
+			t.Error(err)
+		}
+		w.locked(func() { w.streaming.rows, w.streaming.index = kept, map[string]map[string][]row{} }) // what it was replayed to is not in the raw zone
+	})
+}
+
+// TestTakenElsewhere: rows of another shard or of another life of this one have ordinals of their own; they take nobody's place.
+func TestTakenElsewhere(t *testing.T) {
+	inCalm(t, func(w *world) {
+		p := w.calmProcess()
+		defer p.kill()
+		table := streaming.New(session{p}, schema.Defaults(), narrow())
+		merge := func() record.Merged {
+			rows, err := record.NewCSVReader([]byte(csvOf("mine", 1, 2, 3)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := table.Merge(p.ctx, rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		merge()
+		w.locked(func() {
+			for _, r := range slices.Clone(w.streaming.rows) {
+				for column, text := range map[string]string{"_SHARD": "shardId-000000000077", "_GENERATION": "earlier"} {
+					strange := maps.Clone(r)
+					strange[column], strange["_SEQUENCE"] = value{text: text}, value{text: "7"}
+					w.streaming.insert(strange)
+				}
+			}
+		})
+		if m := merge(); m.Taken != nil || m.Changed != 0 || m.Inserted != 0 {
+			t.Errorf("rows that stand where they belong: %+v", m)
+		}
 	})
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -104,11 +106,39 @@ func (o *Orchestrator) cover(ctx context.Context, head *datalake.Head, object ra
 			return err
 		}
 	}
-	if err := o.deliver(ctx, head, &d); err != nil {
+	if err := o.deliverAgain(ctx, head, &d); err != nil {
 		return err
 	}
 	head.Ledger = head.AfterAll(object, int64(d.counted), time.Now())
 	return nil
+}
+
+// deliverAgain is deliver for an object that somebody may have failed with because a row stood in the place of a record that is in
+// quarantine. Such a row is in its place if it is that record's: it was replayed since.
+func (o *Orchestrator) deliverAgain(ctx context.Context, head *datalake.Head, d *delivery) error {
+	rejected, err := o.setAside(ctx, d.object.Quarantine)
+	if err != nil {
+		return err
+	}
+	for {
+		d.vacant = d.vacant[:0]
+		for _, r := range rejected {
+			d.vacant = append(d.vacant, r.Ordinal)
+		}
+		err := o.deliver(ctx, head, d)
+		var taken *record.Taken
+		if !errors.As(err, &taken) {
+			return err
+		}
+		replayed := func(r record.Rejected) bool {
+			return r.Ordinal == taken.Ordinal && r.Sequence == taken.Sequence && r.Subsequence == taken.Subsequence
+		}
+		if left := slices.DeleteFunc(rejected, replayed); len(left) < len(rejected) {
+			rejected = left
+			continue
+		}
+		return err
+	}
 }
 
 // unique looks, once a MERGE found rows of a fresh object there already, or others in their places, whether another object has
@@ -120,6 +150,25 @@ func (o *Orchestrator) unique(ctx context.Context, head datalake.Head, object ra
 		return err
 	}
 	return o.stop(ctx, head, object, other.Key)
+}
+
+// setAside are the records in a quarantine object, none if there is no such object: that one was deleted is for an audit to say.
+func (o *Orchestrator) setAside(ctx context.Context, key string) ([]record.Rejected, error) {
+	if key == "" {
+		return nil, nil
+	}
+	if there, err := o.lake.There(ctx, key); !there || err != nil {
+		return nil, err
+	}
+	text, err := o.lake.Read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	rejected, err := rawzone.DecodeQuarantine(text)
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w", key, err)
+	}
+	return rejected, nil
 }
 
 // unnumbered looks, before the first object of a shard that a process makes, whether quarantine has records under its ordinals:

@@ -113,6 +113,13 @@ func (m *madeUp) put(key string, body []byte, modified time.Time) {
 	m.stored[key] = kept{body: body, etag: `"` + hex.EncodeToString(sum[:]) + `"`, modified: modified}
 }
 
+// forget deletes an object without a request.
+func (m *madeUp) forget(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.stored, key)
+}
+
 // counted are the requests since the last time.
 func (m *madeUp) counted() (n int64) {
 	m.mu.Lock()

@@ -8,10 +8,11 @@ func sealMutants() []mutant {
 		queryFile   = "landing/audit/query.go"
 		listFile    = "landing/audit/rawzone.go"
 		sealsFile   = "processing/datalake/seals.go"
+		lastFile    = "processing/datalake/last.go"
 	)
 	seal := func(name, file, before, after string) mutant {
 		m := edited(name, file, before, after)
-		m.pack, m.run = "./e2e/simulation", "TestSeal"
+		m.pack, m.run = "./e2e/simulation", "TestSeal|TestNewest|TestScale"
 		return m
 	}
 	return []mutant{
@@ -25,6 +26,13 @@ func sealMutants() []mutant {
 		seal("no object is missed where there is a seal", listFile, "f.First = max(f.First, s.gone+1)", "f.First = max(f.First, s.gone*1000+1)"),
 		seal("what expired is missed", listFile, "halve(start-1, n, s.goneObjects, s.Ledger.Objects+1)", "halve(start-start-1, n, 0, s.Ledger.Objects+1)"),
 		seal("a ledger may say less than the seal", sealFile, "if s.Ledger.Ordinal < seal.Ordinal {", "if s.Ledger.Ordinal < 0 {"),
+		seal("the last name of a chain is passed over", lastFile, "max(top, n.Ordinal-1)", "max(top, n.Ordinal)"),
+		seal("a folder is looked at behind its last name", lastFile, "low, step = found[n].Ordinal-1, step*2", "low, step = found[n].Ordinal, step*2"),
+		seal("what other folders have in front of a void name is not seen", lastFile, "names, err = l.stretch(ctx, c, next, from)", "names, err = l.stretch(ctx, c, from, from)"),
+		seal("a lost ledger is looked for from the seal's last ordinal on", ledgerFile, "[]int64{seal.Begin - 1, head.Ordinal}", "[]int64{seal.Ordinal}"),
+		seal("a listing goes past a stream's folder", sealsFile, `return folder + "/" + mine
+`, `return folder + "/" + mine + "~"
+`),
 		seal("quarantine forgets what expired", sealsFile, "return found && ordinal <= seal.Ordinal, err", "return found && ordinal <= seal.Ordinal-1<<40, err"),
 	}
 }

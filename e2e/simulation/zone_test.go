@@ -53,6 +53,10 @@ func (z zone) Seal(ctx context.Context, version string, next rawzone.Seals) (str
 	return z.lake.Seal(ctx, version, next)
 }
 
+func (z zone) RowsOf(ctx context.Context, stream string, yield func(string, time.Time) error) error {
+	return z.lake.RowsOf(ctx, stream, yield)
+}
+
 func (z zone) Unsealed(ctx context.Context, stream string, behind func(rawzone.Chain) int64, yield func(string, time.Time) error) error {
 	return z.lake.Unsealed(ctx, stream, behind, yield)
 }

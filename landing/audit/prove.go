@@ -29,6 +29,8 @@ type Lake interface {
 	// Seals are what earlier audits have proved, and the version that Seal replaces; of two that replace it, one is refused.
 	Seals(ctx context.Context, stream string) (seals rawzone.Seals, version string, err error)
 	Seal(ctx context.Context, version string, next rawzone.Seals) (now string, err error)
+	// RowsOf yields all objects of rows of a stream, in the order of their names.
+	RowsOf(ctx context.Context, stream string, yield func(key string, modified time.Time) error) error
 	// Unsealed yields the objects that landed in their turn, behind the ordinal that is said of their chain, in any order. None
 	// is wanted of a chain of which math.MaxInt64 is said.
 	Unsealed(ctx context.Context, stream string, behind func(rawzone.Chain) int64, yield func(key string, modified time.Time) error) error

@@ -71,7 +71,7 @@ func (a *Auditor) list(ctx context.Context, counted [2]map[group]aggregate) erro
 		return nil
 	}
 	if !a.trusts() {
-		err = a.c.Lake.Entries(ctx, rawzone.Rows, take)
+		err = a.c.Lake.RowsOf(ctx, a.c.Stream, take)
 	} else if err = a.c.Lake.Entries(ctx, rawzone.Chain{Stream: a.c.Stream}.RecoveredPrefix(), take); err == nil {
 		err = a.c.Lake.Unsealed(ctx, a.c.Stream, func(c rawzone.Chain) int64 { return a.listed(c, counted) }, take)
 	}

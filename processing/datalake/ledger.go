@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -281,44 +280,50 @@ func (l *Lake) Busy(ctx context.Context, stream, shard string, within time.Durat
 // Newest returns the chain's object with the highest ordinals behind those that the ledger covers, not counting the one with
 // the key except, and the turn of the next name behind it. Objects land one after another, and none is begun before the
 // one in front of it was handed over; so this one is all that a lost ledger leaves open. The zero Object means that there
-// is none. It costs some requests a folder, however many objects there are.
+// is none. It costs about one request for each folder, however many objects there are: for a ledger that is gone it begins to
+// look where a seal ends.
 func (l *Lake) Newest(ctx context.Context, head Head, except string) (newest rawzone.Object, turn int, err error) {
 	c := head.Chain()
 	newest, err = l.newestRecovered(ctx, c, except)
 	if err != nil {
 		return newest, 0, fmt.Errorf("look for the last object of %s/%s: %w", head.Stream, head.Shard, err)
 	}
-	before := newest
-	for _, whole := range []bool{false, true} {
-		names, err := l.names(ctx, head, whole)
-		if err != nil {
-			return newest, 0, fmt.Errorf("look for the last object of %s/%s: %w", head.Stream, head.Shard, err)
-		}
-		turn, newest = 0, before
-		void := int64(0)
-		for _, n := range names { // the highest ordinals first
+	for _, from := range l.begin(ctx, head) {
+		turn = 0
+		for n, err := range l.backward(ctx, c, from, everything) {
+			if err != nil {
+				return newest, 0, fmt.Errorf("look for the last object of %s/%s: %w", head.Stream, head.Shard, err)
+			}
 			if n.Ordinal <= newest.LastOrdinal {
-				break
+				return newest, turn, nil
 			}
 			if n.key == except {
 				continue
 			}
 			o, err := l.Object(ctx, n.key)
 			if err == nil {
-				newest = o
-				break
+				return o, turn, nil
 			}
 			if !errors.Is(err, rawzone.ErrVoid) {
 				return newest, 0, err
 			}
-			turn, void = max(turn, n.Turn+1), max(void, n.Ordinal)
-		}
-		// In front of a void name stands the object that ends there. If it is not among the last ones, all are listed.
-		if void == 0 || newest.LastOrdinal == void-1 || void == head.Ordinal+1 {
-			break
+			turn = max(turn, n.Turn+1)
 		}
 	}
 	return newest, turn, nil
+}
+
+// begin are the ordinals behind which to look for the newest object, in turn. Of a ledger that is gone the first one is in front of
+// the last object under a seal, which stays when others expire; where that one is gone, all are looked for. Seals that cannot be read
+// are for an audit to name: without them it only takes longer.
+func (l *Lake) begin(ctx context.Context, head Head) []int64 {
+	if head.Empty() {
+		seals, _, _ := l.Seals(ctx, head.Stream)
+		if seal, found := seals.Of(head.Chain()); found && seal.Begin-1 > head.Ordinal {
+			return []int64{seal.Begin - 1, head.Ordinal}
+		}
+	}
+	return []int64{head.Ordinal}
 }
 
 // newestRecovered is the recovered object with the highest ordinals. These are few, and their names do not tell their ordinals.
@@ -341,12 +346,6 @@ func (l *Lake) newestRecovered(ctx context.Context, c rawzone.Chain, except stri
 	return newest, err
 }
 
-// name is the key of an object of rows and what it says.
-type name struct {
-	rawzone.Name
-	key string
-}
-
 func (l *Lake) recoveredKeys(ctx context.Context, c rawzone.Chain) (keys []string, err error) {
 	err = l.List(ctx, c.RecoveredPrefix(), func(key string) error {
 		if _, ok := c.RecoveredFirst(key); ok {
@@ -357,49 +356,9 @@ func (l *Lake) recoveredKeys(ctx context.Context, c rawzone.Chain) (keys []strin
 	return keys, err
 }
 
-// names are the last of the chain's objects of rows in each folder, or all of them, behind those that the ledger covers; those
-// with the highest ordinals first.
-func (l *Lake) names(ctx context.Context, head Head, whole bool) (names []name, err error) {
-	c := head.Chain()
-	var mu sync.Mutex
-	err = l.each(ctx, rawzone.Rows, func(ctx context.Context, folder string) error {
-		var keys []string
-		var err error
-		if !rawzone.HasRows(folder) {
-			return nil
-		}
-		if whole {
-			prefix := c.RowsIn(folder)
-			err = l.EntriesAfter(ctx, prefix, rawzone.From(prefix, head.Ordinal+1), func(key string, _ time.Time) error {
-				keys = append(keys, key)
-				return nil
-			})
-		} else {
-			keys, err = l.behind(ctx, folder, c, head.Ordinal)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, key := range keys {
-			if n, ok := c.Name(key); ok {
-				names = append(names, name{n, key})
-			}
-		}
-		return err
-	})
-	slices.SortFunc(names, func(a, b name) int { return cmp.Or(cmp.Compare(b.Ordinal, a.Ordinal), cmp.Compare(b.Turn, a.Turn)) })
-	return names, err
-}
-
-// Behind finds a shard's objects that end behind an ordinal, in order, those of recovered records included. It
-// lists the chain's objects in each folder.
+// Behind finds a shard's objects that end behind an ordinal, in order, those of recovered records included.
 func (l *Lake) Behind(ctx context.Context, head Head, ordinal int64) ([]rawzone.Object, error) {
-	from := head
-	from.Ordinal = 0
-	names, err := l.names(ctx, from, true)
-	var keys []string
-	if err == nil {
-		keys, err = l.recoveredKeys(ctx, head.Chain())
-	}
+	keys, err := l.recoveredKeys(ctx, head.Chain())
 	if err != nil {
 		return nil, fmt.Errorf("look for the objects of %s/%s: %w", head.Stream, head.Shard, err)
 	}
@@ -416,7 +375,10 @@ func (l *Lake) Behind(ctx context.Context, head Head, ordinal int64) ([]rawzone.
 			return nil, err
 		}
 	}
-	for _, n := range names { // the highest ordinals first
+	for n, err := range l.backward(ctx, head.Chain(), head.Base(), everything) {
+		if err != nil {
+			return nil, fmt.Errorf("look for the objects of %s/%s: %w", head.Stream, head.Shard, err)
+		}
 		o, err := take(n.key)
 		if err == nil && o.FirstOrdinal <= ordinal+1 {
 			break

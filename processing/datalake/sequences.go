@@ -229,17 +229,11 @@ func (p *Places) look(ctx context.Context, o rawzone.Object, want []string, ther
 
 // list brings the names up to what the head covers.
 func (p *Places) list(ctx context.Context, head Head) error {
-	from := head
-	from.Ordinal = p.listed
-	names, err := p.lake.names(ctx, from, true)
+	names, err := p.lake.stretch(ctx, head.Chain(), p.listed, head.Ordinal)
 	if err != nil {
 		return fmt.Errorf("list the objects of %s/%s: %w", head.Stream, head.Shard, err)
 	}
-	for _, n := range names {
-		if n.Ordinal <= head.Ordinal {
-			p.names = append(p.names, n)
-		}
-	}
+	p.names = append(p.names, names...)
 	if p.listed = head.Ordinal; len(p.names) > maxNames {
 		p.names, p.listed = nil, 0
 		return fmt.Errorf("records of %s/%s come that its ledger has passed, and the raw zone has more than %d objects among which to look for them: "+

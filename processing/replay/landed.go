@@ -1,9 +1,9 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -15,14 +15,21 @@ import (
 type landed struct {
 	lake   *datalake.Lake
 	stream string
-	// objects that landed in their turn, by the shard's folder, in the order of the stream. They were listed when the
-	// ledger of each shard had passed what passed says, so no more of them will come for records up to there.
-	objects map[string][]object
-	passed  map[string]rawzone.Ledger
-	// chains are those that the shards' ledgers count.
-	chains map[string]rawzone.Chain
+	// shards are those that were looked at.
+	shards map[string]looked
 	// seals say up to where all that the stream had has landed: its objects may be gone.
 	seals rawzone.Seals
+}
+
+// looked is what was found of one shard.
+type looked struct {
+	// chain is that which the ledger counts, passed how far the ledger had come.
+	chain  rawzone.Chain
+	passed rawzone.Ledger
+	// objects landed in their turn, in the order of the stream, from the last one on that begins in front of the record first. They
+	// were listed when the ledger had passed what passed says, so no more of them will come for records up to there.
+	objects []object
+	first   string
 }
 
 // object is an object of rows by its name.
@@ -31,46 +38,49 @@ type object struct {
 	first record.Position
 }
 
-// look reads the ledgers of shards, and lists the raw zone: one request for 1,000 objects of all shards.
-func (l *landed) look(ctx context.Context, shards ...string) error {
-	l.objects, l.passed, l.chains = map[string][]object{}, map[string]rawzone.Ledger{}, map[string]rawzone.Chain{}
-	for _, id := range shards {
+// look reads the ledgers of the shards of documents, and finds their objects from the first document's first record on: some requests
+// for each folder, however much lies in front of it.
+func (l *landed) look(ctx context.Context, documents ...document) (err error) {
+	if l.seals, _, err = l.lake.Seals(ctx, l.stream); err != nil {
+		return err
+	}
+	first := map[string]string{}
+	for _, d := range documents {
+		if known, ok := first[d.Batch.Shard]; !ok || record.CompareSequence(d.Batch.First, known) < 0 {
+			first[d.Batch.Shard] = d.Batch.First
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(first)) {
 		head, err := l.lake.Ledger(ctx, l.stream, id)
 		if err != nil {
 			return err
 		}
-		l.chains[id], l.passed[id] = head.Chain(), head.Ledger
-	}
-	var err error
-	if l.seals, _, err = l.lake.Seals(ctx, l.stream); err != nil {
-		return err
-	}
-	err = l.lake.List(ctx, rawzone.Rows, func(key string) error {
-		chain, ok := rawzone.ChainOf(key, l.stream)
-		if !ok || l.chains[chain.Shard] != chain {
-			return nil
+		found := looked{chain: head.Chain(), passed: head.Ledger, first: first[id]}
+		keys, err := l.lake.Since(ctx, found.chain, head.Base(), found.first)
+		if err != nil {
+			return err
 		}
-		if n, ok := chain.Name(key); ok {
-			l.objects[chain.Shard] = append(l.objects[chain.Shard], object{key, n.First})
+		for _, key := range keys {
+			n, _ := found.chain.Name(key)
+			found.objects = append(found.objects, object{key, n.First})
 		}
-		return nil
-	})
-	for _, all := range l.objects {
-		slices.SortFunc(all, func(a, b object) int { return cmp.Or(a.first.Compare(b.first), cmp.Compare(a.key, b.key)) })
+		slices.SortStableFunc(found.objects, func(a, b object) int { return a.first.Compare(b.first) })
+		l.shards[id] = found
 	}
-	return err
+	return nil
 }
 
 // sealed reports whether a Kinesis record of a shard lies under a seal.
 func (l *landed) sealed(shard, sequence string) bool {
-	seal, found := l.seals.Of(l.chains[shard])
+	seal, found := l.seals.Of(l.shards[shard].chain)
 	return found && record.CompareSequence(sequence, seal.Sequence) <= 0
 }
 
 // between are the records of a document's range that have a place; of those in the hand, also the ones under a seal.
 func (l *landed) between(ctx context.Context, d document, hand []record.Record) (datalake.There, error) {
-	if passed, ok := l.passed[d.Batch.Shard]; !ok || !passed.Passed(d.Batch.Last) {
-		if err := l.look(ctx, d.Batch.Shard); err != nil {
+	known, ok := l.shards[d.Batch.Shard]
+	if !ok || !known.passed.Passed(d.Batch.Last) || record.CompareSequence(d.Batch.First, known.first) < 0 {
+		if err := l.look(ctx, d); err != nil {
 			return nil, err
 		}
 	}
@@ -96,7 +106,7 @@ func (l *landed) between(ctx context.Context, d document, hand []record.Record) 
 
 // regular reads the objects that open in the range, and the nearest in front of it.
 func (l *landed) regular(ctx context.Context, d document, into datalake.There) error {
-	for _, o := range slices.Backward(l.objects[d.Batch.Shard]) {
+	for _, o := range slices.Backward(l.shards[d.Batch.Shard].objects) {
 		if record.CompareSequence(o.first.Sequence, d.Batch.Last) > 0 {
 			continue
 		}
@@ -114,7 +124,7 @@ func (l *landed) regular(ctx context.Context, d document, into datalake.There) e
 // recovered reads the objects of records that were brought later. They have no order, so each is asked for its range.
 func (l *landed) recovered(ctx context.Context, d document, into datalake.There) error {
 	var keys []string
-	chain := l.chains[d.Batch.Shard]
+	chain := l.shards[d.Batch.Shard].chain
 	err := l.lake.List(ctx, chain.RecoveredPrefix(), func(key string) error {
 		first, ok := chain.RecoveredFirst(key)
 		if ok && record.CompareSequence(first.Sequence, d.Batch.Last) <= 0 {

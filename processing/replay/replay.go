@@ -106,11 +106,11 @@ func (c *Collector) Collect(ctx context.Context) (s Summary, err error) {
 		return s, err
 	}
 	l := c.landed()
-	var shards []string
+	var documents []document
 	for _, w := range waiting {
-		shards = append(shards, w.Batch.Shard)
+		documents = append(documents, w.document)
 	}
-	if err := l.look(ctx, shards...); err != nil {
+	if err := l.look(ctx, documents...); err != nil {
 		return s, err
 	}
 	for _, w := range waiting {
@@ -123,7 +123,9 @@ func (c *Collector) Collect(ctx context.Context) (s Summary, err error) {
 	return s, err
 }
 
-func (c *Collector) landed() *landed { return &landed{lake: c.c.Lake, stream: c.c.Stream} }
+func (c *Collector) landed() *landed {
+	return &landed{lake: c.c.Lake, stream: c.c.Stream, shards: map[string]looked{}}
+}
 
 // pending is a document without a note.
 type pending struct {

@@ -58,8 +58,10 @@ const variablePrefix = "SNOWSTREAM_"
 // unknownVariables refuses variables that begin like the program's and are none: SNOWSTREAM_LOCAL_RTE is a slip of the pen
 // as an unknown key is. The functions, which are a hidden command, have variables of their own.
 func unknownVariables(cmd *cobra.Command) (errs []error) {
-	if cmd.Hidden {
-		return nil
+	for at := cmd; at != nil; at = at.Parent() {
+		if at.Hidden {
+			return nil
+		}
 	}
 	for _, entry := range os.Environ() {
 		name, value, _ := strings.Cut(entry, "=")

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/snowstream/snowstream/cmd/internal/function"
 )
 
 // TestHelp: a word in backticks would be taken for the name of a flag's value.
@@ -24,6 +26,20 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	look(newRoot())
+}
+
+// TestFunctionVariables: what a function is configured by is no slip to it, though it would be one to a command.
+func TestFunctionVariables(t *testing.T) {
+	t.Setenv(function.Bucket, "raw")
+	for name, refused := range map[string]bool{"function orchestrator": false, "function upsert": false, "version": true} {
+		cmd, _, err := newRoot().Find(strings.Fields(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if errs := unknownVariables(cmd); (len(errs) > 0) != refused {
+			t.Errorf("%s: %v", name, errs)
+		}
+	}
 }
 
 // TestTestVariables: commands that tests run are not stopped by what CI exports.

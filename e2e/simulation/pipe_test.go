@@ -39,7 +39,8 @@ var _ audit.Pipe = (*pipe)(nil)
 func (p *pipe) State(context.Context) (audit.PipeState, error) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
-	state := audit.PipeState{State: "RUNNING", Pending: p.pending + int64(len(p.held)), Created: p.created}
+	// What a paused pipe was told while it stood still waits in a queue that it does not read, and is in no count.
+	state := audit.PipeState{State: "RUNNING", Pending: p.pending, Created: p.created}
 	if p.paused {
 		state.State = "PAUSED"
 	}

@@ -30,8 +30,10 @@ type bucket struct {
 	objects map[string]object
 	// late counts the writes of a key that are still on their way though nobody waits for them.
 	late map[string]int
-	// past are the versions that each ledger has had.
+	// past are the versions that each ledger and the registry have had.
 	past map[string][]object
+	// expired are the objects that a lifecycle rule has removed.
+	expired map[string]object
 	// landed and quarantined are the identities in any object of rows and of quarantine that was ever written.
 	landed, quarantined map[string]bool
 }
@@ -45,7 +47,7 @@ type object struct {
 }
 
 func newBucket(w *world) *bucket {
-	return &bucket{w: w, objects: map[string]object{}, late: map[string]int{}, past: map[string][]object{}, landed: map[string]bool{}, quarantined: map[string]bool{}}
+	return &bucket{w: w, objects: map[string]object{}, late: map[string]int{}, past: map[string][]object{}, expired: map[string]object{}, landed: map[string]bool{}, quarantined: map[string]bool{}}
 }
 
 // applyLater carries a request out though its caller has given up.
@@ -127,6 +129,27 @@ func (b *bucket) keys(prefix string) (keys []string) {
 	return keys
 }
 
+// rows are the keys of all objects of rows, expired ones included; at is one of them.
+func (b *bucket) rows() []string {
+	keys := b.keys(rawzone.Rows)
+	for key := range b.expired {
+		if _, again := b.objects[key]; again {
+			b.w.find(doubled, "%s was written again after it had expired", key)
+			continue
+		}
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (b *bucket) at(key string) object {
+	if o, there := b.objects[key]; there {
+		return o
+	}
+	return b.expired[key]
+}
+
 func (b *bucket) put(q request) *http.Response {
 	old, there := b.objects[q.key]
 	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(q.body))
@@ -153,7 +176,7 @@ func (b *bucket) put(q request) *http.Response {
 // note keeps who lies in an object, and tells the pipe of rows.
 func (b *bucket) note(key string, body []byte) {
 	switch {
-	case strings.HasPrefix(key, rawzone.Ledgers) && strings.Contains(key, "shardId-") && strings.HasSuffix(key, ".json"):
+	case strings.HasPrefix(key, rawzone.Ledgers) && strings.HasSuffix(key, ".json"):
 		b.past[key] = append(b.past[key], b.objects[key])
 	case strings.HasPrefix(key, rawzone.Rows):
 		rows, err := readRows(key, body)

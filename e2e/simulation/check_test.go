@@ -93,8 +93,8 @@ func (w *world) ordinals() map[string]int64 {
 	out := map[string]int64{}
 	w.generations = map[string]value{}
 	late := map[string]bool{}
-	for _, key := range w.bucket.keys(rawzone.Rows) {
-		o := w.bucket.objects[key]
+	for _, key := range w.bucket.rows() {
+		o := w.bucket.at(key)
 		rows, err := readRows(key, o.body)
 		if err != nil {
 			continue // it was found when it was written
@@ -109,8 +109,8 @@ func (w *world) ordinals() map[string]int64 {
 			out[r.id()] = n
 		}
 	}
-	for _, key := range w.bucket.keys(rawzone.Rows) {
-		rejected, _ := rawzone.DecodeQuarantine(w.bucket.objects[w.bucket.objects[key].metadata["quarantine"]].body)
+	for _, key := range w.bucket.rows() {
+		rejected, _ := rawzone.DecodeQuarantine(w.bucket.objects[w.bucket.at(key).metadata["quarantine"]].body)
 		for _, r := range rejected {
 			if old, there := out[rejectedID(r)]; there && old != r.Ordinal {
 				w.find(misordered, "%s was in quarantine as %d and is a row as %d", rejectedID(r), r.Ordinal, old)
@@ -236,8 +236,8 @@ func (w *world) checkOrder() {
 // checkQuarantine checks I7 and the second half of I1: what cannot become a row is in quarantine once, as it came.
 func (w *world) checkQuarantine(ordinals map[string]int64) {
 	held := map[string][]record.Rejected{}
-	for _, key := range w.bucket.keys(rawzone.Rows) {
-		quarantine := w.bucket.objects[key].metadata["quarantine"]
+	for _, key := range w.bucket.rows() {
+		quarantine := w.bucket.at(key).metadata["quarantine"]
 		if quarantine == "" || strings.HasPrefix(key, rawzone.Replayed) {
 			continue
 		}

@@ -61,6 +61,13 @@ const (
 	brokenCompression
 	replayTwice
 
+	// sealFaults and those behind it come to seeds whose records are sealed.
+	sealed
+	sealedObjectsExpired
+	registryLost
+	registryDamaged
+	registryPutBack
+
 	// channelFaults and those behind it are Snowpipe Streaming's.
 	channelLost
 	channelAnswerLost
@@ -77,7 +84,10 @@ const (
 	faults
 )
 
-const channelFaults = channelLost
+const (
+	channelFaults = channelLost
+	sealFaults    = sealed
+)
 
 // String is what people read.
 func (f fault) String() string {
@@ -95,6 +105,7 @@ func (f fault) String() string {
 		"notice lost", "notice repeated", "notice late", "pipe refreshed under load",
 		"clock leaps ahead", "arrival clock goes back", "put stored twice", "poison record", "aggregated record", "broken aggregate",
 		"compressed record", "broken compression", "two replays at once",
+		"sealed under load", "sealed objects expired", "registry lost", "registry damaged", "older registry put back",
 		"append or open never arrives", "its answer lost", "it arrives minutes later", "service busy", "its token refused", "commit takes minutes",
 		"channel accepts and never commits", "acknowledged rows lost", "channel invalidated", "channel forgotten", "row rejected",
 	}[f]
@@ -127,7 +138,7 @@ func (f fault) rate() float64 {
 // all of them hide.
 func (w *world) chooseFaults() {
 	strength := [...]float64{0.3, 1, 1, 3}[w.random.IntN(4)]
-	for f := range channelFaults {
+	for f := range sealFaults {
 		if w.random.IntN(10) < 6 {
 			w.rates[f] = min(f.rate()*strength, 0.9)
 		}

@@ -17,7 +17,14 @@ func sealMutants() []mutant {
 	}
 	expired := seal("what expired is missed", listFile, "halve(start-1, n, s.goneObjects, s.Ledger.Objects+1)", "halve(start-start-1, n, 0, s.Ledger.Objects+1)")
 	expired.edits = append(expired.edits, edit{listFile, "f.First = max(f.First, s.gone+1)", "f.First = max(f.First, 1)"})
+	loaded := func(name, file, before, after string) mutant {
+		m := seal(name, file, before, after)
+		m.run = "TestSimulationSealed|TestOlderRegistry"
+		return m
+	}
 	return []mutant{
+		loaded("an object of which rows were put aside may expire", sealingFile, "if ok && rawzone.IsWithheld(key) {", "if ok && ordinal == 0 {"),
+		loaded("a shard begins again under an older registry", "processing/datalake/registry.go", "if slices.ContainsFunc(r.Generations, func(g rawzone.Generation) bool { return g.ID == id }) {", `if id != "" {`),
 		seal("what is wrong is sealed up to there", sealingFile, "case f.Kind != Pending:", `case f.Kind == "?":`),
 		seal("what is wrong is sealed", sealingFile, "case f.Shard != s.id && f.Shard != \"\":", "case f.Shard != \"?\":"),
 		seal("the last object of a chain may expire", sealingFile, "name.Ordinal < seals[c].Begin {", "name.Ordinal <= seals[c].Begin {"),
@@ -29,7 +36,6 @@ func sealMutants() []mutant {
 		expired,
 		seal("a ledger may say less than the seal", sealFile, "if s.Ledger.Ordinal < seal.Ordinal {", "if s.Ledger.Ordinal < 0 {"),
 		seal("the last name of a chain is passed over", lastFile, "max(top, n.Ordinal-1)", "max(top, n.Ordinal)"),
-		seal("a folder is looked at behind its last name", lastFile, "low, step = found[n].Ordinal-1, step*2", "low, step = found[n].Ordinal, step*2"),
 		seal("what other folders have in front of a void name is not seen", lastFile, "names, err = l.stretch(ctx, c, next, from)", "names, err = l.stretch(ctx, c, from, from)"),
 		seal("a lost ledger is looked for from the seal's last ordinal on", ledgerFile, "[]int64{seal.Begin - 1, head.Ordinal}", "[]int64{seal.Ordinal}"),
 		seal("a listing goes past a stream's folder", sealsFile, `return folder + "/" + mine

@@ -105,6 +105,8 @@ func (m mutant) try(t *testing.T) (by, output string) {
 	args := []string{"test", "-count=1", "-failfast", "-timeout", "8m", "-run", run, pack}
 	if m.pack == "" {
 		args = append(args, "-seeds", "300")
+	} else if strings.Contains(run, "TestSimulationSealed") {
+		args = append(args, "-seeds", "400")
 	}
 	command := exec.CommandContext(t.Context(), "go", args...)
 	command.Dir = root(t)

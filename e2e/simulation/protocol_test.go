@@ -160,7 +160,7 @@ func TestVoid(t *testing.T) {
 	inCalm(t, func(w *world) {
 		slow := w.fresh(t)
 		w.locked(func() { slow.begin(time.Hour) })
-		slow.freeze, slow.frozen = 11, 10*time.Minute // the registry: read, twice listed, written; the ledger: read; the registry again; claimed, written; quarantine listed; swapped; and then
+		slow.freeze, slow.frozen = 12, 10*time.Minute // the registry: read, twice listed, written; the ledger: read; the registry again, and the generations; claimed, written; quarantine listed; swapped; and then
 		s := w.shardOne()
 		var late error
 		w.group.Go(func() { late = slow.function.Handle(slow.ctx, event(s.id, s.records[:5])) })

@@ -34,6 +34,7 @@ func (r *repairer) audit(t *testing.T) audit.Proof {
 func (w *world) expire() (gone int) {
 	for key, o := range w.bucket.objects {
 		if o.tagged {
+			w.bucket.expired[key] = o
 			delete(w.bucket.objects, key)
 			gone++
 		}

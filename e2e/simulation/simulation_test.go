@@ -40,6 +40,7 @@ func simulate(t *testing.T, seed uint64, print func(string), change ...func(*wor
 		w.underFaults()
 		w.recover()
 		w.check(false)
+		w.believed()
 		w.replayQuarantine()
 		w.check(true)
 		w.replayStream()
@@ -73,6 +74,7 @@ func (w *world) phase(faulty bool, begin func()) {
 // notices do not come back by themselves.
 func (w *world) underFaults() {
 	w.phase(true, func() {
+		w.sealAtTimes()
 		for _, s := range w.stream.shards {
 			if len(s.parents) == 0 {
 				w.begin(s)
@@ -193,7 +195,7 @@ func TestSimulation(t *testing.T) {
 			})
 		}
 	})
-	all.report(t, channelFaults, many >= 100)
+	all.report(t, 0, sealFaults, many >= 100)
 }
 
 // TestSimulationInParts runs seeds in which an object has room for a few records only, so that most batches, and aggregated
@@ -209,7 +211,7 @@ func TestSimulationInParts(t *testing.T) {
 			return
 		}
 	}
-	all.report(t, channelFaults, many >= 500)
+	all.report(t, 0, sealFaults, many >= 500)
 }
 
 // TestSimulationByChannel runs the seeds with rows that go by Snowpipe Streaming, both ways to commit by turns.
@@ -228,7 +230,30 @@ func TestSimulationByChannel(t *testing.T) {
 			}
 		})
 	}
-	all.report(t, faults, many >= 100)
+	all.report(t, 0, sealFaults, many >= 100)
+	all.report(t, channelFaults, faults, many >= 100)
+}
+
+// TestSimulationSealed runs seeds in which audits seal under load, what is sealed expires, and the registry is lost, damaged or an older
+// one, by both row paths in turn.
+func TestSimulationSealed(t *testing.T) {
+	many := *seeds
+	if testing.Short() {
+		many = min(many, 40)
+	}
+	var all tally
+	for seed := *first; seed < *first+max(many/20, 1); seed++ {
+		change := func(w *world) {
+			w.sealing = true
+			if seed%2 == 0 {
+				w.byChannel(seed, rowpath.Deferred)
+			}
+		}
+		if !all.add(t, seed, simulate(t, seed, printer(*steps), change)) {
+			return
+		}
+	}
+	all.report(t, sealFaults, channelFaults, many >= 1000)
 }
 
 // tally sums up what the seeds came to.
@@ -263,8 +288,8 @@ func (a *tally) add(t *testing.T, seed uint64, o outcome) bool {
 }
 
 // report prints each fault's count and the figure. With many seeds, a fault that never happened has not been tested.
-func (a *tally) report(t *testing.T, of fault, complete bool) {
-	for f := range of {
+func (a *tally) report(t *testing.T, from, to fault, complete bool) {
+	for f := from; f < to; f++ {
 		t.Logf("%8d x %s", a.hits[f], f)
 		if a.hits[f] > 0 {
 			a.kinds++

@@ -39,6 +39,9 @@ type world struct {
 	// print gets each step, if it is set.
 	print func(string)
 
+	// sealing says that audits seal under load.
+	sealing bool
+
 	stream    *stream
 	bucket    *bucket
 	streaming *table

@@ -53,6 +53,10 @@ func (z zone) Seal(ctx context.Context, version string, next rawzone.Seals) (str
 	return z.lake.Seal(ctx, version, next)
 }
 
+func (z zone) EntriesAfter(ctx context.Context, prefix, after string, yield func(string, time.Time) error) error {
+	return z.lake.EntriesAfter(ctx, prefix, after, yield)
+}
+
 func (z zone) RowsOf(ctx context.Context, stream string, yield func(string, time.Time) error) error {
 	return z.lake.RowsOf(ctx, stream, yield)
 }

@@ -148,6 +148,10 @@ func (b *bucket) Seal(context.Context, string, rawzone.Seals) (string, error) {
 	return "", errors.New("nothing is sealed here")
 }
 
+func (b *bucket) EntriesAfter(context.Context, string, string, func(string, time.Time) error) error {
+	return nil
+}
+
 func (b *bucket) RowsOf(context.Context, string, func(string, time.Time) error) error { return nil }
 
 func (b *bucket) Unsealed(context.Context, string, func(rawzone.Chain) int64, func(string, time.Time) error) error {

@@ -182,7 +182,8 @@ func (a *Auditor) retire(s *shard, seal rawzone.Seal) rawzone.Seal {
 const tagging = 16
 
 // tag sets the tags of sealed objects, where a rule of the bucket asks for them. The last object of each chain gets none: a ledger
-// that is lost is rebuilt from it. Nor do names of which there are several for one ordinal, because all but one are void, and
+// that is lost is rebuilt from it. Nor do objects of which rows were put aside: these may come back from quarantine, and are read from
+// there then. Nor do names of which there are several for one ordinal, because all but one are void, and
 // objects that did not land in their turn, which tell that their records have landed.
 func (a *Auditor) tag(ctx context.Context) (n int64, err error) {
 	if len(a.seals.Chains) == 0 {
@@ -220,8 +221,12 @@ func (a *Auditor) tag(ctx context.Context) (n int64, err error) {
 	group.SetLimit(tagging)
 	next := a.seals
 	for c, seal := range seals {
-		for _, names := range keys[c] {
-			if len(names) == 1 {
+		aside, err := a.aside(ctx, c, seal)
+		if err != nil {
+			return 0, errors.Join(err, group.Wait())
+		}
+		for ordinal, names := range keys[c] {
+			if len(names) == 1 && !aside[ordinal] {
 				n++
 				group.Go(func() error { return a.c.Lake.Tag(inside, names[0]) })
 			}
@@ -236,4 +241,23 @@ func (a *Auditor) tag(ctx context.Context) (n int64, err error) {
 		a.seals = next
 	}
 	return n, err
+}
+
+// aside are the first ordinals of a chain's objects of which rows were put aside, as far as the next tags go.
+func (a *Auditor) aside(ctx context.Context, c rawzone.Chain, seal rawzone.Seal) (map[int64]bool, error) {
+	out, enough := map[int64]bool{}, errors.New("enough")
+	err := a.c.Lake.EntriesAfter(ctx, c.Quarantined(), rawzone.From(c.Quarantined(), seal.Tagged+1), func(key string, _ time.Time) error {
+		ordinal, ok := c.RejectedBy(key)
+		if ok && ordinal >= seal.Begin {
+			return enough
+		}
+		if ok && rawzone.IsWithheld(key) {
+			out[ordinal] = true
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return out, err
 }

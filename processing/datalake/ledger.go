@@ -161,6 +161,8 @@ func (l *Lake) Claim(ctx context.Context, r Registry, shard string) (head Head, 
 	// has landed looks like a new one, and its ordinals would begin again in the same generation.
 	if now, err := l.registry(ctx, chains[last].Stream); err != nil || now.etag == "" || now.Last().ID != r.Last().ID {
 		return head, cmp.Or(err, ErrEnded)
+	} else if err := l.knows(ctx, now); err != nil {
+		return head, err
 	}
 	fresh, err := l.stake(ctx, chains[last])
 	if err != nil {

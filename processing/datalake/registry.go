@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -95,6 +96,19 @@ func newer(created time.Time, g rawzone.Generation) bool {
 		return created.Sub(g.BornAt) > patience
 	}
 	return created.Sub(g.StreamCreatedAt).Abs() > time.Second // Kinesis gives it as a float
+}
+
+// knows makes sure, before a shard begins in a registry's last generation, that the ledgers are in no other one: if an older copy of the
+// registry was put back, the shard may have landed in a generation that it does not have.
+func (l *Lake) knows(ctx context.Context, r Registry) error {
+	return l.folders(ctx, rawzone.Ledgers+rawzone.Escape(r.Stream)+"/", func(folder string) error {
+		id := path.Base(folder)
+		if slices.ContainsFunc(r.Generations, func(g rawzone.Generation) bool { return g.ID == id }) {
+			return nil
+		}
+		return fmt.Errorf("registry %s in bucket %s is older than the ledgers of generation %s, which it does not have: delete it to have it rebuilt from them: what is numbered goes on, and new shards get a new generation",
+			rawzone.RegistryKey(r.Stream), l.bucket, id)
+	})
 }
 
 // Registry returns the generations of a stream for a reader. Where there is no registry yet, or none any more, it is made up

@@ -37,6 +37,12 @@ func edited(name, file, before, after string) mutant {
 	return mutant{name: name, edits: []edit{{file, before, after}}}
 }
 
+// importing gives a mutant's file, which imports nothing, a package.
+func importing(path string, m mutant) mutant {
+	m.edits = append(m.edits, edit{m.edits[0].file, "package record\n", "package record\n\nimport \"" + path + "\"\n"})
+	return m
+}
+
 // mutants are the faults of the original system and the traps known from building others: most of them on the record's
 // way from the batch into both tables, and those that lie before it.
 func mutants() []mutant {
@@ -186,11 +192,11 @@ func valueMutants() []mutant {
 	return []mutant{
 		edited("a quarantined record takes no ordinal", batchFile, "			b.Rows++\n\t\t}\n\t\tordinal++\n", "			b.Rows++\n\t\t\tordinal++\n\t\t}\n"),
 		edited("a record both in quarantine and landed", batchFile, "			b.Rows++\n",
-			"			b.Rows++\n\t\t\tif ordinal%9 == 0 {\n\t\t\t\tb.Rejected = append(b.Rejected, Rejected{Record: records[i], Ordinal: ordinal, Reason: Reason{Code: WrongType}})\n\t\t\t}\n"),
-		edited("numbers through float64", convertFile, "d.text, code = decimal(d.text, t.raw, MaxDigits, 0)",
-			"f, _ := strconv.ParseFloat(string(t.raw), 64)\n\t\td.text = strconv.AppendFloat(d.text, f, 'f', -1, 64)"),
-		edited("64.7 is cut to 64", convertFile, "d.text, code = decimal(d.text, t.raw, MaxDigits, 0)",
-			"whole, _, _ := bytes.Cut(t.raw, []byte(\".\"))\n\t\td.text, code = decimal(d.text, whole, MaxDigits, 0)"),
+			"			b.Rows++\n\t\t\tif ordinal%9 == 0 {\n\t\t\t\tb.Rejected = append(b.Rejected, Rejected{Record: *r, Ordinal: ordinal, Reason: Reason{Code: WrongType}})\n\t\t\t}\n"),
+		importing("strconv", edited("numbers through float64", convertFile, "d.text, code = decimal(d.text, t.raw, MaxDigits, 0)",
+			"f, _ := strconv.ParseFloat(string(t.raw), 64)\n\t\td.text = strconv.AppendFloat(d.text, f, 'f', -1, 64)")),
+		importing("bytes", edited("64.7 is cut to 64", convertFile, "d.text, code = decimal(d.text, t.raw, MaxDigits, 0)",
+			"whole, _, _ := bytes.Cut(t.raw, []byte(\".\"))\n\t\td.text, code = decimal(d.text, whole, MaxDigits, 0)")),
 		edited("numbers through FLOAT in SQL", schemaFile, `return text + "::" + Type(c)`, `return text + "::FLOAT::" + Type(c)`),
 		edited("NULL becomes the empty string", "record/csv.go", "	case v.Null:\n\t\treturn dst\n", "	case v.Null:\n\t\treturn append(dst, '\"', '\"')\n"),
 		edited("a missing field becomes NULL", "record/decode.go", "if d.schema.Columns[i].Required {", "if len(d.found) == 0 {"),

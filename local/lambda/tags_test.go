@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -47,6 +48,20 @@ func TestTags(t *testing.T) {
 	account, err := h.api.GetAccountSettings(ctx, &sdk.GetAccountSettingsInput{})
 	if err != nil || account.AccountUsage.FunctionCount != int64(len(h.cfg.Functions)) || account.AccountLimit.ConcurrentExecutions != 1000 {
 		t.Errorf("%+v, %v", account, err)
+	}
+	// As the SDK for Python asks.
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.http.URL+"/2016-08-19/account-settings", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local")
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("without the last slash: %d", answer.StatusCode)
 	}
 }
 

@@ -31,6 +31,7 @@ func (s *Server) routes() {
 	handle("GET "+functionsPath+"/{name}", s.getFunction)
 	handle("GET "+functionsPath+"/{name}/configuration", s.getFunctionConfiguration)
 	for _, slash := range []string{"", "/{$}"} {
+		handle("GET /2016-08-19/account-settings"+slash, s.accountSettings)
 		handle("GET "+functionsPath+slash, s.listFunctions)
 		handle("POST "+mappingsPath+slash, s.createMapping)
 		handle("GET "+mappingsPath+slash, s.listMappings)
@@ -39,7 +40,6 @@ func (s *Server) routes() {
 	handle("GET "+tagsPath+"/{arn}", s.listTags)
 	handle("POST "+tagsPath+"/{arn}", s.tagResource)
 	handle("DELETE "+tagsPath+"/{arn}", s.untagResource)
-	handle("GET /2016-08-19/account-settings/{$}", s.accountSettings)
 	handle("PUT "+mappingsPath+"/{id}", s.updateMapping)
 	handle("DELETE "+mappingsPath+"/{id}", s.deleteMapping)
 	for pattern, name := range map[string]string{
@@ -52,7 +52,6 @@ func (s *Server) routes() {
 		"POST " + functionsPath + "/{name}/policy":           "AddPermission",
 		"PUT /2017-10-31/functions/{name}/concurrency":       "PutFunctionConcurrency",
 		"POST /2014-11-13/functions/{name}/invoke-async":     "InvokeAsync",
-		"/2019-09-25/functions/{name}/event-invoke-config":   "EventInvokeConfig",
 		"POST /2021-11-15/functions/{name}/{responseStream}": "InvokeWithResponseStream",
 	} {
 		handle(pattern, func(http.ResponseWriter, *http.Request) error { return unsupported(name) })

@@ -297,7 +297,7 @@ func (o *object) answer(r io.Reader, c io.Closer) *gofakes3.Object {
 }
 
 // ListBucket implements gofakes3.Backend.
-func (b *backend) ListBucket(_ context.Context, name string, prefix *gofakes3.Prefix, at gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
+func (b *backend) ListBucket(ctx context.Context, name string, prefix *gofakes3.Prefix, at gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
 	bk, err := b.bucket(name)
 	if err != nil {
 		return nil, err
@@ -309,12 +309,16 @@ func (b *backend) ListBucket(_ context.Context, name string, prefix *gofakes3.Pr
 	if prefix == nil {
 		prefix = &gofakes3.Prefix{}
 	}
-	p := bk.index.list(prefix.Prefix, prefix.Delimiter, at.Marker, limit)
+	marker := at.Marker
+	if common, ok := commonPrefix(marker, prefix.Prefix, prefix.Delimiter); ok && callFrom(ctx).firstList {
+		marker = common // a prefix that the marker lies in was given before it
+	}
+	p := bk.index.list(prefix.Prefix, prefix.Delimiter, marker, limit)
 	list := gofakes3.NewObjectList()
 	for _, e := range p.entries {
 		list.Add(&gofakes3.Content{
 			Key: e.key, LastModified: gofakes3.NewContentTime(e.modified), ETag: `"` + e.etag + `"`,
-			Size: e.size, StorageClass: e.storageClass(),
+			Size: e.size, StorageClass: e.storageClass(), Owner: &gofakes3.UserInfo{ID: b.account},
 		})
 	}
 	for _, common := range p.prefixes {

@@ -27,6 +27,8 @@ type call struct {
 	replaceTags bool
 	// headRange is the range that a HEAD asks for; see etagWriter.
 	headRange string
+	onePart   bool   // a read that asks for the first part, which is all of an object without parts
+	firstList bool   // a listing of the first version
 	resume    string // id of the multipart upload to take up again
 	version   string // id of the version that the request is about; "" is the one that the key shows
 	source    source // of a copy
@@ -91,6 +93,8 @@ func newCall(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if r.Method == http.MethodHead {
 		c.headRange = r.Header.Get("Range")
 	}
+	query := r.URL.Query()
+	c.onePart, c.firstList = query.Get("partNumber") == "1" && r.Method != http.MethodPut, query.Get("list-type") != "2"
 	c.class = r.Header.Get(headerClass)
 	if err := c.readVersions(r); err != nil {
 		return nil, err

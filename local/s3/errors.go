@@ -32,12 +32,15 @@ func refuseAs(ctx context.Context, status int, code gofakes3.ErrorCode, message 
 }
 
 // The words of AWS for what clients look at most.
-const preconditionFailed = "At least one of the pre-conditions you specified did not hold"
+const (
+	preconditionFailed = "At least one of the pre-conditions you specified did not hold"
+	noUploadWords      = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+)
 
 func noSuchKey() error { return refuse(gofakes3.ErrNoSuchKey, "The specified key does not exist.") }
 
 func noSuchUpload() error {
-	return refuse(gofakes3.ErrNoSuchUpload, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+	return refuse(gofakes3.ErrNoSuchUpload, noUploadWords)
 }
 
 func malformed() error {

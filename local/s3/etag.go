@@ -1,8 +1,10 @@
 package s3
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -69,7 +71,8 @@ type etagWriter struct {
 	call    *call
 	object  bool // the request is about an object
 	started bool
-	headed  bool // the status is written
+	headed  bool          // the status is written
+	failed  *bytes.Buffer // the document of an error, to be given the words of AWS
 }
 
 // partOf makes the headers of a whole object those of a range of it, and returns the status that goes with them.
@@ -138,12 +141,51 @@ func (w *etagWriter) WriteHeader(status int) {
 	if status == http.StatusInternalServerError && w.call.status != 0 {
 		status = w.call.status
 	}
+	if status == http.StatusOK && w.call.onePart && w.Header().Get("Content-Length") != "0" {
+		status = partOf(w.Header(), "bytes=0-")
+	}
+	if status >= http.StatusBadRequest && w.Header().Get("Content-Type") == "application/xml" {
+		w.failed = &bytes.Buffer{}
+	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// awsWords are what AWS says where the library repeats the code. They never change.
+var awsWords = map[string]string{
+	"PreconditionFailed": preconditionFailed,
+	"InvalidRange":       "The requested range is not satisfiable",
+	"NoSuchUpload":       noUploadWords,
+	"MethodNotAllowed":   "The specified method is not allowed against this resource.",
+	"NotImplemented":     "A header or parameter you provided implies functionality that is not implemented",
+}
+
+// finish writes the document of an error with the words of AWS, and with the condition that failed.
+func (w *etagWriter) finish(asked http.Header) {
+	if w.failed == nil {
+		return
+	}
+	document := w.failed.String()
+	for code, words := range awsWords {
+		document = strings.Replace(document, "<Message>"+code+"</Message>", "<Message>"+words+"</Message>", 1)
+	}
+	if strings.Contains(document, "<Code>PreconditionFailed</Code>") {
+		for _, name := range []string{"If-None-Match", "If-Match", "If-Unmodified-Since", "x-amz-copy-source-If-Match", "x-amz-copy-source-If-None-Match",
+			"x-amz-copy-source-If-Modified-Since", "x-amz-copy-source-If-Unmodified-Since"} {
+			if asked.Get(name) != "" {
+				document = strings.Replace(document, "</Message>", "</Message><Condition>"+name+"</Condition>", 1)
+				break
+			}
+		}
+	}
+	_, _ = io.WriteString(w.ResponseWriter, document) // a client that went away needs no answer
 }
 
 func (w *etagWriter) Write(p []byte) (int, error) {
 	if !w.headed {
 		w.WriteHeader(http.StatusOK)
+	}
+	if w.failed != nil {
+		return w.failed.Write(p)
 	}
 	return w.ResponseWriter.Write(p)
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answerError(w, r, http.StatusForbidden, "AccessDenied", "Use the server's loopback address, and not from a web page")
 		return
 	case isForm(r):
-		answerError(w, r, http.StatusNotImplemented, "NotImplemented", "uploads from HTML forms are not supported")
+		answerError(w, r, http.StatusNotImplemented, "NotImplemented", formRefusal(r))
 		return
 	case expired(r, time.Now()):
 		answerError(w, r, http.StatusForbidden, "AccessDenied", "Request has expired")
@@ -60,6 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			tags.WriteHeader(http.StatusOK)
 		}
 	}
+	tags.finish(r.Header)
 }
 
 // local refuses what a web page could send: anything with the marks of one, and, against pages that rebind their name to
@@ -90,8 +92,10 @@ func target(path string) (bucket, key string) {
 
 // supported refuses by name what the library would ignore, such as an append that it would take for a plain write.
 func supported(r *http.Request) error {
+	_, key := target(r.URL.Path)
 	for name := range r.URL.Query() {
-		if !knownParameter(name) {
+		ofBucket := slices.ContainsFunc(keptSettings, func(k kept) bool { return k.parameter == name && name != "tagging" })
+		if !knownParameter(name) || ofBucket && key != "" {
 			return refuse(gofakes3.ErrNotImplemented, "the query parameter "+url.QueryEscape(name)+" is not supported")
 		}
 	}
@@ -101,6 +105,11 @@ func supported(r *http.Request) error {
 	} {
 		if r.Header.Get(name) != "" {
 			return refuse(gofakes3.ErrNotImplemented, "the header "+name+" is not supported")
+		}
+	}
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Amz-Grant-") {
+			return refuse(gofakes3.ErrNotImplemented, "the header "+name+" is not supported; everything is private")
 		}
 	}
 	switch r.Header.Get("X-Amz-Acl") {

@@ -159,7 +159,7 @@ func (x *index) list(prefix, delimiter, after string, limit int) page {
 
 // commonPrefix is what a key is rolled up into: itself up to the first delimiter behind the prefix.
 func commonPrefix(key, prefix, delimiter string) (string, bool) {
-	if delimiter == "" {
+	if delimiter == "" || !strings.HasPrefix(key, prefix) {
 		return "", false
 	}
 	i := strings.Index(key[len(prefix):], delimiter)

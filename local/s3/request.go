@@ -8,10 +8,20 @@ import (
 	"time"
 )
 
-// isForm tells an upload from an HTML form, which carries its signature in the form.
+// isForm tells an upload from an HTML form, which carries its signature in the form, or what else is posted to a bucket as such.
 func isForm(r *http.Request) bool {
 	bucket, key := target(r.URL.Path)
-	return r.Method == http.MethodPost && bucket != "" && key == "" && !r.URL.Query().Has("delete")
+	query := r.URL.Query()
+	query.Del("x-id")
+	return r.Method == http.MethodPost && bucket != "" && key == "" && len(query) == 0
+}
+
+// formRefusal are the words for it.
+func formRefusal(r *http.Request) string {
+	if kind := r.Header.Get("Content-Type"); strings.HasPrefix(kind, "multipart/form-data") {
+		return "uploads from HTML forms are not supported"
+	}
+	return "POST " + r.URL.EscapedPath() + " is not supported"
 }
 
 // expired tells a presigned URL whose time is over. Signatures are not checked, and this still is: a program that keeps its

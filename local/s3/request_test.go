@@ -54,6 +54,37 @@ func TestHeadersAsAWS(t *testing.T) {
 	}
 }
 
+// An object without parts is its own first part.
+func TestFirstPart(t *testing.T) {
+	s := start(t, Config{}).bucket()
+	s.put("k", "0123456789")
+	ctx, bucket, one := t.Context(), aws.String(testBucket), aws.Int32(1)
+	get, err := s.client.GetObject(ctx, &sdk.GetObjectInput{Bucket: bucket, Key: aws.String("k"), PartNumber: one})
+	if err != nil || aws.ToString(get.ContentRange) != "bytes 0-9/10" {
+		t.Fatalf("%+v, %v", get, err)
+	}
+	head, err := s.client.HeadObject(ctx, &sdk.HeadObjectInput{Bucket: bucket, Key: aws.String("k"), PartNumber: one})
+	if err != nil || aws.ToString(head.ContentRange) != "bytes 0-9/10" || *head.ContentLength != 10 {
+		t.Errorf("%+v, %v", head, err)
+	}
+}
+
+// The first version of listings goes on behind the whole prefix that its marker lies in, and knows the owner.
+func TestMarkerInsidePrefix(t *testing.T) {
+	s := start(t, Config{}).bucket()
+	for _, key := range []string{"a/1", "a/2", "b"} {
+		s.put(key, "x")
+	}
+	out, err := s.client.ListObjects(t.Context(), &sdk.ListObjectsInput{Bucket: aws.String(testBucket), Delimiter: aws.String("/"), Marker: aws.String("a/1")})
+	if err != nil || len(out.CommonPrefixes) != 0 || len(out.Contents) != 1 || *out.Contents[0].Owner.ID != testAccount {
+		t.Errorf("%+v, %v", out, err)
+	}
+	out, err = s.client.ListObjects(t.Context(), &sdk.ListObjectsInput{Bucket: aws.String(testBucket), Delimiter: aws.String("/"), Marker: aws.String("Z")})
+	if err != nil || len(out.CommonPrefixes) != 1 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 func atoi(text string) (n int) {
 	for _, c := range text {
 		n = n*10 + int(c-'0')

@@ -39,7 +39,8 @@ func (p *Pipes) HandleSQS(w http.ResponseWriter, r *http.Request) {
 	}
 	target := r.Header.Get("X-Amz-Target")
 	if target != sqsTarget+"SendMessage" && target != sqsTarget+"SendMessageBatch" {
-		sqsError(w, http.StatusBadRequest, "InvalidAction", "Only SendMessage and SendMessageBatch are known here.")
+		operation := strings.TrimPrefix(target, sqsTarget)
+		sqsError(w, http.StatusBadRequest, "UnsupportedOperation", fmt.Sprintf("%.80q is not supported here: the queue of the pipes takes SendMessage and SendMessageBatch only.", operation))
 		return
 	}
 	var body sqsRequest

@@ -47,13 +47,18 @@ type Config struct {
 	AuditEvery time.Duration
 	// Breaks can be broken in on purpose.
 	Breaks []Break
+	// Newest reads the last rows of the streaming or of the micro-batch table, for who asks; nil shows none.
+	Newest func(ctx context.Context, streaming bool) (Newest, error)
+	// Connection says how other programs join, to be copied. It may hold a password, and is given out when asked for; empty
+	// has none.
+	Connection string
 	// Every is the time between two looks; 0 is DefaultEvery.
 	Every time.Duration
 	// Hosts are names of this server besides localhost and the loopback addresses, without ports.
 	Hosts []string
 	// Token must come with each request, as a bearer or in a cookie, unless it is empty.
 	Token string
-	// Version of the program, for the metrics.
+	// Version of the program, for the page and the metrics.
 	Version string
 	// Log gets ids, counts and reasons; nil discards them.
 	Log *slog.Logger

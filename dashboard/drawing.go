@@ -68,7 +68,8 @@ func (s *Server) draw(n *state, producer *ProducerStatus, now time.Time) Snapsho
 	shards := topOf(n.look.Shards, n.look.Retired)
 	d := drawing{names: s.config.Names, state: n, now: now, shards: shards, producer: producer}
 	snapshot := Snapshot{
-		Now: now.UnixMilli(), Started: s.started.UnixMilli(), Mode: s.config.Mode,
+		Now: now.UnixMilli(), Started: s.started.UnixMilli(), Mode: s.config.Mode, Version: s.config.Version,
+		Rows: s.config.Newest != nil, Connection: s.config.Connection != "",
 		Stream: s.config.Names.Stream, Bucket: s.config.Names.Bucket,
 		Boxes: d.boxes(), Arrows: d.arrows(), Shards: shards,
 		Files: notNil(n.look.Files), Quarantine: Quarantine{n.look.Quarantined, notNil(n.look.Rejects)},

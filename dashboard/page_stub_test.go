@@ -129,6 +129,13 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.post(w, r)
 	case r.URL.Path == "/api/events":
 		s.events(w, r)
+	case r.URL.Path == "/api/rows":
+		s.mu.Lock()
+		s.payloads++
+		s.mu.Unlock()
+		json.NewEncoder(w).Encode(object{"columns": []string{"SENSORID", hostile, "_ORDINAL"}, "rows": [][]any{{r.FormValue("table"), hostile, "7"}, {nil, "", "6"}}})
+	case r.URL.Path == "/api/connection":
+		json.NewEncoder(w).Encode(object{"text": "export AWS_ENDPOINT_URL_KINESIS=http://127.0.0.1:7401\n"})
 	case r.URL.Path == "/api/quarantine/payload":
 		s.mu.Lock()
 		s.payloads++
@@ -234,6 +241,7 @@ func sample(shards int) object {
 	now := time.Now().UnixMilli()
 	return object{
 		"now": now, "started": now - 754_000, "mode": "local", "stream": "kdEntry", "bucket": "snowstream-raw",
+		"version": "v0.1.0 abcdef012345", "rows": true, "connection": true,
 		"boxes": []object{
 			{"id": "producer", "name": "Data generator", "count": 376_912, "unit": "records", "rate": 503.2, "state": "ok", "detail": "constant:500"},
 			{"id": "stream", "name": "Kinesis kdEntry", "count": 376_911, "unit": "records", "rate": 503.1, "state": "ok", "detail": "4 shards"},

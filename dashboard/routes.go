@@ -30,6 +30,7 @@ func (s *Server) routes(pages map[string]*page) http.Handler {
 	mux.HandleFunc("GET /api/quarantine/payload", s.handlePayload)
 	mux.HandleFunc("GET /healthz", s.handleHealth)
 	mux.Handle("GET /metrics", s.metrics())
+	s.routeNewest(mux)
 	if s.config.Producer != nil {
 		s.routeProducer(mux)
 	}

@@ -2,9 +2,13 @@ package dashboard
 
 // Snapshot is what the page gets. Times are Unix milliseconds, rates are per second.
 type Snapshot struct {
-	Now        int64           `json:"now"`
-	Started    int64           `json:"started"`
-	Mode       string          `json:"mode"`
+	Now     int64  `json:"now"`
+	Started int64  `json:"started"`
+	Mode    string `json:"mode"`
+	Version string `json:"version"`
+	// Rows and Connection tell that these can be asked for.
+	Rows       bool            `json:"rows"`
+	Connection bool            `json:"connection"`
 	Stream     string          `json:"stream"`
 	Bucket     string          `json:"bucket"`
 	Boxes      []Box           `json:"boxes"`

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,11 +15,12 @@ import (
 
 	"github.com/snowstream/snowstream/cmd/internal/board"
 	"github.com/snowstream/snowstream/cmd/internal/stack"
+	"github.com/snowstream/snowstream/cmd/internal/version"
 	"github.com/snowstream/snowstream/dashboard"
 )
 
-// dashboardPort is that of `snowstream dashboard`; the page of `snowstream local` lies one below it.
-const dashboardPort = 7406
+// dashboardPort is that of `snowstream dashboard`, behind those of `snowstream local`.
+const dashboardPort = 7401 + stack.Ports
 
 // In a real account each look keeps a warehouse awake, and an audit works through both tables: a look is rare, and an audit
 // is made when somebody asks for it.
@@ -70,7 +71,7 @@ func (o *pageOptions) watch(ctx context.Context, cmd *cobra.Command, s stack.Set
 	if err != nil {
 		return err
 	}
-	config := p.config(source, s.Mode())
+	config := p.config(source, s)
 	if s.Mode() == "cloud" {
 		config.Every, config.AuditEvery = cloudEvery, cloudAuditEvery
 	}
@@ -86,12 +87,28 @@ func (o *pageOptions) watch(ctx context.Context, cmd *cobra.Command, s stack.Set
 }
 
 // config is what every page has.
-func (p *page) config(source *board.Source, mode string) dashboard.Config {
-	v := "devel"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		v = info.Main.Version
-	}
+func (p *page) config(source *board.Source, s stack.Settings) dashboard.Config {
 	return dashboard.Config{
-		Source: source, Names: source.Names(), Mode: mode, Audit: source.Audit, Hosts: p.hosts, Token: p.token, Version: v,
+		Source: source, Names: source.Names(), Mode: s.Mode(), Audit: source.Audit, Hosts: p.hosts, Token: p.token,
+		Version: version.Of().String(), Newest: source.Newest, Connection: connection(s),
 	}
+}
+
+// connection is what other programs need to join a local stack, as a shell takes it; empty for a deployment, whose people have
+// logins of their own.
+func connection(s stack.Settings) string {
+	if s.Mode() != "local" {
+		return ""
+	}
+	host, port, _ := strings.Cut(strings.TrimPrefix(s.Snowflake, "http://"), ":")
+	return fmt.Sprintf(`export AWS_ENDPOINT_URL_KINESIS=%s
+export AWS_ENDPOINT_URL_S3=%s
+export AWS_ENDPOINT_URL_LAMBDA=%s
+export AWS_REGION=%s AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s
+export SNOWFLAKE_HOST=%s SNOWFLAKE_PORT=%s SNOWFLAKE_PROTOCOL=http
+export SNOWFLAKE_ACCOUNT=%s SNOWFLAKE_USER=%s SNOWFLAKE_PASSWORD=%s
+export SNOWFLAKE_DATABASE=%s SNOWFLAKE_SCHEMA=%s SNOWFLAKE_WAREHOUSE=%s SNOWFLAKE_ROLE=%s
+# stream %s, bucket %s
+`, s.Kinesis, s.S3, s.Lambda, s.Region, stack.AccessKeyID, stack.SecretAccessKey, host, port,
+		s.Account, s.User, s.Password, s.Database, s.Schema, s.Warehouse, s.Role, s.Stream, s.Bucket)
 }

@@ -208,7 +208,7 @@ func (r *localRun) serve(config producer.Config, log *slog.Logger) (func() error
 	if r.page == nil {
 		return func() error { return nil }, nil
 	}
-	c := r.page.config(board.Inside(r.stack, r.tables), "local")
+	c := r.page.config(board.Inside(r.stack, r.tables), r.stack.Settings)
 	c.Log = log.With("service", "dashboard")
 	c.Producer = newGenerator(r.producer, config.Rate, r.options.template)
 	c.Check = func(text string) dashboard.Check { return checkTemplate(r.stack.Records(), text) }

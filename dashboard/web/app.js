@@ -5,6 +5,7 @@
 //   drawing.js     the boxes and arrows         verdict.js   the audit
 //   charts.js      throughput and latency       lists.js     shards, files, quarantine
 //   controls.js    load and faults              template.js  the template editor
+//   newest.js      rows and settings, fetched when asked for
 //   dom.js         how text gets onto the page: textContent, and only where it changed
 //   uplot/         the charting library, version 1.6.32, unchanged, with its licence
 //
@@ -17,6 +18,7 @@ import { record, drawCharts, repaint } from './charts.js';
 import { drawLists } from './lists.js';
 import { drawVerdict } from './verdict.js';
 import { drawLoad, drawBreaks } from './controls.js';
+import { drawNewest } from './newest.js';
 import { drawTemplate } from './template.js';
 
 const silence = 4000; // milliseconds without a snapshot after which the numbers count as old
@@ -54,6 +56,7 @@ function render() {
   drawLists(snapshot);
   drawLoad(snapshot);
   drawBreaks(snapshot);
+  drawNewest(snapshot);
   drawTemplate(snapshot);
   watch();
 }

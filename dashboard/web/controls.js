@@ -11,6 +11,7 @@ const examples = {
 };
 let touched = 0; // when a person changed the load last: until the server has followed, its numbers do not move the controls
 let sending = 0;
+let draft = false; // a shape was edited and is not applied yet: it stays until it is, or until another load is chosen
 const held = () => Date.now() - touched < quiet;
 
 /** drawLoad shows the producer's load. */
@@ -26,7 +27,7 @@ export function drawLoad(s) {
   if (held() || sending) return;
   const name = p.shape ? p.shape.split(':')[0] : 'constant';
   const known = name === 'constant' || name in examples;
-  if (document.activeElement !== $('shape') && document.activeElement !== $('shape-text')) {
+  if (!draft && document.activeElement !== $('shape') && document.activeElement !== $('shape-text')) {
     $('shape').value = known ? name : 'other';
     $('shape-field').hidden = name === 'constant';
     $('shape-text').value = p.shape;
@@ -47,6 +48,7 @@ async function control(path, body, input, error) {
   sending++;
   try {
     await post(path, body);
+    if (path !== '/api/producer/pause') draft = false;
     set(error, '');
     input.removeAttribute('aria-invalid');
   } catch (failure) {
@@ -86,12 +88,17 @@ $('shape').addEventListener('change', () => {
   touched = Date.now();
   const name = $('shape').value;
   $('shape-field').hidden = name === 'constant';
-  if (name === 'constant') sendRate(toRate($('rate').valueAsNumber), $('shape'));
-  else $('shape-text').value = examples[name];
+  if (name === 'constant') return sendRate(toRate($('rate').valueAsNumber), $('shape'));
+  $('shape-text').value = examples[name];
+  draft = true;
+  clearTimeout(timer);
+  timer = setTimeout(() => sendShape($('shape')), 400); // the keyboard may pass over others on its way
 });
+$('shape-text').addEventListener('input', () => { draft = true; });
+const sendShape = (input) => control('/api/producer/shape', { shape: $('shape-text').value.trim() }, input, $('load-error'));
 $('load').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (!$('shape-field').hidden) control('/api/producer/shape', { shape: $('shape-text').value.trim() }, $('shape-text'), $('load-error'));
+  if (!$('shape-field').hidden) sendShape($('shape-text'));
 });
 
 const again = 5000; // milliseconds between two audits that a recovery asks for

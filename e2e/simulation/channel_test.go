@@ -67,7 +67,7 @@ func (w *world) byChannel(seed uint64, commit rowpath.Commit) {
 	w.service = &service{w: w, commit: commit, channels: map[string]*simulated{}, refused: map[string]bool{}}
 	random := rand.New(rand.NewPCG(seed, 0xc4a))
 	strength := [...]float64{0.3, 1, 1, 3}[random.IntN(4)]
-	for f := channelFaults; f < faults; f++ {
+	for f := channelFaults; f < operatorFaults; f++ {
 		if random.IntN(10) < 7 {
 			w.rates[f] = min(f.rate()*strength, 0.9)
 		}

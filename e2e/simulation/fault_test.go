@@ -81,12 +81,26 @@ const (
 	channelForgotten
 	channelRejects
 
+	// operatorFaults and those behind it are what people do, mistakes and what is meant to mend them.
+	ledgerDeleted
+	streamingTruncated
+	microbatchTruncated
+	streamingDropped
+	streamingPutBack
+	objectDeleted
+	quarantineDeleted
+	repaired
+	repairedTwice
+	quarantineReplayed
+	tableReplayed
+
 	faults
 )
 
 const (
-	channelFaults = channelLost
-	sealFaults    = sealed
+	channelFaults  = channelLost
+	sealFaults     = sealed
+	operatorFaults = ledgerDeleted
 )
 
 // String is what people read.
@@ -108,6 +122,9 @@ func (f fault) String() string {
 		"sealed under load", "sealed objects expired", "registry lost", "registry damaged", "older registry put back",
 		"append or open never arrives", "its answer lost", "it arrives minutes later", "service busy", "its token refused", "commit takes minutes",
 		"channel accepts and never commits", "acknowledged rows lost", "channel invalidated", "channel forgotten", "row rejected",
+		"a person deletes a ledger", "truncates the streaming table", "truncates the micro-batch table", "drops the streaming table and makes it again",
+		"puts the streaming table back to a copy", "deletes an object of rows", "deletes a quarantine object", "repairs", "repairs beside another one",
+		"replays quarantine", "replays the table",
 	}[f]
 }
 

@@ -81,6 +81,9 @@ func (w *world) underFaults() {
 			}
 		}
 		w.alterTables()
+		if w.operated {
+			w.people()
+		}
 		if w.hit(recoveredEarly) {
 			w.later(w.between(time.Minute, 2*time.Hour), func() { _ = w.recoverAll() })
 		}
@@ -148,7 +151,7 @@ func (w *world) replayOnce() (quarantine.Summary, error) {
 	p := w.functions.process("replay")
 	p.begin(24 * time.Hour)
 	defer p.kill()
-	r, err := quarantine.NewReplayer(wide(), p.lake(), p.arrow())
+	r, err := quarantine.NewReplayer(w.functions.schema, p.lake(), p.arrow())
 	if err != nil {
 		return quarantine.Summary{}, err
 	}
@@ -231,7 +234,7 @@ func TestSimulationByChannel(t *testing.T) {
 		})
 	}
 	all.report(t, 0, sealFaults, many >= 100)
-	all.report(t, channelFaults, faults, many >= 100)
+	all.report(t, channelFaults, operatorFaults, many >= 100)
 }
 
 // TestSimulationSealed runs seeds in which audits seal under load, what is sealed expires, and the registry is lost, damaged or an older

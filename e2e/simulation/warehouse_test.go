@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/snowstream/snowstream/landing/audit"
+	"github.com/snowstream/snowstream/landing/snowflake"
 )
 
 // queries answers what the audit asks of the warehouse, and changes the tables as it says. Its texts are read as far as they
@@ -377,6 +378,9 @@ func (q queries) Exec(_ context.Context, query string, args ...any) (sql.Result,
 		return affected(len(rows)), err
 	case strings.HasPrefix(query, "INSERT INTO "):
 		rows, err := bound(query, args[0].(string))
+		if slices.ContainsFunc(rows, t.refuses) {
+			return nil, &snowflake.Error{Number: 100078, SQLState: "22000"}
+		}
 		t.insert(rows...)
 		q.w.step("insert %d rows", len(rows))
 		return affected(len(rows)), err

@@ -55,6 +55,8 @@ type world struct {
 	swept   string
 	// generations are those of the rows in the raw zone, by the record.
 	generations map[string]value
+	// operated says that people repair beside the run, which brings rows when they do; damaged that they have taken rows away.
+	operated, damaged bool
 }
 
 // finding is a broken promise.

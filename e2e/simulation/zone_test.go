@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -234,10 +233,14 @@ func (r *repairer) landed(ctx context.Context, these []string, sealed rawzone.Se
 	}
 	return out, quarantine.List(ctx, lake, streamName, func(e quarantine.Entry) error {
 		one := out[e.Shard]
-		if seal, found := sealed.Of(one.Ledger.Chain()); found && e.Ordinal <= seal.Ordinal {
+		if seal, found := sealed.Of(one.Ledger.Chain()); e.Generation != one.Ledger.Generation || found && e.Ordinal <= seal.Ordinal {
 			return nil
 		}
-		one.Rejected = append(one.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Digest: audit.Digest(e.Data)})
+		digest := ""
+		if e.Row == nil {
+			digest = audit.Digest(e.Data)
+		}
+		one.Rejected = append(one.Rejected, audit.Rejected{Position: e.Position, Ordinal: e.Ordinal, Key: e.Key, Replayed: e.Replayed, Withheld: e.Withheld(), Digest: digest})
 		slices.SortFunc(one.Rejected, func(a, b audit.Rejected) int { return int(a.Ordinal - b.Ordinal) })
 		out[e.Shard] = one
 		return nil
@@ -252,18 +255,40 @@ func (r *repairer) tools() (audit.Tools, error) {
 	c := replay.New(replay.Config{Stream: streamName, Reader: source{r.w}, Lander: o, Lake: r.p.lake()})
 	return audit.Tools{
 		Transaction: queries{r.w}.transaction,
-		Upsert: func(ctx context.Context, object string, rows int) error {
-			answer, err := r.p.arrow().Upsert(ctx, handoff.Message{Object: object, Rows: rows})
-			if err == nil && answer.Rows != rows {
-				err = errors.New("not all rows")
-			}
-			return err
-		},
-		Pipe: r.w.pipe, Wait: 10 * time.Minute, Delete: r.delete, By: "simulation",
+		Upsert:      r.handOver,
+		Pipe:        r.w.pipe, Wait: 10 * time.Minute, Delete: r.delete, By: "simulation",
 		Append: func(ctx context.Context, shard, first, last string) (int64, error) {
 			return c.Recover(ctx, shard, first, last, "repair")
 		},
 	}, nil
+}
+
+// handOver is what the command does with an object that the streaming table lacks rows of.
+func (r *repairer) handOver(ctx context.Context, object string, rows int) error {
+	without, err := quarantine.Withheld(ctx, r.p.lake(), streamName, object)
+	if err != nil {
+		return err
+	}
+	m, refused := handoff.Message{Object: object, Rows: rows, Without: without}, 0
+	for {
+		answer, err := r.p.arrow().Upsert(ctx, m)
+		if err == nil {
+			err = answer.Complete(m)
+		}
+		if err != nil {
+			return err
+		}
+		for _, o := range answer.Refused {
+			m.Without = append(m.Without, o.Ordinal)
+		}
+		if refused += len(answer.Refused); answer.More {
+			continue
+		}
+		if refused > 0 {
+			return audit.ErrRefused
+		}
+		return nil
+	}
 }
 
 // repair is `snowstream audit --repair`.

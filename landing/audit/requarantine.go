@@ -140,7 +140,7 @@ func (m *mender) rejections(records []record.Record, o rawzone.Object, landed ma
 		if reason == nil {
 			reason = &record.Reason{Code: record.Restored}
 		}
-		out = append(out, record.Rejected{Record: r, Ordinal: ordinal, Reason: *reason})
+		out = append(out, record.Rejected{Record: r, Generation: o.Generation, Ordinal: ordinal, Reason: *reason})
 	}
 	return out
 }

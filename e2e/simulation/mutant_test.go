@@ -251,7 +251,7 @@ func channelMutants() []mutant {
 			`body: []byte(`+"`"+`{"fail_on_uncommitted_rows":`, `body: []byte(`+"`"+`{"offset_token":"00000000000000000001","fail_on_uncommitted_rows":`),
 		{name: "channel: the table is asked before the channel is opened", edits: []edit{
 			{path, "	channel, err := a.service.Open(ctx, r.Chain())\n", "	early, _ := a.service.Highest(ctx, r.Chain())\n	channel, err := a.service.Open(ctx, r.Chain())\n"},
-			{path, "if state.Committed, err = a.forgotten(ctx, r, head); err != nil {", "if state.Committed, err = max(early, head.Base()), nil; err != nil {"},
+			{path, "if state.Committed, asked, err = a.forgotten(ctx, r, head); err != nil {", "if state.Committed, err = max(early, head.Base()), nil; err != nil {"},
 		}},
 		edited("channel: goes on with a channel after an error", path, "		delete(a.chains, r.Chain()) // a part", "		// a part"),
 		edited("channel: an append is tried again with the next token", channel, "	got, err := c.pipe.client.do(ctx, r)\n	if err != nil {\n\t\treturn outcome(err)\n",

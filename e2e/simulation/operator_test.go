@@ -210,9 +210,9 @@ func (w *world) repairAll(replayed bool) {
 	w.find(broken, "six repairs do not end: ok %v, %+v, left %q", after.OK, after.Findings, done.Left)
 }
 
-// TestSimulationWithOperators runs seeds in which people repair, replay and make mistakes beside the run, by both row paths and both
+// TestOperators runs seeds in which people repair, replay and make mistakes beside the run, by both row paths and both
 // ways to commit.
-func TestSimulationWithOperators(t *testing.T) {
+func TestOperators(t *testing.T) {
 	many := *seeds
 	if testing.Short() {
 		many = min(many, 40)
@@ -220,7 +220,11 @@ func TestSimulationWithOperators(t *testing.T) {
 	var all tally
 	for _, path := range []string{"merge", string(rowpath.Deferred), string(rowpath.Wait)} {
 		t.Run(path, func(t *testing.T) {
-			for seed := *first; seed < *first+max(many/12, 1); seed++ {
+			count := max(many/24, 1)
+			if path != "merge" {
+				count = max(many/120, 1) // each takes seconds
+			}
+			for seed := *first; seed < *first+count; seed++ {
 				if !all.add(t, seed, simulateOperated(t, seed, printer(*steps), func(w *world) {
 					if path != "merge" {
 						w.byChannel(seed, rowpath.Commit(path))
@@ -231,5 +235,63 @@ func TestSimulationWithOperators(t *testing.T) {
 			}
 		})
 	}
-	all.report(t, operatorFaults, faults, many >= 500)
+	all.report(t, operatorFaults, faults, many >= 2000)
+}
+
+// TestTableDroppedUnderChannels: the streaming table is dropped and made again, or emptied with its channels forgotten, where rows go
+// by Snowpipe Streaming. The shard waits, one repair brings all rows back, each once, and the shard goes on.
+func TestTableDroppedUnderChannels(t *testing.T) {
+	for _, commit := range []rowpath.Commit{rowpath.Deferred, rowpath.Wait} {
+		inCalm(t, func(w *world) {
+			w.byChannel(1, commit)
+			w.operated = true
+			run := func(to int) {
+				w.phase(false, func() {
+					for _, s := range w.stream.shards {
+						n := min(to, len(s.records))
+						if from := min(max(to-20, 0), n); from < n {
+							w.later(time.Second, func() { (&mapping{w: w, shard: s, next: from}).run(n) })
+						}
+					}
+				})
+			}
+			for to := 20; to <= 60; to += 20 {
+				run(to)
+			}
+			w.locked(func() {
+				w.streaming.rows = nil
+				w.streaming.change0()
+				clear(w.service.channels)
+			})
+			p := &process{w: w, name: "repair"}
+			p.begin(1000 * time.Hour)
+			defer p.kill()
+			if after, _ := w.repairer(p).twice(t); !after.OK {
+				t.Errorf("%s: %+v", commit, after.Findings)
+			}
+			w.group.Wait()
+			for to := 80; to <= 300; to += 20 {
+				run(to)
+			}
+			w.check(false)
+		})
+	}
+}
+
+// TestLateWithoutChannel: a ledger that does not know a channel yet, or any more, counts the rows that were put aside late.
+func TestLateWithoutChannel(t *testing.T) {
+	landed(t, func(w *world, r *repairer) {
+		c := w.chain(w.shardOne().id)
+		before, err := r.p.lake().Ledger(r.p.ctx, streamName, c.Shard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		aside := rawzone.Rejections{Stream: c.Stream, Generation: c.Generation, Shard: c.Shard, Withheld: 3}
+		w.locked(func() { w.bucket.objects[c.RejectionsKey()] = object{body: aside.Encode(), etag: "late"} })
+		after, err := r.p.lake().Ledger(r.p.ctx, streamName, c.Shard)
+		if err != nil || after.Quarantined != before.Quarantined+3 {
+			t.Errorf("%d in quarantine, and %d before, %v", after.Quarantined, before.Quarantined, err)
+		}
+		w.locked(func() { delete(w.bucket.objects, c.RejectionsKey()) })
+	})
 }

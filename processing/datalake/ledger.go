@@ -126,7 +126,7 @@ func (l *Lake) landed(ctx context.Context, head Head) (Head, error) {
 			head.Ledger, head.Since = head.AfterAll(o, n, time.Now()), o.FirstOrdinal
 		}
 	}
-	if head.Channel != nil {
+	if head.Object != "" { // whatever the ledger knows of a channel: what was put aside may be newer
 		late, err := l.late(ctx, head.Chain())
 		if err != nil {
 			return head, err

@@ -70,6 +70,9 @@ type State struct {
 // ErrReopen is a channel that is void: it has to be opened again, by whoever still owns the shard.
 var ErrReopen = errors.New("the channel is void")
 
+// ErrEmptied is a table without any row of a shard that had some, and a channel that does not know how far it was.
+var ErrEmptied = errors.New("the table has no row of the shard")
+
 // Commit says when rows count as handed over.
 type Commit string
 
@@ -275,8 +278,8 @@ func (a *Applier) forgotten(ctx context.Context, r Rows, head datalake.Head) (st
 		return 0, 0, fmt.Errorf("the channel of %s has no committed token, so the table is asked how far it goes: %w", o.First.Shard, err)
 	}
 	if highest == 0 && known > base {
-		return 0, 0, fmt.Errorf("the channel of %s is gone, and the table has no row of the shard, though rows up to ordinal %d were committed: was it dropped or emptied? "+
-			"Put it back, or have the raw zone loaded again with `snowstream replay table`", o.First.Shard, known)
+		return 0, 0, fmt.Errorf("the channel of %s is gone, and %w, though rows up to ordinal %d were committed: was it dropped or emptied? "+
+			"Put it back, or have the raw zone loaded again with `snowstream audit --repair`", o.First.Shard, ErrEmptied, known)
 	}
 	return max(highest, base), highest, nil
 }

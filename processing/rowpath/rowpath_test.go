@@ -188,3 +188,29 @@ func TestSweep(t *testing.T) {
 		t.Errorf("all is visible: %+v", p)
 	}
 }
+
+// TestSettleForgotten: where a channel has no token any more, what the ledger knows of it is not believed: the table is asked.
+// One that was emptied takes the first rows only.
+func TestSettleForgotten(t *testing.T) {
+	settle := func(highest, ordinal int64) (*stub, error) {
+		s := &stub{highest: highest, state: State{Created: 7}}
+		s.ledger.Channel = &rawzone.Channel{Committed: 4, Created: 3}
+		return s, NewSweeper(applier(s)).Settle(t.Context(), "s", shard, ordinal)
+	}
+	if s, err := settle(6, 4); err != nil || strings.Join(s.calls, " ") != "open highest" {
+		t.Errorf("all is in the table: %v, %v", s.calls, err)
+	}
+	if s, err := settle(0, 2); !errors.Is(err, ErrEmptied) || strings.Join(s.calls, " ") != "open highest" {
+		t.Errorf("nothing is in the table: %v, %v", s.calls, err)
+	}
+	for _, c := range []struct {
+		n     int64
+		aside []int64
+		want  bool
+	}{{1, nil, true}, {2, nil, false}, {3, nil, false}, {2, []int64{1, 2}, true}, {3, []int64{1, 2}, false}, {3, []int64{3, 4}, false}} {
+		s := &stub{aside: c.aside}
+		if first, err := NewSweeper(applier(s)).First(t.Context(), "s", object(c.n)); err != nil || first != c.want {
+			t.Errorf("object %d with %v aside: %v, %v", c.n, c.aside, first, err)
+		}
+	}
+}

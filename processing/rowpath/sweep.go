@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
+	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -152,6 +153,47 @@ func (s *Sweeper) wanted(ctx context.Context, stream string, o rawzone.Object, a
 	return slices.ContainsFunc(ordinals, func(n int64) bool { return n > after && !slices.Contains(aside, n) }), nil
 }
 
+// forgotten reports whether a channel has no token though the ledger knows that it had one: where the table was dropped or emptied,
+// what the ledger knows of it is nothing to go by.
+func (s *Sweeper) forgotten(head datalake.Head, state State) bool {
+	asked, ok := s.asked[head.Chain()]
+	return !state.Known && !(ok && asked.Created == state.Created) && head.Channel != nil && !head.Channel.Merged && head.Channel.Committed > head.Base()
+}
+
+// applyLast opens a channel that has forgotten its place, which finds that out from the table, and appends what follows.
+func (s *Sweeper) applyLast(ctx context.Context, head datalake.Head) error {
+	o, err := s.applier.lake.Object(ctx, head.Object)
+	if err != nil {
+		return err
+	}
+	aside, err := s.applier.lake.Aside(ctx, head.Stream, o)
+	if err != nil {
+		return err
+	}
+	delete(s.applier.chains, head.Chain())
+	_, after, err := s.applier.Apply(ctx, Rows{Stream: head.Stream, Object: o, Without: aside, Known: *head.Channel})
+	if err == nil && !after.Known {
+		s.asked[head.Chain()] = after
+	}
+	return err
+}
+
+// First reports whether no object in front of one has rows for the table: of a table that was emptied only such an object may be
+// merged. What follows it then comes by the channel, and two who merge it do the same.
+func (s *Sweeper) First(ctx context.Context, stream string, o rawzone.Object) (bool, error) {
+	base := record.Base(o.First.Shard)
+	for o.FirstOrdinal != 1 && o.FirstOrdinal-1 != base && o.Previous != "" {
+		var err error
+		if o, err = s.applier.lake.Object(ctx, o.Previous); err != nil {
+			return false, err
+		}
+		if wanted, err := s.wanted(ctx, stream, o, 0); wanted || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // Settle returns once a shard's rows up to an ordinal are committed: only these may be merged, because the channel may still
 // commit the others. What does not become visible is appended again.
 func (s *Sweeper) Settle(ctx context.Context, stream, shard string, ordinal int64) error {
@@ -164,8 +206,14 @@ func (s *Sweeper) Settle(ctx context.Context, stream, shard string, ordinal int6
 		if err != nil {
 			return err
 		}
-		p, err := s.shard(ctx, head, states[head.Chain()], false)
-		if err != nil || p.Committed >= min(ordinal, p.Last) {
+		if state := states[head.Chain()]; s.forgotten(head, state) {
+			if err := s.applyLast(ctx, head); err != nil {
+				return err
+			}
+			if asked, ok := s.asked[head.Chain()]; ok && asked.Committed >= ordinal {
+				return nil
+			}
+		} else if p, err := s.shard(ctx, head, state, false); err != nil || p.Committed >= min(ordinal, p.Last) {
 			return err
 		}
 		select {

@@ -3,6 +3,7 @@ package upsert
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -303,5 +304,11 @@ func (u *Upsert) settle(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	return u.path.sweeper.Settle(ctx, u.path.stream, o.First.Shard, o.LastOrdinal)
+	err = u.path.sweeper.Settle(ctx, u.path.stream, o.First.Shard, o.LastOrdinal)
+	if errors.Is(err, rowpath.ErrEmptied) {
+		if first, failed := u.path.sweeper.First(ctx, u.path.stream, o); first || failed != nil {
+			return failed // nobody appends to a table that was emptied before the first rows are there
+		}
+	}
+	return err
 }

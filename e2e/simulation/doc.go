@@ -18,6 +18,6 @@
 //	go test ./e2e/simulation                                          a fixed set of seeds
 //	go test ./e2e/simulation -run TestSimulation -seeds 10000 -v      as many as wanted, with the figure
 //	go test ./e2e/simulation -run TestSimulation -seed 123 -seeds 1 -v -steps    one of them again, with every step
-//	go test ./e2e/simulation -run TestOperators -seeds 2400 -v           people repair, replay and make mistakes beside the run
+//	go test ./e2e/simulation -run TestOperators -seeds 4000 -v           people repair, replay and make mistakes beside the run
 //	go test ./e2e/simulation -run TestMutants -mutants -v             faults planted in the code, one by one
 package simulation

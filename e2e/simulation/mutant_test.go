@@ -166,7 +166,7 @@ func protocolMutants() []mutant {
 			"	nameless := head.Before(object, time.Now())\n	nameless.Open = \"\"\n	head, err := o.lake.Advance(ctx, head, nameless)\n"),
 		edited("an open object is not looked at", headFile, `case head.Open != "":`, `case head.Open == "?":`),
 		edited("an open object's rows are not handed over", headFile,
-			"	if err := o.deliver(ctx, head, &d); err != nil {\n", "	if err := o.deliver(ctx, head, &delivery{}); err != nil {\n"),
+			"	if err := o.deliverAgain(ctx, head, &d); err != nil {\n", "	if err := o.deliverAgain(ctx, head, &delivery{}); err != nil {\n"),
 		edited("an open object's range is not taken over", headFile, "	return o.cover(ctx, head, object, head.Withheld != \"\" || head.Channel != nil)\n}\n\n// rebuild", "	if err := o.cover(ctx, head, object, false); err != nil {\n\t\treturn err\n\t}\n	head.Ordinal--\n	return nil\n}\n\n// rebuild"),
 		edited("the name of an object that never came is not made void", ledgerFile,
 			"if _, err := l.Create(ctx, key, header, rawzone.Void()); err != nil {\n\t\t\treturn o, err\n\t\t}",

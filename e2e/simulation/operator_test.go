@@ -220,7 +220,7 @@ func TestOperators(t *testing.T) {
 	var all tally
 	for _, path := range []string{"merge", string(rowpath.Deferred), string(rowpath.Wait)} {
 		t.Run(path, func(t *testing.T) {
-			count := max(many/24, 1)
+			count := max(many/40, 1)
 			if path != "merge" {
 				count = max(many/120, 1) // each takes seconds
 			}
@@ -235,7 +235,7 @@ func TestOperators(t *testing.T) {
 			}
 		})
 	}
-	all.report(t, operatorFaults, faults, many >= 2000)
+	all.report(t, operatorFaults, faults, many >= 4000)
 }
 
 // TestTableDroppedUnderChannels: the streaming table is dropped and made again, or emptied with its channels forgotten, where rows go

@@ -159,6 +159,23 @@ func (l *Lake) chainsIn(ctx context.Context, prefix, stream string) (out []rawzo
 	return out, err
 }
 
+// Previous returns the object in front of one in its chain; the zero Object if that is gone and a seal covers it: then all rows up to
+// there are in the tables.
+func (l *Lake) Previous(ctx context.Context, stream string, o rawzone.Object) (rawzone.Object, error) {
+	before, err := l.Object(ctx, o.Previous)
+	if !is(err, "NotFound") {
+		return before, err
+	}
+	seals, _, failed := l.Seals(ctx, stream)
+	if failed != nil {
+		return before, failed
+	}
+	if seal, found := seals.Of(rawzone.Chain{Stream: stream, Generation: o.Generation, Shard: o.First.Shard}); found && o.FirstOrdinal-1 <= seal.Ordinal {
+		return rawzone.Object{}, nil
+	}
+	return before, err
+}
+
 // sealedBefore reports whether a quarantine object belongs to what is sealed.
 func (l *Lake) sealedBefore(ctx context.Context, key string) (bool, error) {
 	stream, _, _ := strings.Cut(strings.TrimPrefix(key, rawzone.Quarantine), "/")

@@ -25,6 +25,8 @@ type Lake interface {
 	// Ledger is how far a shard has landed, the open object included if it exists.
 	Ledger(ctx context.Context, stream, shard string) (datalake.Head, error)
 	Object(ctx context.Context, key string) (rawzone.Object, error)
+	// Previous is the object in front of one; the zero Object if it is gone and a seal says that its rows are in the table.
+	Previous(ctx context.Context, stream string, o rawzone.Object) (rawzone.Object, error)
 	// Rows reads an object's rows without holding them all.
 	Rows(ctx context.Context, key string) (*record.CSVReader, error)
 	// Behind finds a shard's objects that end behind an ordinal, by listing; for chains from before objects named each other.
@@ -294,9 +296,12 @@ func (a *Applier) chain(ctx context.Context, r Rows, after int64) ([]rawzone.Obj
 		if first.Previous == "" {
 			return a.listed(ctx, r, after)
 		}
-		o, err := a.lake.Object(ctx, first.Previous)
+		o, err := a.lake.Previous(ctx, r.Stream, first)
 		if err != nil {
 			return nil, fmt.Errorf("go back in the chain from object %s: %w", first.Key, err)
+		}
+		if o.Key == "" {
+			break // what was in front of it is in the table
 		}
 		if o.LastOrdinal != first.FirstOrdinal-1 {
 			return nil, fmt.Errorf("object %s begins at ordinal %d, and the one before it, %s, ends at %d: an object is missing; `snowstream audit` says which",

@@ -53,6 +53,9 @@ func (s *stub) Ledger(context.Context, string, string) (datalake.Head, error) {
 func (s *stub) Object(_ context.Context, key string) (rawzone.Object, error) {
 	return object(int64(key[0]-'a') + 1), nil
 }
+func (s *stub) Previous(ctx context.Context, _ string, o rawzone.Object) (rawzone.Object, error) {
+	return s.Object(ctx, o.Previous)
+}
 func (s *stub) Rows(_ context.Context, key string) (*record.CSVReader, error) {
 	return record.NewCSVReader(csvOf(object(int64(key[0]-'a') + 1)))
 }

@@ -114,21 +114,25 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, lo
 
 // last is a shard's last object, and the end of the last one that has rows for the table behind what is committed.
 func (s *Sweeper) last(ctx context.Context, head datalake.Head, committed int64) (last rawzone.Object, end int64, err error) {
-	for key := head.Object; key != ""; {
-		o, err := s.applier.lake.Object(ctx, key)
-		if err != nil {
-			return last, 0, err
-		}
-		if last.Key == "" {
-			last = o
-		}
+	if head.Object == "" {
+		return last, committed, nil
+	}
+	if last, err = s.applier.lake.Object(ctx, head.Object); err != nil {
+		return last, 0, err
+	}
+	for o := last; o.Key != ""; {
 		if o.LastOrdinal <= committed {
 			return last, committed, nil
 		}
 		if wanted, err := s.wanted(ctx, head.Stream, o, committed); wanted || err != nil {
 			return last, o.LastOrdinal, err
 		}
-		key = o.Previous
+		if o.Previous == "" {
+			break
+		}
+		if o, err = s.applier.lake.Previous(ctx, head.Stream, o); err != nil {
+			return last, 0, err
+		}
 	}
 	return last, committed, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -111,7 +112,7 @@ func writeBills(out io.Writer, bills []cost.Bill) error {
 
 // writeBill names the dominant item, because that is the one to think about.
 func writeBill(out io.Writer, b cost.Bill) error {
-	fmt.Fprintf(out, "a month in %s, %s records/s of %d B, %s\n", b.Load.Region, humanize.CommafWithDigits(b.Load.Rate, 2), b.Load.RecordBytes, batches(b.BatchInterval))
+	fmt.Fprintf(out, "a month in %s, %s records/s of %d B, %s\n", b.Load.Region, humanize.Commaf(b.Load.Rate), b.Load.RecordBytes, batches(b.BatchInterval))
 	for _, i := range b.Items {
 		mark := " "
 		if i.FromMemory {
@@ -135,7 +136,7 @@ func writeBill(out io.Writer, b cost.Bill) error {
 // batches says how often there is one, in a unit that people can read.
 func batches(interval float64) string {
 	if interval < 0.1 {
-		return humanize.CommafWithDigits(1/interval, 0) + " batches a second"
+		return humanize.Commaf(math.Round(1/interval)) + " batches a second"
 	}
 	return fmt.Sprintf("one batch every %.3g s", interval)
 }

@@ -105,6 +105,13 @@ func (p place) target(arn string) (target, error) {
 		}
 		return target{function: name}, nil
 	}
+	for prefix, why := range map[string]string{
+		"arn:aws:sqs:": "this host sends to no SQS queue", "arn:aws:sns:": "this host has no SNS topics",
+	} {
+		if strings.HasPrefix(arn, prefix) {
+			return target{}, invalidParameter("the failure destination %q is not supported: %s; give an S3 bucket (arn:aws:s3:::NAME)", clip(arn), why)
+		}
+	}
 	return target{}, invalidParameter("the failure destination %q is not supported: give an S3 bucket (arn:aws:s3:::NAME) or a function's ARN", clip(arn))
 }
 

@@ -49,16 +49,17 @@ func (e eventSource) item(record types.Record, now time.Time) (item, error) {
 	text = append(text, key...)
 	text = append(text, `,"sequenceNumber":"`+sequence+`","data":"`...)
 	text = base64.StdEncoding.AppendEncode(text, record.Data)
-	text = append(text, `","approximateArrivalTimestamp":`+string(arrivalNumber(arrived))+`},`...)
+	text = append(text, `","approximateArrivalTimestamp":`...)
+	text = append(appendArrival(text, arrived), `},`...)
 	text = append(text, `"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"`+e.shard+`:`+sequence+`",`...)
 	text = append(text, `"eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::`+e.place.account+`:role/local",`...)
 	text = append(text, `"awsRegion":"`+e.place.region+`","eventSourceARN":"`+e.stream+`"}`...)
 	return item{sequence: sequence, arrived: arrived, read: now, json: text}, nil
 }
 
-// arrivalNumber is a time of arrival as events have it.
-func arrivalNumber(at time.Time) json.Number {
-	return json.Number(fmt.Sprintf("%d.%03d", at.UnixMilli()/1000, at.UnixMilli()%1000))
+// appendArrival appends a time of arrival as events have it.
+func appendArrival(text []byte, at time.Time) []byte {
+	return fmt.Appendf(text, "%d.%03d", at.UnixMilli()/1000, at.UnixMilli()%1000)
 }
 
 func isSequence(text string) bool {

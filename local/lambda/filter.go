@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -70,7 +71,7 @@ func (f filter) takes(record types.Record) bool {
 	}
 	node := map[string]any{
 		"kinesisSchemaVersion": "1.0", "partitionKey": aws.ToString(record.PartitionKey), "sequenceNumber": aws.ToString(record.SequenceNumber),
-		"approximateArrivalTimestamp": arrivalNumber(aws.ToTime(record.ApproximateArrivalTimestamp)), "data": data,
+		"approximateArrivalTimestamp": json.Number(appendArrival(nil, aws.ToTime(record.ApproximateArrivalTimestamp))), "data": data,
 	}
 	return slices.ContainsFunc(f, func(p pattern) bool { return p.matches(node) })
 }

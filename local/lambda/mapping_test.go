@@ -225,7 +225,10 @@ func TestMappingRefusals(t *testing.T) {
 		"bucket does not exist": func(in *sdk.CreateEventSourceMappingInput) {
 			in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:s3:::nobody")}}
 		},
-		"destination": func(in *sdk.CreateEventSourceMappingInput) {
+		"this host sends to no SQS queue": func(in *sdk.CreateEventSourceMappingInput) {
+			in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:sqs:us-east-1:000000000000:q")}}
+		},
+		"this host has no SNS topics": func(in *sdk.CreateEventSourceMappingInput) {
 			in.DestinationConfig = &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:sns:us-east-1:000000000000:topic")}}
 		},
 	} {

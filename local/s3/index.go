@@ -84,14 +84,24 @@ func (x *index) lostNull(key string) bool {
 func (x *index) put(e *entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.damaged, fileName(e.key))
-	x.set(e.key, append([]*entry{e}, without(x.all(e.key), e.version())...))
+	if len(x.damaged) > 0 {
+		delete(x.damaged, fileName(e.key))
+	}
+	versions := []*entry{e}
+	if _, more := x.searchHistory(e.key); more || e.versioned || e.marker {
+		versions = append(versions, without(x.all(e.key), e.version())...)
+	}
+	x.set(e.key, versions)
 }
 
 // remove forgets one version of a key.
 func (x *index) remove(key, version string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if len(x.damaged) == 0 {
+		x.set(key, without(x.all(key), version))
+		return
+	}
 	if at, bad := x.damaged[fileName(key)]; bad && (version == nullVersion && at == nullDamaged || version == sequencer(at)) {
 		delete(x.damaged, fileName(key))
 	}

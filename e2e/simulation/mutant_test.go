@@ -98,7 +98,7 @@ func zoneMutants() []mutant {
 	return append(append(append(protocolMutants(), withheldMutants()...), compressionMutants()...), []mutant{
 		edited("If-None-Match dropped", lakeFile, `IfNoneMatch: aws.String("*"), Metadata`, "Metadata"),
 		edited("If-Match dropped", ledgerFile, "in.IfMatch = &etag", "_ = etag"),
-		edited("a refused swap is taken for success", ledgerFile, "if !bytes.Equal(there, text) {", "if len(text) == 0 {"),
+		edited("a refused swap is taken for success", ledgerFile, "if !bytes.Equal(there, text) {", "if len(text) == 0 && len(there) == 0 {"),
 		edited("the ledger is kept over invocations", headFile, "case head.Version() == mine.version:", `case mine.version != "":`),
 		edited("a lost ledger starts at nothing", headFile, "if head.Doubtful || head.Ordinal < mine.ledger.Ordinal {", "if head.Ordinal < mine.ledger.Ordinal {"),
 		edited("a rebuilt ledger passes an object that was not handed over", headFile,

@@ -92,7 +92,11 @@ func (s *Server) breakStatus(boxes []Box) []BreakStatus {
 func hit(boxes []Box, b Break) {
 	for i := range boxes {
 		if boxes[i].ID == b.Box {
-			boxes[i].State, boxes[i].Detail = "error", "broken on purpose: "+b.Name
+			detail := "broken on purpose: " + b.Name
+			if boxes[i].Detail != "" {
+				detail += ", " + boxes[i].Detail
+			}
+			boxes[i].State, boxes[i].Detail = "error", detail
 		}
 	}
 }

@@ -123,7 +123,7 @@ func (n *state) take(look Look, now time.Time) {
 		}
 	}
 	n.look, n.at, n.problem = look, now, look.Problem
-	n.trail = n.trail.add(mark{now, look.Accepted - look.Quarantined, look.Landed - look.Quarantined})
+	n.trail = n.trail.add(mark{now, look.Accepted - look.Quarantined, look.Landed - look.Quarantined, look.Objects})
 }
 
 // point makes rates and the next point of the charts.

@@ -625,6 +625,17 @@ func TestTrail(t *testing.T) {
 			t.Errorf("%d rows: %g s behind, want %g", c.rows, *got, c.want)
 		}
 	}
+	// Files of which the pipe was not told wait as well, once they do for more than a moment.
+	files := trail{}.add(mark{at, 100, 100, 1}).add(mark{at.Add(time.Second), 200, 200, 2}).add(mark{at.Add(9 * time.Second), 500, 500, 5})
+	for _, c := range []struct{ rows, want int64 }{{500, 0}, {200, 0}, {100, 4}, {0, 4}} {
+		if got := files.unloaded(c.rows, 5, at.Add(10*time.Second)); got != c.want {
+			t.Errorf("with %d of 500 rows, %d files wait, want %d", c.rows, got, c.want)
+		}
+	}
+	// A shard that stands still hides behind the counts of the others.
+	if got := tr.table(20*keep-20, 566, now); *got != 566 {
+		t.Errorf("with a shard that is 566 s behind, the table is said to be %g s behind", *got)
+	}
 	if len(tr) > keep {
 		t.Errorf("%d marks", len(tr))
 	}

@@ -37,10 +37,11 @@ func per(before, now int64, seconds float64) float64 {
 	return float64(now-before) / seconds
 }
 
-// mark is how many rows there should once be, at a moment: of all accepted records, and of the landed ones.
+// mark is how many rows there should once be, at a moment: of all accepted records, and of the landed ones, in so many objects.
 type mark struct {
 	at               time.Time
 	accepted, landed int64
+	objects          int64
 }
 
 // trail are the marks of the last while. It tells the lag of a table without looking at its rows.
@@ -61,6 +62,27 @@ func (t trail) lag(rows int64, of func(mark) int64, now time.Time) *float64 {
 		seconds = max(0, now.Sub(t[first].at).Seconds())
 	}
 	return &seconds
+}
+
+// table is the lag of a table: the age of the oldest accepted record that is not in it, in seconds. behind is that of the oldest
+// one that has not landed: it is in no table either, whatever the counts of all shards together say.
+func (t trail) table(rows int64, behind float64, now time.Time) *float64 {
+	lag := t.lag(rows, func(m mark) int64 { return m.accepted }, now)
+	*lag = max(*lag, behind)
+	return lag
+}
+
+// settled is how long a file may wait without a word: the next look finds most of them loaded.
+const settled = 3 * time.Second
+
+// unloaded is how many files wait in the raw zone, by what a table has of their rows: the pipe knows only those of which it was
+// told.
+func (t trail) unloaded(rows, objects int64, now time.Time) int64 {
+	first := sort.Search(len(t), func(i int) bool { return t[i].landed > rows })
+	if first == len(t) || now.Sub(t[first].at) < settled {
+		return 0
+	}
+	return max(1, objects-t[max(0, first-1)].objects)
 }
 
 // draw makes the snapshot of a state. The caller holds mu.
@@ -198,7 +220,7 @@ func (d drawing) microbatch() Box {
 		State: moving(d.state.rate.microbatch),
 	}
 	var details []string
-	for _, text := range []string{median(l.Microbatch.P50), pending(l.Pipe.Pending)} {
+	for _, text := range []string{median(l.Microbatch.P50), pending(max(l.Pipe.Pending, d.state.trail.unloaded(l.Microbatch.Rows, l.Objects, d.now)))} {
 		if text != "" {
 			details = append(details, text)
 		}
@@ -217,21 +239,19 @@ func pending(files int64) string {
 	if files == 0 {
 		return ""
 	}
-	return plural(files, "file") + " pending"
+	return plural(files, "file") + " waiting"
 }
 
 func (d drawing) arrows() []Arrow {
 	l, r, t := d.state.look, d.state.rate, d.state.trail
-	accepted := func(m mark) int64 { return m.accepted }
-	landed := func(m mark) int64 { return m.landed }
 	behind := d.shards.Lag
 	return []Arrow{
 		{"producer", "stream", r.produced, nil},
 		{"stream", "orchestrator", r.landed, &behind},
-		{"orchestrator", "upsert", r.streaming, nil},
+		{"orchestrator", "upsert", r.landed, nil},
 		{"orchestrator", "rawzone", r.landed, nil},
-		{"upsert", "streaming", r.streaming, t.lag(l.Streaming.Rows, accepted, d.now)},
-		{"rawzone", "microbatch", r.microbatch, t.lag(l.Microbatch.Rows, landed, d.now)},
+		{"upsert", "streaming", r.streaming, t.table(l.Streaming.Rows, behind, d.now)},
+		{"rawzone", "microbatch", r.microbatch, t.table(l.Microbatch.Rows, behind, d.now)},
 	}
 }
 

@@ -30,7 +30,7 @@ type gauges struct {
 
 	accepted, landed, quarantined, waiting, objects, rows, latency *prometheus.Desc
 	lag, lagMax, invocations, failures, files, pending, running    *prometheus.Desc
-	uncommitted, rejected                                          *prometheus.Desc
+	uncommitted, rejected, tableLag                                *prometheus.Desc
 	auditOK, auditAt, missing, doubled, different, lookOK, lookAt  *prometheus.Desc
 }
 
@@ -53,6 +53,7 @@ func newGauges(s *Server) *gauges {
 		latency:     d("latency_seconds", "Time from a record's arrival in the stream until its row was seen in a table.", "table"),
 		lag:         d("shard_lag_seconds", "Age of the oldest record of a shard that has not landed, for the shards with the most waiting records.", "shard"),
 		lagMax:      d("shard_lag_max_seconds", "Highest lag of all shards."),
+		tableLag:    d("table_lag_seconds", "Age of the oldest record that is not in a table.", "table"),
 		invocations: d("function_batches_total", "Batches that a function was given.", "function"),
 		failures:    d("function_errors_total", "Batches that a function failed at and that were tried again.", "function"),
 		files:       d("pipe_files_total", "Files that the pipe was seen to load or to refuse.", "status"),
@@ -111,6 +112,11 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	for name, t := range map[string]Table{"streaming": l.Streaming, "microbatch": l.Microbatch} {
 		gauge(g.rows, float64(t.Rows), name)
 		to <- prometheus.MustNewConstHistogram(g.latency, t.Latency.Count, t.Latency.Sum, t.Latency.Below, name)
+	}
+	for _, a := range last.snapshot.Arrows {
+		if a.Lag != nil && (a.To == "streaming" || a.To == "microbatch") {
+			gauge(g.tableLag, *a.Lag, a.To)
+		}
 	}
 	g.shards(last.snapshot.Shards, gauge)
 }

@@ -78,9 +78,10 @@ func (r *Reader) Read(ctx context.Context, shard, after string, yield func([]rec
 	}
 }
 
-// Lag is how far a position in a shard is behind the shard's newest record.
+// Lag is how far a position in a shard is behind.
 type Lag struct {
-	// Behind is the age of the position, 0 if nothing is waiting. A single waiting record does not count by age.
+	// Behind is the age of the oldest record behind the position, 0 if nothing is waiting. Where Kinesis has found none yet, it
+	// is how far its search is from the shard's end.
 	Behind time.Duration
 	// Waiting records stand behind the position, at least: More says that the count stopped early.
 	Waiting int
@@ -100,11 +101,8 @@ func (r *Reader) Lag(ctx context.Context, shard, after string) (Lag, error) {
 		}
 		behind := time.Duration(aws.ToInt64(reply.MillisBehindLatest)) * time.Millisecond
 		lag = Lag{Behind: behind, Waiting: len(reply.Records), More: behind > 0}
-		if n := len(reply.Records); n > 0 {
-			// Kinesis measures from the last record of its answer; the position is before the first.
-			if span := aws.ToTime(reply.Records[n-1].ApproximateArrivalTimestamp).Sub(aws.ToTime(reply.Records[0].ApproximateArrivalTimestamp)); span > 0 {
-				lag.Behind += span
-			}
+		if len(reply.Records) > 0 {
+			lag.Behind = max(0, time.Since(aws.ToTime(reply.Records[0].ApproximateArrivalTimestamp)))
 			return lag, nil
 		}
 		if behind == 0 || reply.NextShardIterator == nil {

@@ -123,17 +123,25 @@ func TestLag(t *testing.T) {
 	for _, c := range []struct {
 		stored int
 		after  string
+		first  int // the oldest waiting record
 		want   Lag
 	}{
-		{0, "", Lag{}},
-		{1, "", Lag{Waiting: 1}},
-		{5, "3", Lag{Behind: time.Second, Waiting: 2}},
-		{5, "5", Lag{}},
-		{25, "5", Lag{Behind: 19 * time.Second, Waiting: 10, More: true}},
+		{0, "", -1, Lag{}},
+		{1, "", 0, Lag{Waiting: 1}},
+		{5, "3", 3, Lag{Waiting: 2}},
+		{5, "5", -1, Lag{}},
+		{25, "5", 5, Lag{Waiting: 10, More: true}},
 	} {
 		s.stream = nil
 		s.fill(c.stored)
 		got, err := r.Lag(t.Context(), "shardId-0", c.after)
+		if c.first >= 0 { // all arrived a second apart, long ago
+			age := time.Since(time.UnixMilli(1700000000250 + 1000*int64(c.first)))
+			if got.Behind > age || got.Behind < age-500*time.Millisecond {
+				t.Errorf("%d stored, after %q: the oldest is %s old, and not %s", c.stored, c.after, age, got.Behind)
+			}
+			got.Behind = 0
+		}
 		if err != nil || got != c.want {
 			t.Errorf("%d stored, after %q: %+v, %v; want %+v", c.stored, c.after, got, err, c.want)
 		}

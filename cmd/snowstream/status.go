@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/microbatch"
+	"github.com/snowstream/snowstream/landing/snowflake"
 )
 
 func newStatus() *cobra.Command {
@@ -58,12 +60,16 @@ const statusTimeout = 30 * time.Second
 type status struct {
 	Stream string `json:"stream"`
 	// Landed counts the records in the raw zone and in quarantine, Quarantined those of them in quarantine.
-	Landed      int64         `json:"landed"`
-	Quarantined int64         `json:"quarantined"`
-	Objects     int64         `json:"landed_objects"`
-	Streaming   int64         `json:"streaming"`
-	Microbatch  int64         `json:"microbatch"`
-	Shards      []shardStatus `json:"shards"`
+	Landed      int64 `json:"landed"`
+	Quarantined int64 `json:"quarantined"`
+	Objects     int64 `json:"landed_objects"`
+	Streaming   int64 `json:"streaming"`
+	Microbatch  int64 `json:"microbatch"`
+	// The lag of a table is the age of the oldest record that is neither in it nor in quarantine, 0 if there is none. Of records
+	// that the stream has no more, that of the oldest that it has.
+	StreamingLag  float64       `json:"streaming_lag_s"`
+	MicrobatchLag float64       `json:"microbatch_lag_s"`
+	Shards        []shardStatus `json:"shards"`
 	// Retired counts the shards that are closed, and sealed to their ends: they are in the sums and not among Shards.
 	Retired int        `json:"retired_shards,omitempty"`
 	Pipe    pipeStatus `json:"pipe"`
@@ -144,9 +150,48 @@ func (st *status) readWarehouse(ctx context.Context, s stack.Settings, expected 
 		return err
 	}
 	st.Streaming, st.Microbatch = report.Streaming(), report.Microbatch()
+	n := s.Names()
+	if st.StreamingLag, err = st.tableLag(ctx, s, db, n.In(n.Streaming), report, func(s audit.Shard) audit.Counts { return s.Streaming }); err != nil {
+		return err
+	}
+	if st.MicrobatchLag, err = st.tableLag(ctx, s, db, n.In(n.Microbatch), report, func(s audit.Shard) audit.Counts { return s.Microbatch }); err != nil {
+		return err
+	}
 	pipe, err := microbatch.New(db, s.Names()).Status(ctx)
 	st.Pipe = pipeStatus{State: pipe.State, Pending: pipe.Pending, Last: pipe.LastFile}
 	return err
+}
+
+// tableLags bounds how many shards are read for the lag of a table: those that lack the most rows.
+const tableLags = 8
+
+// tableLag is the highest lag of all shards in a table. Where a table has all that has landed of a shard, that is the lag of the
+// shard itself; where not, the stream is read behind the table's last row of it.
+func (st *status) tableLag(ctx context.Context, s stack.Settings, db *snowflake.DB, table string, report audit.Report, of func(audit.Shard) audit.Counts) (float64, error) {
+	most := 0.0
+	lacks := map[string]int64{}
+	for _, shard := range st.Shards {
+		most = max(most, shard.Lag)
+		found := report.Shards[shard.Shard]
+		if n := shard.Landed - found.Quarantined - of(found).Rows; n > 0 {
+			lacks[shard.Shard] = n
+		}
+	}
+	lacking := slices.SortedFunc(maps.Keys(lacks), func(a, b string) int { return cmp.Compare(lacks[b], lacks[a]) })
+	for _, shard := range lacking[:min(len(lacking), tableLags)] {
+		after := ""
+		err := db.Query(ctx, func(scan func(into ...any) error) error { return scan(&after) },
+			`SELECT MAX("_SEQUENCE") FROM `+table+` WHERE "_SHARD" = ? AND "_ORDINAL" = ? HAVING COUNT(*) > 0`, shard, of(report.Shards[shard]).Highest)
+		if err != nil {
+			return 0, err
+		}
+		lag, err := s.Reader().Lag(ctx, shard, after)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, lag.Behind.Seconds())
+	}
+	return most, nil
 }
 
 func (st status) write(w io.Writer) error {
@@ -173,7 +218,7 @@ func (st status) write(w io.Writer) error {
 	fmt.Fprintf(w, "raw zone\n  objects %s, records %s, quarantined %s\n",
 		humanize.Comma(st.Objects), humanize.Comma(st.Landed), humanize.Comma(st.Quarantined))
 	fmt.Fprintf(w, "pipe\n  %s, %s files pending, last %s\n", st.Pipe.State, humanize.Comma(st.Pipe.Pending), st.Pipe.Last)
-	_, err := fmt.Fprintf(w, "tables\n  KINESIS_SENSORS_STREAMING    %12s\n  KINESIS_SENSORS_MICROBATCH   %12s\n",
-		humanize.Comma(st.Streaming), humanize.Comma(st.Microbatch))
+	_, err := fmt.Fprintf(w, "tables\n  KINESIS_SENSORS_STREAMING    %12s   lag %.1f s\n  KINESIS_SENSORS_MICROBATCH   %12s   lag %.1f s\n",
+		humanize.Comma(st.Streaming), st.StreamingLag, humanize.Comma(st.Microbatch), st.MicrobatchLag)
 	return err
 }

@@ -21,6 +21,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/snowstream/snowstream/internal/child"
 	"github.com/snowstream/snowstream/internal/long"
 	landingaudit "github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
@@ -99,7 +100,7 @@ type repaired struct {
 func audit(t *testing.T, dir string, into any, args ...string) (code int) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), program, append([]string{"audit", "--json", "--grace", "0s", "--wait", "30s", "--data", dir}, args...)...)
+	cmd := child.Bind(exec.CommandContext(t.Context(), program, append([]string{"audit", "--json", "--grace", "0s", "--wait", "30s", "--data", dir}, args...)...))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError

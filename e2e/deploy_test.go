@@ -29,6 +29,7 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/snowstream/snowstream/deploy"
+	"github.com/snowstream/snowstream/internal/child"
 	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
@@ -59,11 +60,11 @@ func openAccounts(t *testing.T) accounts {
 func (a accounts) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	arch := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
-	cmd := exec.Command(program, append([]string{
+	cmd := child.Bind(exec.Command(program, append([]string{
 		"deploy", args[0], "--file", a.file, "--endpoint-url", a.url, "--region", "us-east-1", "--snowflake-account", deployAccount, "--snowflake-endpoint", a.snowflake,
 		"--snowflake-login", "DEPLOYER", "--functions-source", "..", "--arch", arch, "--authentication", "key-pair",
 		"--create-database", "--create-warehouse", "--auditor-role", "AUDITOR", "--batch-window", "1s", "--no-progress-alarm",
-	}, append(a.settings, args[1:]...)...)...)
+	}, append(a.settings, args[1:]...)...)...))
 	cmd.Env = deployerEnvironment()
 	return cmd
 }
@@ -78,7 +79,7 @@ func (a accounts) proved(t *testing.T, records int64) {
 	t.Helper()
 	look := func(verb string, into any) {
 		t.Helper()
-		cmd := exec.Command(program, verb, "--json", "--deployment", a.file, "--snowflake-login", "DEPLOYER")
+		cmd := child.Bind(exec.Command(program, verb, "--json", "--deployment", a.file, "--snowflake-login", "DEPLOYER"))
 		cmd.Env = deployerEnvironment()
 		var complaints bytes.Buffer
 		cmd.Stderr = &complaints

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // TestExamples runs each example that has a schema and a template, from a copy that `init` makes, and its queries.
@@ -30,7 +32,7 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, file := range queries {
-				query := exec.Command(program, "sql", "--json", "--data", filepath.Join(dir, "data"))
+				query := child.Bind(exec.Command(program, "sql", "--json", "--data", filepath.Join(dir, "data")))
 				if query.Stdin, err = os.Open(file); err != nil {
 					t.Fatal(err)
 				}
@@ -48,14 +50,14 @@ func TestPythonExamples(t *testing.T) {
 	python, dir := pythonPeer(t), t.TempDir()
 	l := start(t, dir, "--rate", "0.0001", "--batch-window", "0s")
 	s := l.ready(t, dir)
-	put := exec.Command(python, "../examples/producers/producer.py")
+	put := child.Bind(exec.Command(python, "../examples/producers/producer.py"))
 	put.Env = append(os.Environ(), "AWS_ENDPOINT_URL_KINESIS="+s.Kinesis, "AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
 	if out, err := put.CombinedOutput(); err != nil || !strings.Contains(string(out), "100 records put") {
 		t.Fatalf("producer.py: %v\n%s", err, out)
 	}
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
-		read := exec.Command(python, "../examples/notebook/read.py", dir)
+		read := child.Bind(exec.Command(python, "../examples/notebook/read.py", dir))
 		var said strings.Builder
 		read.Stderr = &said
 		out, err := read.Output()
@@ -70,4 +72,65 @@ func TestPythonExamples(t *testing.T) {
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
+}
+
+// TestProducerExamples runs the producers in Go, Node and Java as their README says; all of their records land.
+func TestProducerExamples(t *testing.T) {
+	node, jars, dir := os.Getenv("SNOWSTREAM_NODE_SDK"), os.Getenv("SNOWSTREAM_JAVA_SDK"), t.TempDir()
+	l := start(t, dir, "--rate", "0.0001", "--batch-window", "0s")
+	s := l.ready(t, dir)
+	var put int64
+	for name, run := range map[string]func(*testing.T) []string{
+		"go": func(t *testing.T) []string {
+			return []string{"go", "run", copied(t, "producer.go.txt", "producer.go")}
+		},
+		"node": func(t *testing.T) []string {
+			if node == "" {
+				t.Skip("not run: `npm install @aws-sdk/client-kinesis` in a folder, and set SNOWSTREAM_NODE_SDK to it")
+			}
+			script := copied(t, "producer.mjs", "producer.mjs")
+			if err := os.Symlink(filepath.Join(node, "node_modules"), filepath.Join(filepath.Dir(script), "node_modules")); err != nil {
+				t.Fatal(err)
+			}
+			return []string{"node", script}
+		},
+		"java": func(t *testing.T) []string {
+			if jars == "" {
+				t.Skip("not run: get software.amazon.awssdk:kinesis:2.31.0 and what it depends on into a folder, and set SNOWSTREAM_JAVA_SDK to it; it needs Java 17")
+			}
+			return []string{"java", "-cp", filepath.Join(jars, "*"), "../examples/producers/Producer.java"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			line := run(t)
+			c := child.Bind(exec.CommandContext(t.Context(), line[0], line[1:]...))
+			c.Env = append(os.Environ(), "AWS_ENDPOINT_URL_KINESIS="+s.Kinesis, "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
+			if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "100 records put") {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			put += 100
+		})
+	}
+	if err := l.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	r := l.finish(t)
+	r.complete(t)
+	if r.Accepted < put || r.Accepted >= put+100 || r.Quarantined != 0 {
+		t.Errorf("%d records put: %+v", put, r)
+	}
+}
+
+// copied is an example's file under another name, in a folder of its own.
+func copied(t *testing.T, name, as string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "examples", "producers", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(t.TempDir(), as)
+	if err := os.WriteFile(to, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }

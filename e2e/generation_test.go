@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // TestStreamAndBucketReplaced: another stream and bucket of the same names write into tables that were kept. All rows of both
@@ -31,15 +33,15 @@ func TestStreamAndBucketReplaced(t *testing.T) {
 	l := start(t, dir, "--rate", "0.0001", "--batch-window", "0s")
 	l.ready(t, dir)
 	for range 2 {
-		out, err := exec.CommandContext(t.Context(), program, "audit", "--repair", "--yes", "--json", "--grace", "0s", "--wait", "30s", "--data", dir).Output()
+		out, err := child.Bind(exec.CommandContext(t.Context(), program, "audit", "--repair", "--yes", "--json", "--grace", "0s", "--wait", "30s", "--data", dir)).Output()
 		var repaired struct{ OK bool }
 		if err != nil || json.Unmarshal(out, &repaired) != nil || !repaired.OK {
 			t.Errorf("audit --repair: %v\n%s", err, out)
 		}
 	}
 	for _, table := range []string{"KINESIS_SENSORS_STREAMING", "KINESIS_SENSORS_MICROBATCH"} {
-		out, err := exec.CommandContext(t.Context(), program, "query", "--json", "--data", dir,
-			`SELECT COUNT(*) AS N, COUNT(DISTINCT "_GENERATION") AS G FROM `+table+` WHERE "_ORDINAL" <= 50`).Output()
+		out, err := child.Bind(exec.CommandContext(t.Context(), program, "query", "--json", "--data", dir,
+			`SELECT COUNT(*) AS N, COUNT(DISTINCT "_GENERATION") AS G FROM `+table+` WHERE "_ORDINAL" <= 50`)).Output()
 		var got struct{ N, G int64 }
 		if err != nil || json.Unmarshal(out, &got) != nil || got.N != 100 || got.G != 2 {
 			t.Errorf("%s has %+v of the first 50 ordinals of two lives, %v", table, got, err)

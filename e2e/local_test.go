@@ -41,7 +41,7 @@ func withProgram(m *testing.M) int {
 	if testing.Short() {
 		return m.Run()
 	}
-	build := exec.Command("go", "build", "-o", program, "../cmd/snowstream")
+	build := child.Bind(exec.Command("go", "build", "-o", program, "../cmd/snowstream"))
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build snowstream:", err)

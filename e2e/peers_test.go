@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // peer runs a program of another language against a running stack.
@@ -19,7 +21,7 @@ func peer(t *testing.T, name string, command func(settings string) []string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	args := command(filepath.Join(dir, "settings.json"))
-	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	out, err := child.Bind(exec.CommandContext(ctx, args[0], args[1:]...)).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), name+" ok") {
 		t.Errorf("%s: %v\n%s", name, err, out)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // refilled is what `replay range --json` and `replay table --json` print.
@@ -32,7 +34,7 @@ type refilledTable struct {
 func replay(t *testing.T, dir string, into any, args ...string) (code int) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), program, append(append([]string{"replay"}, args...), "--json", "--data", dir)...)
+	cmd := child.Bind(exec.CommandContext(t.Context(), program, append(append([]string{"replay"}, args...), "--json", "--data", dir)...))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // TestSnowpipeSDK runs the official Python SDK of Snowpipe Streaming as it is: the newest one, which takes https only, and the
@@ -27,7 +29,7 @@ func TestSnowpipeSDK(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 				defer cancel()
 				settings := filepath.Join(dir, "settings.json")
-				command := exec.CommandContext(ctx, python, "testdata/snowpipe_sdk.py", settings, sdk.scheme, phase)
+				command := child.Bind(exec.CommandContext(ctx, python, "testdata/snowpipe_sdk.py", settings, sdk.scheme, phase))
 				command.Env = append(os.Environ(), "SSL_CERT_FILE="+caFile(t, settings))
 				out, err := command.CombinedOutput()
 				if err != nil || !strings.Contains(string(out), "sdk ok") {

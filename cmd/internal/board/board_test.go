@@ -52,6 +52,8 @@ func TestJudge(t *testing.T) {
 	behind.Rows, behind.Ordinals, behind.Identities, behind.Highest = 92, 92, 92, 102
 	recent := ledger
 	recent.UpdatedAt = now.Add(-time.Second)
+	hole := full(89)
+	hole.Highest = 100
 	twice := full(90)
 	twice.Rows = 91
 	for _, c := range []struct {
@@ -63,7 +65,9 @@ func TestJudge(t *testing.T) {
 	}{
 		{"whole", ledger, full(90), full(90), 0, dashboard.Audit{OK: true}},
 		{"handed over before the ledger moved", ledger, behind, full(90), 5, dashboard.Audit{OK: true, Note: "5"}},
-		{"missing in streaming", recent, full(89), full(90), 0, dashboard.Audit{Missing: 1}},
+		{"missing in streaming", recent, hole, full(90), 0, dashboard.Audit{Missing: 1}},
+		{"not committed yet", recent, full(80), full(90), 0, dashboard.Audit{OK: true, Note: "10"}},
+		{"never committed", ledger, full(80), full(90), 0, dashboard.Audit{Missing: 10}},
 		{"missing in micro-batch", ledger, full(90), full(80), 0, dashboard.Audit{Missing: 10}},
 		{"not loaded yet", recent, full(90), full(80), 0, dashboard.Audit{OK: true, Note: "10"}},
 		{"twice", ledger, full(90), twice, 0, dashboard.Audit{Doubled: 1}},

@@ -10,7 +10,7 @@ import (
 	"github.com/snowstream/snowstream/landing/audit"
 )
 
-// grace is how long after its landing a row may lack in the micro-batch table without being missing.
+// grace is how long after its landing a row may lack in a table without being missing.
 const grace = 2 * time.Minute
 
 // replayed is how many quarantined records have become rows, as the last audit found.
@@ -19,8 +19,8 @@ type replayed struct{ n atomic.Int64 }
 func (r *replayed) get() int64 { return r.n.Load() }
 
 // Audit counts both tables by shard, and compares their values once nothing is on its way. What the ledgers cover must
-// be in the streaming table now, and in the micro-batch table within the grace time; records behind the ledgers are on
-// their way and no fault. The ledgers are read before the tables, so no row can be missing only because it was late.
+// be in both tables within the grace time; of the streaming table that goes for its end alone, because rows come to it in their
+// order. Records behind the ledgers are on their way and no fault. The ledgers are read before the tables, so no row can be missing only because it was late.
 func (s *Source) Audit(ctx context.Context) (dashboard.Audit, error) {
 	expected, err := s.place.Landed(ctx)
 	if err != nil {
@@ -97,8 +97,9 @@ func judge(report audit.Report, expected map[string]audit.Expected, waiting int6
 		lacks := max(0, want-min(shard.Streaming.Ordinals, shard.Streaming.Identities))
 		late := max(0, want-min(shard.Microbatch.Ordinals, shard.Microbatch.Identities))
 		if now.Sub(e.Ledger.UpdatedAt) < grace {
-			pending += late
-			late = 0
+			tail := min(lacks, max(0, e.Ledger.Ordinal-shard.Streaming.Highest)) // appended, and not committed yet
+			pending += max(late, tail)
+			lacks, late = lacks-tail, 0
 		}
 		a.Missing += max(lacks, late)
 		a.Doubled += doubled(shard.Streaming, want, e.Ledger.Ordinal) + doubled(shard.Microbatch, want, e.Ledger.Ordinal)

@@ -437,6 +437,7 @@ func (f forgetful) Read(ctx context.Context, shard, after string, yield func([]r
 
 // TestAuditStream: a record that the stream has accepted and nobody landed is named, whole or trimmed as the stream may be.
 func TestAuditStream(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l, o, _ := filled(t, dir, 600)
 	db, err := snowflake.Open(snowflake.Config{
@@ -492,6 +493,7 @@ func TestAuditStream(t *testing.T) {
 // TestAuditReplayed: a record that was replayed from quarantine is missed like any other, and comes back from its own
 // object.
 func TestAuditReplayed(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l := start(t, dir, "--rate", "0.0001", "--batch-window", "1s")
 	o := join(t, l.ready(t, dir))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/internal/child"
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // board is the live page of a running stack.
@@ -223,6 +224,7 @@ func (l *local) outside(t *testing.T, dir string, want drawing) {
 // TestBreak breaks everything there is to break, one after another while records flow: each shows, ends by itself, and
 // in the end nothing is missing.
 func TestBreak(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l := start(t, dir, "--rate", "300", "--batch-window", "1s")
 	b := l.board(t, dir)

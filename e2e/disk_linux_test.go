@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // diskSize is the data folder's file system in TestChaosDisk, in MiB: a stack needs a tenth of it for a start.
@@ -59,6 +61,7 @@ func fill(t *testing.T, ballast string, spare int64) {
 // TestChaosDisk fills the disk under load and makes space again, over and over; in the end the whole stack is killed
 // while the disk is full (F43).
 func TestChaosDisk(t *testing.T) {
+	long.Test(t)
 	random, dir, f := chance(t), filepath.Join(smallDisk(t), "data"), &feed{}
 	ballast := filepath.Join(filepath.Dir(dir), "ballast")
 	l, o := quiet(t, dir)

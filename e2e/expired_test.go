@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/snowstream/snowstream/internal/long"
 	landingaudit "github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
@@ -43,6 +44,7 @@ func (o outside) reads(t *testing.T, on bool) {
 // between which some may have gone (F08). A stream that was only quiet for as long is not named. Retention is at least a
 // day, so the audit is told a shorter one.
 func TestAuditExpired(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l, o := quiet(t, dir)
 	const period = 8 * time.Second

@@ -20,7 +20,7 @@ import (
 	"github.com/snowstream/snowstream/internal/long"
 )
 
-var kills = flag.Int("kills", map[bool]int{false: 3, true: 8}[long.Wanted()], "how often TestKill and TestChaosKill kill the whole stack")
+var kills = flag.Int("kills", map[bool]int{false: 1, true: 8}[long.Wanted()], "how often TestKill and TestChaosKill kill the whole stack")
 
 // program is the snowstream command, built once for all tests.
 var program string
@@ -161,6 +161,7 @@ func TestKill(t *testing.T) {
 // TestSwitchRowPath kills runs on one folder that bring their rows by turns in one way and in the other, each of which finds what
 // the one before has left.
 func TestSwitchRowPath(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	for i := range 2 * *kills {
 		l := start(t, dir, append(by(rowPaths[i%2]), "--rate", "900", "--batch-window", "1s")...)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // earlierFolder is a data folder of 23 November 2026, before generations and Snowpipe Streaming: two shards, 196 rows, 4 records in
@@ -52,6 +54,7 @@ func unpack(t *testing.T, archive, dir string) {
 // TestFolderOfAnEarlierVersion opens a folder of an earlier version. Its rows, objects and quarantine stay as they are, its shards
 // go on where they were, by both row paths, and the audit and the repair know both halves.
 func TestFolderOfAnEarlierVersion(t *testing.T) {
+	long.Test(t)
 	for _, path := range []string{"snowpipe", "merge"} {
 		t.Run(path, func(t *testing.T) {
 			dir := t.TempDir()

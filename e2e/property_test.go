@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/schemafile"
 )
@@ -166,6 +167,7 @@ func payloadOf(r *rand.Rand, columns []column) (payload string, want []string) {
 
 // TestAnySchemaExactly: for random schemas and hostile values, both tables hold exactly what the payload said.
 func TestAnySchemaExactly(t *testing.T) {
+	long.Test(t)
 	seed := uint64(time.Now().UnixNano())
 	for round := range uint64(3) {
 		t.Logf("seed %d, round %d", seed, round)

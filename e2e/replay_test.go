@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snowstream/snowstream/internal/child"
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // refilled is what `replay range --json` and `replay table --json` print.
@@ -62,6 +63,7 @@ func sound(t *testing.T, dir string) string {
 // TestReplayTable fills tables from the raw zone: truncated, dropped and made again, and with rows of quarantine that
 // were replayed. A second run finds nothing to do.
 func TestReplayTable(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l, o, _ := filled(t, dir, 1400)
 	untilLedger(t, dir, 1401)
@@ -117,6 +119,7 @@ func TestReplayTable(t *testing.T) {
 // TestReplayRange brings a part of the raw zone in again, by ordinals and by time, while the pipe has not heard of some of
 // it: those objects are left to the pipe, which may still load them by itself.
 func TestReplayRange(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l, o, _ := filled(t, dir, 600)
 	untilLedger(t, dir, 601)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // gone deletes objects of rows.
@@ -32,6 +34,7 @@ func sealed(t *testing.T, dir string, objects int64, args ...string) (p proof) {
 // TestSeal seals what lies there, and damages it below the seal, with and without the objects that would say what was right: an audit
 // lists nothing that is sealed, calls none of its objects missing, and names each row that is.
 func TestSeal(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l, o, bad := filled(t, dir, 1400)
 	p := sealed(t, dir, 10000, "--seal")

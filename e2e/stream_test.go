@@ -14,12 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/snowpipe"
 )
 
 // TestStreamUnderKills streams numbered rows with our own client, on four channels, while the server is killed and started again
 // at the same address, and stopped and continued. In the end each row is there once, in the order of its channel's tokens.
 func TestStreamUnderKills(t *testing.T) {
+	long.Test(t)
 	const channels, rows, perAppend, blows = 4, 12000, 25, 6
 	dir, port := t.TempDir(), strconv.Itoa(freePorts(t, portsOfAStack))
 	run := func() *local { return start(t, dir, "--rate", "0.001", "--port", port, "--commit-tick", "100ms") }

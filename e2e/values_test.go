@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/snowstream/snowstream/internal/child"
+	"github.com/snowstream/snowstream/internal/long"
 )
 
 // command runs a verb of snowstream beside a running stack and returns its stdout.
@@ -126,6 +127,7 @@ func bad(k int) (payload, code string) {
 
 // TestPoison: of 10,000 records 100 are bad, each in its own way. The others arrive as if they were alone.
 func TestPoison(t *testing.T) {
+	long.Test(t)
 	dir := t.TempDir()
 	l := start(t, dir, "--rate", "0.001", "--batch-window", "1s")
 	o := join(t, l.ready(t, dir))
@@ -166,6 +168,7 @@ func TestPoison(t *testing.T) {
 // TestOrigin: where records came from stands in both tables, by either row path, is audited against the stream, and comes with
 // what is replayed from quarantine.
 func TestOrigin(t *testing.T) {
+	long.Test(t)
 	for _, path := range []string{"snowpipe", "merge"} {
 		t.Run(path, func(t *testing.T) {
 			dir, schema := t.TempDir(), filepath.Join(t.TempDir(), "schema.yaml")

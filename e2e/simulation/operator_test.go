@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -294,4 +295,33 @@ func TestLateWithoutChannel(t *testing.T) {
 		}
 		w.locked(func() { delete(w.bucket.objects, c.RejectionsKey()) })
 	})
+}
+
+// TestRepairAppendsNothingBesideAGap: an object and its quarantine object are gone, so that neither can be written again. Its records
+// are in the tables, and a repair lands none of them a second time.
+func TestRepairAppendsNothingBesideAGap(t *testing.T) {
+	for at := range 3 {
+		landed(t, func(w *world, r *repairer) {
+			s := w.stream.shards[0]
+			gone := 0
+			for i, key := range w.objectsOf(s) {
+				if quarantined := w.bucket.objects[key].metadata["quarantine"]; quarantined != "" && i >= at && gone == 0 || i == 0 && at == 0 {
+					delete(w.bucket.objects, key)
+					delete(w.bucket.objects, quarantined)
+					gone++
+				}
+			}
+			before := w.streaming.counts()
+			for range 2 {
+				_, after, done, err := r.repair()
+				if err != nil || done.Appended != 0 || at > 0 && after.OK {
+					t.Errorf("%d: ok %v, %+v, %v", at, after.OK, done, err)
+				}
+			}
+			w.group.Wait()
+			if !maps.Equal(before, w.streaming.counts()) {
+				t.Errorf("%d: the streaming table has %d rows, and had %d", at, len(w.streaming.counts()), len(before))
+			}
+		})
+	}
 }

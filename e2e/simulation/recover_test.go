@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"errors"
+	"time"
 
 	"github.com/snowstream/snowstream/processing/orchestrator"
 	"github.com/snowstream/snowstream/record"
@@ -52,6 +53,9 @@ func (w *world) recoverBatch(s *shard, batch []kinesisRecord) error {
 	if err != nil {
 		return err
 	}
+	if w.operated { // objects may be gone, so that what lies in the raw zone does not say which records have a place
+		return w.recoverAsCommand(s, batch)
+	}
 	there := w.ordinals()
 	var run []kinesisRecord
 	for i, r := range batch {
@@ -77,6 +81,20 @@ func (w *world) recoverBatch(s *shard, batch []kinesisRecord) error {
 		}
 	}
 	return nil
+}
+
+// recoverAsCommand brings records as `snowstream replay failed` does: those without a place, or none where that cannot be told.
+func (w *world) recoverAsCommand(s *shard, batch []kinesisRecord) error {
+	p := w.functions.process("recover")
+	p.begin(time.Hour)
+	defer p.kill()
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	tools, err := w.repairer(&p).tools()
+	if err == nil {
+		_, err = tools.Append(p.ctx, s.id, batch[0].sequence, batch[len(batch)-1].sequence)
+	}
+	return err
 }
 
 // append lands a run of records at the shard's end. So many records inside the first one have landed.

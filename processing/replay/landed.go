@@ -101,7 +101,28 @@ func (l *landed) between(ctx context.Context, d document, hand []record.Record) 
 			out[r.Sequence] = datalake.Place{}
 		}
 	}
-	return out, nil
+	return out, l.certain(ctx, d.Batch.Shard, hand, out)
+}
+
+// certain looks for records that no object has once more, along the chain: where objects are gone that may have had them, that is an
+// error, because their rows may be in the tables.
+func (l *landed) certain(ctx context.Context, shard string, hand []record.Record, there datalake.There) error {
+	var nowhere []string
+	passed := l.shards[shard].passed
+	for _, r := range hand {
+		if !there.Has(r.Sequence) && passed.Passed(r.Sequence) {
+			nowhere = append(nowhere, r.Sequence)
+		}
+	}
+	if len(nowhere) == 0 {
+		return nil
+	}
+	head, err := l.lake.Ledger(ctx, l.stream, shard)
+	if err != nil {
+		return err
+	}
+	_, err = l.lake.Places().Find(ctx, head, nowhere, there)
+	return err
 }
 
 // regular reads the objects that open in the range, and the nearest in front of it.

@@ -306,7 +306,7 @@ func (r *localRun) show() error {
 		accepted: counts.Accepted, orchestrator: counts.Orchestrator, upsert: counts.Upsert, errors: counts.Errors,
 		objects: counts.Objects, streaming: streaming, microbatch: microbatch,
 		streamingP50: streamingLatency.Quantile(0.5), microP50: microLatency.Quantile(0.5),
-		elapsed: time.Since(r.started),
+		elapsed: time.Since(r.started), batch: r.options.batchSize, window: r.options.window,
 	})
 	return nil
 }

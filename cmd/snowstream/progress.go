@@ -29,6 +29,17 @@ type view struct {
 	streaming, microbatch  int64
 	streamingP50, microP50 *float64
 	elapsed                time.Duration
+	// batch and window are what the mapping waits for: so many records of a shard, or so long.
+	batch  int
+	window time.Duration
+}
+
+// waiting says what the first batch waits for, as long as there was none.
+func (v view) waiting() string {
+	if v.orchestrator > 0 || v.accepted == 0 || v.phase != generating || v.window == 0 {
+		return ""
+	}
+	return fmt.Sprintf("waiting for %s records of a shard, or %s", humanize.Comma(int64(v.batch)), v.window)
 }
 
 // text is the display, a line for each box.
@@ -47,12 +58,12 @@ func (v view) text() string {
 	}
 	line("① data generator", v.generated, "records", fmt.Sprintf("%.0f/s%s", v.rate, throttled))
 	line("② Kinesis kdEntry", v.accepted, "records", "")
-	failed := ""
+	failed := v.waiting()
 	if v.errors > 0 {
 		failed = fmt.Sprintf("%s failed and tried again", humanize.Comma(v.errors))
 	}
 	line("③ SnowflakeOrchestrator", v.orchestrator, "batches", failed)
-	line("③ SnowflakeUpsert", v.upsert, "merges", "")
+	line("③ SnowflakeUpsert", v.upsert, "calls", "")
 	line("④ S3 kinesiscsv/", v.objects, "objects", "")
 	line("⑤ KINESIS_SENSORS_STREAMING", v.streaming, "rows", median(v.streamingP50))
 	line("⑤ KINESIS_SENSORS_MICROBATCH", v.microbatch, "rows", median(v.microP50))

@@ -16,7 +16,6 @@ import (
 	"github.com/snowstream/snowstream/landing/snowflake"
 	"github.com/snowstream/snowstream/listener"
 	"github.com/snowstream/snowstream/processing/datalake"
-	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/processing/quarantine"
 	"github.com/snowstream/snowstream/processing/replay"
 	"github.com/snowstream/snowstream/record"
@@ -200,28 +199,12 @@ func (h handOver) upsert(ctx context.Context, object string, rows int) error {
 	if err != nil {
 		return err
 	}
-	m := handoff.Message{Object: object, Rows: rows, Without: without}
-	refused := 0
-	for {
-		answer, err := h.Upserter().Upsert(ctx, m)
-		if err == nil {
-			err = answer.Complete(m)
-		}
-		if err != nil {
-			return err
-		}
-		for _, r := range answer.Refused {
-			m.Without = append(m.Without, r.Ordinal)
-		}
-		if refused += len(answer.Refused); answer.More {
-			continue
-		}
-		if refused > 0 {
-			return fmt.Errorf("object %s: %w: %d, from ordinal %d on; the raw zone has them: widen the table and repeat",
-				object, audit.ErrRefused, refused, slices.Min(m.Without[len(without):]))
-		}
-		return nil
+	refused, err := quarantine.HandOver(ctx, h.Upserter(), object, rows, without)
+	if len(refused) > 0 {
+		return fmt.Errorf("object %s: %w: %d, from ordinal %d on; the raw zone has them: widen the table and repeat",
+			object, audit.ErrRefused, len(refused), slices.Min(refused))
 	}
+	return err
 }
 
 // pipe is Snowpipe, as the audit asks about it.

@@ -12,7 +12,6 @@ import (
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/processing/datalake"
-	"github.com/snowstream/snowstream/processing/handoff"
 	"github.com/snowstream/snowstream/processing/orchestrator"
 	"github.com/snowstream/snowstream/processing/quarantine"
 	"github.com/snowstream/snowstream/processing/replay"
@@ -269,26 +268,11 @@ func (r *repairer) handOver(ctx context.Context, object string, rows int) error 
 	if err != nil {
 		return err
 	}
-	m, refused := handoff.Message{Object: object, Rows: rows, Without: without}, 0
-	for {
-		answer, err := r.p.arrow().Upsert(ctx, m)
-		if err == nil {
-			err = answer.Complete(m)
-		}
-		if err != nil {
-			return err
-		}
-		for _, o := range answer.Refused {
-			m.Without = append(m.Without, o.Ordinal)
-		}
-		if refused += len(answer.Refused); answer.More {
-			continue
-		}
-		if refused > 0 {
-			return audit.ErrRefused
-		}
-		return nil
+	refused, err := quarantine.HandOver(ctx, r.p.arrow(), object, rows, without)
+	if len(refused) > 0 {
+		return audit.ErrRefused
 	}
+	return err
 }
 
 // repair is `snowstream audit --repair`.

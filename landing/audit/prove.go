@@ -16,7 +16,7 @@ import (
 type Lake interface {
 	// Entries yields each key under a prefix, in order, with the time of its last write.
 	Entries(ctx context.Context, prefix string, yield func(key string, modified time.Time) error) error
-	// EntriesAfter is Entries for the keys behind one, which need not be there.
+	// EntriesAfter is Entries for the keys behind one, which need not be there. Yield ends it with fs.SkipAll.
 	EntriesAfter(ctx context.Context, prefix, after string, yield func(key string, modified time.Time) error) error
 	Metadata(ctx context.Context, key string) (map[string]string, error)
 	// Read returns an object's rows, unpacked; those that cannot be are rawzone.ErrDamaged.

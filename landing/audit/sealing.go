@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -245,19 +246,16 @@ func (a *Auditor) tag(ctx context.Context) (n int64, err error) {
 
 // aside are the first ordinals of a chain's objects of which rows were put aside, as far as the next tags go.
 func (a *Auditor) aside(ctx context.Context, c rawzone.Chain, seal rawzone.Seal) (map[int64]bool, error) {
-	out, enough := map[int64]bool{}, errors.New("enough")
+	out := map[int64]bool{}
 	err := a.c.Lake.EntriesAfter(ctx, c.Quarantined(), rawzone.From(c.Quarantined(), seal.Tagged+1), func(key string, _ time.Time) error {
 		ordinal, ok := c.RejectedBy(key)
 		if ok && ordinal >= seal.Begin {
-			return enough
+			return fs.SkipAll
 		}
 		if ok && rawzone.IsWithheld(key) {
 			out[ordinal] = true
 		}
 		return nil
 	})
-	if errors.Is(err, enough) {
-		err = nil
-	}
 	return out, err
 }

@@ -10,10 +10,12 @@ package datalake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/snowstream/snowstream/internal/plainbody"
+	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -149,6 +152,19 @@ func (l *Lake) Read(ctx context.Context, key string) ([]byte, error) {
 	return text, nil
 }
 
+// Rejected reads the records in a quarantine object.
+func (l *Lake) Rejected(ctx context.Context, key string) ([]record.Rejected, error) {
+	text, err := l.Read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	rejected, err := rawzone.DecodeQuarantine(text)
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w", key, err)
+	}
+	return rejected, nil
+}
+
 // Quarantine writes rejected records, of which the object of rows will say that they belong to it; without one, object
 // is empty. It may be repeated: the key is fixed by the records.
 func (l *Lake) Quarantine(ctx context.Context, key, object string, ndjson []byte) error {
@@ -188,12 +204,13 @@ func (l *Lake) Counts(ctx context.Context, key string) (bool, error) {
 // is none. It costs a request, as long as there is none.
 func (l *Lake) QuarantinedFrom(ctx context.Context, c rawzone.Chain, ordinal int64, except string) (found string, err error) {
 	err = l.EntriesAfter(ctx, c.Quarantined(), rawzone.From(c.Quarantined(), ordinal), func(key string, _ time.Time) error {
-		if key == except || found != "" {
+		if key == except {
 			return nil
 		}
 		counts, err := l.Counts(ctx, key)
 		if counts {
 			found = key
+			return cmp.Or(err, fs.SkipAll)
 		}
 		return err
 	})

@@ -2,7 +2,9 @@ package datalake
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,7 +16,7 @@ func (l *Lake) Entries(ctx context.Context, prefix string, yield func(key string
 	return l.EntriesAfter(ctx, prefix, "", yield)
 }
 
-// EntriesAfter is Entries for the keys that stand behind one, which need not be there.
+// EntriesAfter is Entries for the keys that stand behind one, which need not be there. Yield ends it with fs.SkipAll.
 func (l *Lake) EntriesAfter(ctx context.Context, prefix, after string, yield func(key string, modified time.Time) error) error {
 	in := &s3.ListObjectsV2Input{Bucket: &l.bucket, Prefix: &prefix}
 	if after != "" {
@@ -27,7 +29,10 @@ func (l *Lake) EntriesAfter(ctx context.Context, prefix, after string, yield fun
 			return fmt.Errorf("list %s in bucket %s: %w", prefix, l.bucket, err)
 		}
 		for _, o := range page.Contents {
-			if err := yield(aws.ToString(o.Key), aws.ToTime(o.LastModified)); err != nil {
+			switch err := yield(aws.ToString(o.Key), aws.ToTime(o.LastModified)); {
+			case errors.Is(err, fs.SkipAll):
+				return nil
+			case err != nil:
 				return err
 			}
 		}

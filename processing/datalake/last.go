@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"math"
 	"slices"
@@ -55,6 +56,16 @@ func (l *Lake) each(ctx context.Context, prefix string, do func(ctx context.Cont
 		group.Go(func() error { return do(inside, folder) })
 	}
 	return group.Wait()
+}
+
+// eachOfRows is each for the folders of objects that landed in their turn.
+func (l *Lake) eachOfRows(ctx context.Context, do func(ctx context.Context, folder string) error) error {
+	return l.each(ctx, rawzone.Rows, func(ctx context.Context, folder string) error {
+		if !rawzone.HasRows(folder) {
+			return nil
+		}
+		return do(ctx, folder)
+	})
 }
 
 // page is how many keys a listing's answer has at most.
@@ -126,10 +137,7 @@ func (l *Lake) seek(ctx context.Context, folder string, c rawzone.Chain, ordinal
 func (l *Lake) tail(ctx context.Context, c rawzone.Chain, ordinal int64, before func(rawzone.Name) bool) (names []name, from int64, err error) {
 	from, top := ordinal, ordinal
 	var mu, far sync.Mutex // far is held by the one who goes far
-	err = l.each(ctx, rawzone.Rows, func(ctx context.Context, folder string) error {
-		if !rawzone.HasRows(folder) {
-			return nil
-		}
+	err = l.eachOfRows(ctx, func(ctx context.Context, folder string) error {
 		mu.Lock()
 		start := top
 		mu.Unlock()
@@ -162,10 +170,7 @@ func (l *Lake) tail(ctx context.Context, c rawzone.Chain, ordinal int64, before 
 // stretch returns a chain's names with ordinals behind one and up to another, the highest ones first.
 func (l *Lake) stretch(ctx context.Context, c rawzone.Chain, after, upTo int64) (names []name, err error) {
 	var mu sync.Mutex
-	err = l.each(ctx, rawzone.Rows, func(ctx context.Context, folder string) error {
-		if !rawzone.HasRows(folder) {
-			return nil
-		}
+	err = l.eachOfRows(ctx, func(ctx context.Context, folder string) error {
 		found, err := l.within(ctx, folder, c, after, upTo)
 		mu.Lock()
 		defer mu.Unlock()
@@ -177,20 +182,17 @@ func (l *Lake) stretch(ctx context.Context, c rawzone.Chain, after, upTo int64) 
 
 // within is stretch for one folder, the lowest ones first.
 func (l *Lake) within(ctx context.Context, folder string, c rawzone.Chain, after, upTo int64) (names []name, err error) {
-	prefix, enough := c.RowsIn(folder), errors.New("enough")
+	prefix := c.RowsIn(folder)
 	err = l.EntriesAfter(ctx, prefix, rawzone.From(prefix, after+1), func(key string, _ time.Time) error {
 		n, ok := c.Name(key)
 		if ok && n.Ordinal > upTo {
-			return enough
+			return fs.SkipAll
 		}
 		if ok {
 			names = append(names, name{n, key})
 		}
 		return nil
 	})
-	if errors.Is(err, enough) {
-		err = nil
-	}
 	return names, err
 }
 

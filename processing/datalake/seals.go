@@ -70,10 +70,7 @@ const Everything = math.MaxInt64
 // Everything cost nothing.
 func (l *Lake) Unsealed(ctx context.Context, stream string, behind func(rawzone.Chain) int64, yield func(key string, modified time.Time) error) error {
 	var mu sync.Mutex
-	return l.each(ctx, rawzone.Rows, func(ctx context.Context, folder string) error {
-		if !rawzone.HasRows(folder) {
-			return nil
-		}
+	return l.eachOfRows(ctx, func(ctx context.Context, folder string) error {
 		chains, err := l.chainsIn(ctx, folder, stream)
 		for _, c := range chains {
 			if err != nil {

@@ -72,13 +72,9 @@ func (l *Lake) Sequences(ctx context.Context, o rawzone.Object, into There) erro
 	if o.Quarantine == "" {
 		return nil
 	}
-	text, err := l.Read(ctx, o.Quarantine)
+	rejected, err := l.Rejected(ctx, o.Quarantine)
 	if err != nil {
 		return err
-	}
-	rejected, err := rawzone.DecodeQuarantine(text)
-	if err != nil {
-		return fmt.Errorf("object %s: %w", o.Quarantine, err)
 	}
 	for _, r := range rejected {
 		into.add(r.Sequence, o)

@@ -22,13 +22,9 @@ func (l *Lake) Withheld(ctx context.Context, stream, named string, o rawzone.Obj
 	}
 	err = l.List(ctx, rawzone.WithheldPrefix(stream, o), func(key string) error {
 		next++
-		text, err := l.Read(ctx, key)
+		rejected, err := l.Rejected(ctx, key)
 		if err != nil {
 			return err
-		}
-		rejected, err := rawzone.DecodeQuarantine(text)
-		if err != nil {
-			return fmt.Errorf("object %s: %w", key, err)
 		}
 		for _, r := range rejected {
 			ordinals = append(ordinals, r.Ordinal)

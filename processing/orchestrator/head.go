@@ -160,15 +160,7 @@ func (o *Orchestrator) setAside(ctx context.Context, key string) ([]record.Rejec
 	if there, err := o.lake.There(ctx, key); !there || err != nil {
 		return nil, err
 	}
-	text, err := o.lake.Read(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	rejected, err := rawzone.DecodeQuarantine(text)
-	if err != nil {
-		return nil, fmt.Errorf("object %s: %w", key, err)
-	}
-	return rejected, nil
+	return o.lake.Rejected(ctx, key)
 }
 
 // unnumbered looks, before the first object of a shard that a process makes, whether quarantine has records under its ordinals:

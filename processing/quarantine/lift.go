@@ -26,13 +26,9 @@ func Withheld(ctx context.Context, lake *datalake.Lake, stream, key string) (ord
 		return nil, err
 	}
 	err = lake.List(ctx, rawzone.WithheldPrefix(stream, described), func(key string) error {
-		text, err := lake.Read(ctx, key)
-		if err != nil {
-			return err
-		}
 		o := object{key: key}
-		if o.records, err = rawzone.DecodeQuarantine(text); err != nil {
-			return fmt.Errorf("object %s: %w", key, err)
+		if o.records, err = lake.Rejected(ctx, key); err != nil {
+			return err
 		}
 		if err := o.readLifted(ctx, lake); err != nil {
 			return err

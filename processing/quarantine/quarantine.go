@@ -117,13 +117,9 @@ func open(ctx context.Context, lake *datalake.Lake, key string) (o object, count
 	if counts, err = lake.Counts(ctx, key); err != nil || !counts {
 		return o, counts, err
 	}
-	text, err := lake.Read(ctx, key)
-	if err != nil {
-		return o, true, err
-	}
 	o.key = key
-	if o.records, err = rawzone.DecodeQuarantine(text); err != nil {
-		return o, true, fmt.Errorf("object %s: %w", key, err)
+	if o.records, err = lake.Rejected(ctx, key); err != nil {
+		return o, true, err
 	}
 	return o, true, o.look(ctx, lake)
 }
@@ -253,26 +249,11 @@ func (r *Replayer) object(ctx context.Context, o *object) error {
 // handOver brings the rows of a replayed object into the streaming table. Rows that the table refuses are left: they lie in
 // their object, and the next replay tries them again.
 func (r *Replayer) handOver(ctx context.Context, made made) error {
-	m := handoff.Message{Object: made.key, Rows: made.rows}
-	for {
-		answer, err := r.upsert.Upsert(ctx, m)
-		if err == nil {
-			err = answer.Complete(m)
-		}
-		if err != nil {
-			return err
-		}
-		for _, one := range answer.Refused {
-			m.Without = append(m.Without, one.Ordinal)
-		}
-		if !answer.More {
-			break
-		}
+	refused, err := HandOver(ctx, r.upsert, made.key, made.rows, nil)
+	if len(refused) > 0 {
+		r.refused = append(r.refused, fmt.Sprintf("%s: the table refuses %d of its rows, from ordinal %d on", made.key, len(refused), slices.Min(refused)))
 	}
-	if len(m.Without) > 0 {
-		r.refused = append(r.refused, fmt.Sprintf("%s: the table refuses %d of its rows, from ordinal %d on", made.key, len(m.Without), slices.Min(m.Without)))
-	}
-	return nil
+	return err
 }
 
 // rows is the CSV of the records that were not replayed yet and now fit.

@@ -23,11 +23,10 @@ type landed struct {
 
 // looked is what was found of one shard.
 type looked struct {
-	// chain is that which the ledger counts, passed how far the ledger had come.
-	chain  rawzone.Chain
-	passed rawzone.Ledger
+	// head is how far the ledger had come.
+	head datalake.Head
 	// objects landed in their turn, in the order of the stream, from the last one on that begins in front of the record first. They
-	// were listed when the ledger had passed what passed says, so no more of them will come for records up to there.
+	// were listed when the ledger had passed what head says, so no more of them will come for records up to there.
 	objects []object
 	first   string
 }
@@ -55,13 +54,13 @@ func (l *landed) look(ctx context.Context, documents ...document) (err error) {
 		if err != nil {
 			return err
 		}
-		found := looked{chain: head.Chain(), passed: head.Ledger, first: first[id]}
-		keys, err := l.lake.Since(ctx, found.chain, head.Base(), found.first)
+		found := looked{head: head, first: first[id]}
+		keys, err := l.lake.Since(ctx, head.Chain(), head.Base(), found.first)
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
-			n, _ := found.chain.Name(key)
+			n, _ := head.Chain().Name(key)
 			found.objects = append(found.objects, object{key, n.First})
 		}
 		slices.SortStableFunc(found.objects, func(a, b object) int { return a.first.Compare(b.first) })
@@ -72,14 +71,14 @@ func (l *landed) look(ctx context.Context, documents ...document) (err error) {
 
 // sealed reports whether a Kinesis record of a shard lies under a seal.
 func (l *landed) sealed(shard, sequence string) bool {
-	seal, found := l.seals.Of(l.shards[shard].chain)
+	seal, found := l.seals.Of(l.shards[shard].head.Chain())
 	return found && record.CompareSequence(sequence, seal.Sequence) <= 0
 }
 
 // between are the records of a document's range that have a place; of those in the hand, also the ones under a seal.
 func (l *landed) between(ctx context.Context, d document, hand []record.Record) (datalake.There, error) {
 	known, ok := l.shards[d.Batch.Shard]
-	if !ok || !known.passed.Passed(d.Batch.Last) || record.CompareSequence(d.Batch.First, known.first) < 0 {
+	if !ok || !known.head.Passed(d.Batch.Last) || record.CompareSequence(d.Batch.First, known.first) < 0 {
 		if err := l.look(ctx, d); err != nil {
 			return nil, err
 		}
@@ -108,20 +107,16 @@ func (l *landed) between(ctx context.Context, d document, hand []record.Record) 
 // error, because their rows may be in the tables.
 func (l *landed) certain(ctx context.Context, shard string, hand []record.Record, there datalake.There) error {
 	var nowhere []string
-	passed := l.shards[shard].passed
+	head := l.shards[shard].head
 	for _, r := range hand {
-		if !there.Has(r.Sequence) && passed.Passed(r.Sequence) {
+		if !there.Has(r.Sequence) && head.Passed(r.Sequence) {
 			nowhere = append(nowhere, r.Sequence)
 		}
 	}
 	if len(nowhere) == 0 {
 		return nil
 	}
-	head, err := l.lake.Ledger(ctx, l.stream, shard)
-	if err != nil {
-		return err
-	}
-	_, err = l.lake.Places().Find(ctx, head, nowhere, there)
+	_, err := l.lake.Places().Find(ctx, head, nowhere, there)
 	return err
 }
 
@@ -145,7 +140,7 @@ func (l *landed) regular(ctx context.Context, d document, into datalake.There) e
 // recovered reads the objects of records that were brought later. They have no order, so each is asked for its range.
 func (l *landed) recovered(ctx context.Context, d document, into datalake.There) error {
 	var keys []string
-	chain := l.shards[d.Batch.Shard].chain
+	chain := l.shards[d.Batch.Shard].head.Chain()
 	err := l.lake.List(ctx, chain.RecoveredPrefix(), func(key string) error {
 		first, ok := chain.RecoveredFirst(key)
 		if ok && record.CompareSequence(first.Sequence, d.Batch.Last) <= 0 {

@@ -3,8 +3,7 @@ package board
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/snowstream/snowstream/dashboard"
 	"github.com/snowstream/snowstream/processing/datalake"
-	"github.com/snowstream/snowstream/record"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -114,32 +112,14 @@ func (r *rejects) list(ctx context.Context, l rawzone.Ledger, after string) (key
 	}
 }
 
-var errEnough = errors.New("enough")
-
 func (r *rejects) keys(ctx context.Context, prefix, after string) (keys []string, err error) {
 	err = r.lake.EntriesAfter(ctx, prefix, after, func(key string, _ time.Time) error {
 		if keys = append(keys, key); len(keys) == keysPerLook {
-			return errEnough
+			return fs.SkipAll
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
-	}
 	return keys, err
-}
-
-// records reads all records of a quarantine object.
-func (r *rejects) records(ctx context.Context, key string) ([]record.Rejected, error) {
-	text, err := r.lake.Read(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	records, err := rawzone.DecodeQuarantine(text)
-	if err != nil {
-		return nil, fmt.Errorf("object %s: %w", key, err)
-	}
-	return records, nil
 }
 
 // object reads what one quarantine object holds, if it counts.
@@ -148,7 +128,7 @@ func (r *rejects) object(ctx context.Context, key string) (out []dashboard.Rejec
 	if err != nil || !counts {
 		return nil, err
 	}
-	records, err := r.records(ctx, key)
+	records, err := r.lake.Rejected(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +167,7 @@ func (r *rejects) payload(ctx context.Context, id string) ([]byte, error) {
 	if !there {
 		return nil, dashboard.ErrUnknown
 	}
-	records, err := r.records(ctx, key)
+	records, err := r.lake.Rejected(ctx, key)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (s *Sweeper) Sweep(ctx context.Context, stream string, look bool) ([]Pendin
 
 // shard looks after one shard.
 func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, look bool) (Pending, error) {
-	if asked, ok := s.asked[head.Chain()]; ok && !state.Known && asked.Created == state.Created {
+	if asked, ok := s.remembered(head, state); ok {
 		state.Committed = asked.Committed
 	}
 	p := Pending{Shard: head.Shard, Committed: state.Committed, State: state}
@@ -97,19 +97,30 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, lo
 		return p, nil // it is young, or moves
 	}
 	p.Again = true
-	if p.Rows.Without, err = s.applier.lake.Aside(ctx, head.Stream, o); err != nil {
-		return p, err
-	}
-	delete(s.applier.chains, head.Chain())
-	_, after, err := s.applier.Apply(ctx, p.Rows)
+	after, err := s.again(ctx, head, &p.Rows)
 	if err != nil {
 		return p, fmt.Errorf("append again what did not become visible of %s: %w", head.Shard, err)
 	}
-	if !after.Known {
-		s.asked[head.Chain()] = after
-	}
 	p.Committed, p.State = max(p.Committed, after.Committed), after
 	return p, nil
+}
+
+// remembered is what the table has answered for a channel that has no token since.
+func (s *Sweeper) remembered(head datalake.Head, state State) (State, bool) {
+	asked, ok := s.asked[head.Chain()]
+	return asked, ok && !state.Known && asked.Created == state.Created
+}
+
+// again opens a shard's channel anew and appends rows as far as it has not committed them, but for those that were put aside.
+func (s *Sweeper) again(ctx context.Context, head datalake.Head, r *Rows) (after State, err error) {
+	if r.Without, err = s.applier.lake.Aside(ctx, head.Stream, r.Object); err != nil {
+		return after, err
+	}
+	delete(s.applier.chains, head.Chain())
+	if _, after, err = s.applier.Apply(ctx, *r); err == nil && !after.Known {
+		s.asked[head.Chain()] = after
+	}
+	return after, err
 }
 
 // last is a shard's last object, and the end of the last one that has rows for the table behind what is committed.
@@ -160,8 +171,8 @@ func (s *Sweeper) wanted(ctx context.Context, stream string, o rawzone.Object, a
 // forgotten reports whether a channel has no token though the ledger knows that it had one: where the table was dropped or emptied,
 // what the ledger knows of it is nothing to go by.
 func (s *Sweeper) forgotten(head datalake.Head, state State) bool {
-	asked, ok := s.asked[head.Chain()]
-	return !state.Known && !(ok && asked.Created == state.Created) && head.Channel != nil && !head.Channel.Merged && head.Channel.Committed > head.Base()
+	_, ok := s.remembered(head, state)
+	return !state.Known && !ok && head.Channel != nil && !head.Channel.Merged && head.Channel.Committed > head.Base()
 }
 
 // applyLast opens a channel that has forgotten its place, which finds that out from the table, and appends what follows.
@@ -170,15 +181,7 @@ func (s *Sweeper) applyLast(ctx context.Context, head datalake.Head) error {
 	if err != nil {
 		return err
 	}
-	aside, err := s.applier.lake.Aside(ctx, head.Stream, o)
-	if err != nil {
-		return err
-	}
-	delete(s.applier.chains, head.Chain())
-	_, after, err := s.applier.Apply(ctx, Rows{Stream: head.Stream, Object: o, Without: aside, Known: *head.Channel})
-	if err == nil && !after.Known {
-		s.asked[head.Chain()] = after
-	}
+	_, err = s.again(ctx, head, &Rows{Stream: head.Stream, Object: o, Known: *head.Channel})
 	return err
 }
 

@@ -171,14 +171,11 @@ func (d *Deployment) driftOfView(ctx context.Context) ([]Drift, error) {
 		return nil, nil
 	}
 	rows, err := d.Session.Show(ctx, view.Probe.Show)
-	for _, r := range rows {
-		if r["name"] == view.Name {
-			stale, err := d.Landing.Stale(r)
-			if !stale || err != nil {
-				return nil, err
-			}
-			return []Drift{{"VIEW " + view.Name, "other keys, order or columns", "those of the schema", view.SQL, true}}, nil
-		}
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	if stale, err := d.Landing.Stale(view, rows); !stale || err != nil {
+		return nil, err
+	}
+	return []Drift{{"VIEW " + view.Name, "other keys, order or columns", "those of the schema", view.SQL, true}}, nil
 }

@@ -17,43 +17,19 @@ const (
 )
 
 // acceptNames are the coercions' names in a schema file.
-var acceptNames = []struct {
-	accept Accept
-	name   string
-}{{NumericText, "numeric-text"}, {BooleanText, "boolean-text"}, {IntegralFloat, "integral-float"}}
+var acceptNames = []bitName[Accept]{{NumericText, "numeric-text"}, {BooleanText, "boolean-text"}, {IntegralFloat, "integral-float"}}
 
 // AcceptWords are the names of all coercions.
-func AcceptWords() []string {
-	var out []string
-	for _, a := range acceptNames {
-		out = append(out, a.name)
-	}
-	return out
-}
+func AcceptWords() []string { return wordsOf(acceptNames, ^Accept(0)) }
 
 // AcceptOf is the coercion with a name, 0 if there is none.
-func AcceptOf(name string) Accept {
-	for _, a := range acceptNames {
-		if a.name == name {
-			return a.accept
-		}
-	}
-	return 0
-}
+func AcceptOf(name string) Accept { return bitOf(acceptNames, name) }
 
 // Has reports whether a holds all of b.
 func (a Accept) Has(b Accept) bool { return a&b == b }
 
 // Words are the names of the coercions in a.
-func (a Accept) Words() []string {
-	var out []string
-	for _, one := range acceptNames {
-		if a.Has(one.accept) {
-			out = append(out, one.name)
-		}
-	}
-	return out
-}
+func (a Accept) Words() []string { return wordsOf(acceptNames, a) }
 
 // coerce turns a string into the value that it is the text of, if the column accepts that.
 func (c *Column) coerce(t token) token {

@@ -11,44 +11,26 @@ const (
 	StreamOrigin
 )
 
-// origins are the columns in the tables' order, with their names in a schema file.
-var origins = []struct {
-	origin Origin
-	name   string
-	column string
-}{{PartitionKeyOrigin, "partition-key", "_PARTITION_KEY"}, {StreamOrigin, "stream", "_STREAM"}}
+// origins are the columns' names in a schema file, in the tables' order, and originColumns those in the tables.
+var (
+	origins       = []bitName[Origin]{{PartitionKeyOrigin, "partition-key"}, {StreamOrigin, "stream"}}
+	originColumns = map[Origin]string{PartitionKeyOrigin: "_PARTITION_KEY", StreamOrigin: "_STREAM"}
+)
 
 // OriginWords are the names of all such columns.
-func OriginWords() []string { return (PartitionKeyOrigin | StreamOrigin).Words() }
+func OriginWords() []string { return wordsOf(origins, ^Origin(0)) }
 
 // OriginOf is the column with a name, 0 if there is none.
-func OriginOf(name string) Origin {
-	for _, o := range origins {
-		if o.name == name {
-			return o.origin
-		}
-	}
-	return 0
-}
-
-// Has reports whether o holds all of b.
-func (o Origin) Has(b Origin) bool { return o&b == b }
+func OriginOf(name string) Origin { return bitOf(origins, name) }
 
 // Words are the names of the columns in o.
-func (o Origin) Words() (out []string) {
-	for _, one := range origins {
-		if o.Has(one.origin) {
-			out = append(out, one.name)
-		}
-	}
-	return out
-}
+func (o Origin) Words() []string { return wordsOf(origins, o) }
 
 // Columns are the columns themselves.
 func (o Origin) Columns() (out []Column) {
 	for _, one := range origins {
-		if o.Has(one.origin) {
-			out = append(out, Column{Name: one.column, Type: String})
+		if o&one.bit != 0 {
+			out = append(out, Column{Name: originColumns[one.bit], Type: String})
 		}
 	}
 	return out
@@ -64,13 +46,14 @@ func (d *Decoder) OfStream(name string) *Decoder {
 // byte that is none becomes U+FFFD, as it does in quarantine.
 func (d *Decoder) appendOrigin(dst []byte, r *Record) []byte {
 	for _, one := range origins {
+		if d.schema.Origin&one.bit == 0 {
+			continue
+		}
 		text := d.stream
-		if one.origin == PartitionKeyOrigin {
+		if one.bit == PartitionKeyOrigin {
 			text = string([]rune(r.PartitionKey))
 		}
-		if d.schema.Origin.Has(one.origin) {
-			dst = append(appendField(dst, Value{Text: []byte(text), Null: text == ""}), ',')
-		}
+		dst = append(appendField(dst, Value{Text: []byte(text), Null: text == ""}), ',')
 	}
 	return dst
 }

@@ -163,6 +163,16 @@ func (s Schema) TableColumns() []Column {
 	return slices.Concat(s.DataColumns(), s.Origin.Columns(), Lineage())
 }
 
+// Column is the tables' column with a name.
+func (s Schema) Column(name string) (Column, bool) {
+	columns := s.TableColumns()
+	i := slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
+	if i < 0 {
+		return Column{}, false
+	}
+	return columns[i], true
+}
+
 // maxName is Snowflake's limit for an identifier.
 const maxName = 255
 

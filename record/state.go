@@ -42,6 +42,7 @@ func (s Schema) CheckState() error {
 		if len(key) == 0 {
 			return errors.New("keys: a key has at least one column")
 		}
+		first, _ := s.Column(key[0])
 		for i, name := range key {
 			c, err := s.stateColumn("keys", name)
 			switch {
@@ -49,11 +50,9 @@ func (s Schema) CheckState() error {
 				return err
 			case c.Type == Variant || c.Type == Float:
 				return fmt.Errorf("keys: column %q is a %s, whose values are not surely the same when they look the same", name, c.Type)
-			}
-			if first, _ := s.stateColumn("keys", key[0]); i > 0 && (first.Type != c.Type || first.Precision != c.Precision || first.Scale != c.Scale || first.Micros != c.Micros) {
+			case first.Type != c.Type || first.Precision != c.Precision || first.Scale != c.Scale || first.Micros != c.Micros:
 				return fmt.Errorf("keys: columns %q and %q are of different types, and only one of them counts for a row", key[0], name)
-			}
-			if slices.Index(key, name) < i {
+			case slices.Index(key, name) < i:
 				return fmt.Errorf("keys: column %q is twice in one key", name)
 			}
 		}
@@ -109,10 +108,9 @@ func (s Schema) checkMatch(m Match) error {
 }
 
 func (s Schema) stateColumn(key, name string) (Column, error) {
-	for _, c := range s.TableColumns() {
-		if c.Name == name {
-			return c, nil
-		}
+	c, ok := s.Column(name)
+	if !ok {
+		return c, fmt.Errorf("%s: there is no column %q", key, name)
 	}
-	return Column{}, fmt.Errorf("%s: there is no column %q", key, name)
+	return c, nil
 }

@@ -31,17 +31,21 @@ func (l Landing) CurrentView() (Statement, bool) {
 	if l.Mark != "" {
 		mark = l.Mark + ", " + mark
 	}
-	head, query, _ := strings.Cut(sql, " AS\n")
-	return l.inSchema("VIEW", "VIEWS", l.Names.Current(), "the newest row of each key", head+" COMMENT = "+Literal(mark)+" AS\n"+query), true
+	return l.inSchema("VIEW", "VIEWS", l.Names.Current(), "the newest row of each key", commented(sql, mark)), true
 }
 
-// Stale reports whether the view, as SHOW VIEWS has it, is of another definition. A view that none of us has made is an error.
-func (l Landing) Stale(view map[string]string) (bool, error) {
-	comment := view["comment"]
-	if !strings.Contains(comment, definitionOf) {
-		return false, fmt.Errorf("view %s is there, and not the one of current rows: give it another name, or take keys out of the schema", l.Names.In(l.Names.Current()))
+// Stale reports whether the view that CurrentView makes is not there, or is of another definition: views are what its probe shows.
+// One that none of us has made is an error.
+func (l Landing) Stale(view Statement, views []map[string]string) (bool, error) {
+	there := view.Probe.row(views)
+	switch comment := there["comment"]; {
+	case there == nil:
+		return true, nil
+	case !strings.Contains(comment, definitionOf):
+		return false, fmt.Errorf("view %s is there, and not the one of current rows: give it another name, or take keys out of the schema", l.Names.In(view.Name))
+	default:
+		return !strings.Contains(comment, definition(Current(l.Names, l.Schema))), nil
 	}
-	return !strings.Contains(comment, definition(Current(l.Names, l.Schema))), nil
 }
 
 // CurrentTable is the same rows as a dynamic table, which Snowflake keeps within a lag of the log, such as 5 minutes, by a
@@ -85,14 +89,11 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY %s ORDER BY %s) = 1`, columns, n.In(n.St
 
 // deletions are the conditions that a row fulfils whose key is gone.
 func deletions(s record.Schema) (out []string) {
-	types := map[string]record.Type{}
-	for _, c := range s.TableColumns() {
-		types[c.Name] = c.Type
-	}
 	for _, m := range s.State.Deleted {
+		c, _ := s.Column(m.Column)
 		var values []string
 		for _, value := range m.Values {
-			if types[m.Column] == record.String {
+			if c.Type == record.String {
 				value = Literal(value)
 			}
 			values = append(values, value)

@@ -106,10 +106,13 @@ func TestStale(t *testing.T) {
 		stale   bool
 		refused bool
 	}{{l, comment, false, false}, {later, comment, true, false}, {l, "", false, true}, {l, "my own", false, true}} {
-		stale, err := c.l.Stale(map[string]string{"comment": c.comment})
+		stale, err := c.l.Stale(view, []map[string]string{{"name": "ANOTHER_CURRENT"}, {"name": view.Name, "comment": c.comment}})
 		if stale != c.stale || (err != nil) != c.refused {
 			t.Errorf("%q: stale %v, %v", c.comment, stale, err)
 		}
+	}
+	if stale, err := l.Stale(view, nil); !stale || err != nil {
+		t.Errorf("no view: stale %v, %v", stale, err)
 	}
 }
 

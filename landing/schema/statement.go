@@ -134,18 +134,21 @@ func (l Landing) marked(all []Statement) []Statement {
 	if l.Mark == "" {
 		return all
 	}
-	comment := "COMMENT = " + Literal(l.Mark)
 	for i, s := range all {
-		head, copied, pipe := strings.Cut(s.SQL, " AS\n")
-		switch {
-		case s.Kind == "GRANT", s.Kind == "VIEW": // a view has its mark
-		case s.Kind == "PIPE" && pipe: // its options stand in front of what it copies
-			all[i].SQL = head + " " + comment + " AS\n" + copied
-		default:
-			all[i].SQL += "\n  " + comment
+		if s.Kind != "GRANT" && s.Kind != "VIEW" { // a view has its mark
+			all[i].SQL = commented(s.SQL, l.Mark)
 		}
 	}
 	return all
+}
+
+// commented gives a statement that makes something a comment. The options of a pipe and of a view stand in front of what they read.
+func commented(sql, comment string) string {
+	option := "COMMENT = " + Literal(comment)
+	if head, reads, ok := strings.Cut(sql, " AS\n"); ok {
+		return head + " " + option + " AS\n" + reads
+	}
+	return sql + "\n  " + option
 }
 
 // Connect is what needs the AWS side, and the roles that need the pipe.

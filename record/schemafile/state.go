@@ -24,14 +24,7 @@ func (p *parser) state(keys map[string]*yaml.Node, s *record.Schema) {
 	if n := keys["delete when"]; n != nil {
 		s.State.Deleted = p.matches(n, *s)
 	}
-	for _, key := range []string{"delete when", "order by", "keys"} {
-		if n := keys[key]; n != nil && len(p.problems) == 0 {
-			if err := s.CheckState(); err != nil {
-				p.add(n, "%v", err)
-			}
-			return
-		}
-	}
+	p.blame(s.CheckState(), keys, "delete when", "order by", "keys")
 }
 
 // key reads one key: a column, or several of which the first that is not NULL counts.
@@ -121,14 +114,6 @@ func (w *writer) state(s record.State) {
 		}
 		fmt.Fprintf(w, "delete when: {%s}\n", strings.Join(matches, ", "))
 	}
-}
-
-func quotedList(names []string) string {
-	var out []string
-	for _, name := range names {
-		out = append(out, quote(name))
-	}
-	return "[" + strings.Join(out, ", ") + "]"
 }
 
 // StateText says for people what the current state is, "" if none is asked for.

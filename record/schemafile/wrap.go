@@ -26,12 +26,14 @@ func (p *parser) wrapping(keys map[string]*yaml.Node, s *record.Schema) {
 	if n := keys["control"]; n != nil {
 		s.Control = pick(p, n, "control", []record.Control{record.Aside, record.Rows})
 	}
-	for _, key := range []string{"control", "explode", "envelope", "payload"} {
-		if n := keys[key]; n != nil && len(p.problems) == 0 {
-			if err := s.CheckWrapping(); err != nil {
-				p.add(n, "%v", err)
-			}
-			return
+	p.blame(s.CheckWrapping(), keys, "control", "explode", "envelope", "payload")
+}
+
+// blame reports what is wrong with several keys together at the first of them that is there, unless one is wrong by itself.
+func (p *parser) blame(err error, keys map[string]*yaml.Node, names ...string) {
+	for _, name := range names {
+		if n := keys[name]; n != nil && err != nil && len(p.problems) == 0 {
+			p.add(n, "%v", err)
 		}
 	}
 }
@@ -88,11 +90,7 @@ func (w *writer) wrapping(s record.Schema) {
 func explodeText(path []string) string {
 	for _, name := range path {
 		if !plain(name) || strings.Contains(name, ".") {
-			names := make([]string, len(path))
-			for i, n := range path {
-				names[i] = quote(n)
-			}
-			return "[" + strings.Join(names, ", ") + "]"
+			return quotedList(path)
 		}
 	}
 	return "$." + strings.Join(path, ".")

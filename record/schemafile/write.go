@@ -81,11 +81,7 @@ func (w *writer) column(c record.Column) {
 // reading writes how the values are written in the payload, where the type's brackets do not say it.
 func (w *writer) reading(c record.Column) {
 	if len(c.Forms) > 0 && !bracketed(c) {
-		forms := make([]string, len(c.Forms))
-		for i, f := range c.Forms {
-			forms[i] = quote(string(f))
-		}
-		fmt.Fprintf(w, "    forms: [%s]\n", strings.Join(forms, ", "))
+		fmt.Fprintf(w, "    forms: %s\n", quotedList(c.Forms))
 	}
 	if c.Zone != "" {
 		fmt.Fprintf(w, "    zone: %s\n", quote(c.Zone))
@@ -149,11 +145,16 @@ func field(path []string) string {
 	if !slices.ContainsFunc(path, func(name string) bool { return name == "" || strings.Contains(name, ".") }) {
 		return quote(strings.Join(path, "."))
 	}
-	names := make([]string, len(path))
-	for i, name := range path {
-		names[i] = quote(name)
+	return quotedList(path)
+}
+
+// quotedList writes names as a list.
+func quotedList[T ~string](names []T) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = quote(string(name))
 	}
-	return "[" + strings.Join(names, ", ") + "]"
+	return "[" + strings.Join(out, ", ") + "]"
 }
 
 // quote writes a name as it is if no YAML reader can take it for anything else, and in double quotes otherwise.

@@ -73,13 +73,8 @@ func (s *Stack) setUpView(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for view %s: %w", view.Name, err)
 	}
-	for _, r := range rows {
-		if r["name"] != view.Name {
-			continue
-		}
-		if stale, err := landing.Stale(r); !stale || err != nil {
-			return err
-		}
+	if stale, err := landing.Stale(view, rows); !stale || err != nil {
+		return err
 	}
 	if _, err := s.Admin.Exec(ctx, view.SQL); err != nil {
 		return fmt.Errorf("make view %s: %w", view.Name, err)

@@ -38,16 +38,9 @@ func (b *backend) DeleteObject(ctx context.Context, bucketName, key string) (gof
 	return gofakes3.ObjectDeleteResult{IsDeleteMarker: done[0].marker, VersionID: gofakes3.VersionID(done[0].version)}, nil
 }
 
-// DeleteMulti implements gofakes3.Backend.
-func (b *backend) DeleteMulti(_ context.Context, bucketName string, keys ...string) (gofakes3.MultiDeleteResult, error) {
-	var result gofakes3.MultiDeleteResult
-	all := make([]doomed, len(keys))
-	for i, key := range keys {
-		all[i].key = key
-		result.Deleted = append(result.Deleted, gofakes3.ObjectID{Key: key})
-	}
-	_, err := b.delete(bucketName, all...)
-	return result, internal(b.log, "deleting the objects", err)
+// DeleteMulti implements gofakes3.Backend; the requests for it are serveDelete's.
+func (b *backend) DeleteMulti(context.Context, string, ...string) (gofakes3.MultiDeleteResult, error) {
+	return gofakes3.MultiDeleteResult{}, gofakes3.ErrNotImplemented
 }
 
 // delete removes keys and versions with one flush a folder; what does not exist counts as removed. In a bucket with

@@ -36,34 +36,12 @@ func TestVictim(t *testing.T) {
 func TestKill(t *testing.T) {
 	s := start(t, Config{}).bucket()
 	acknowledged := map[string]string{}
-	var mu sync.Mutex
 	for round := range 5 {
-		s.stop()
-		victim, url := startVictim(t, s.config.Dir)
-		client := sdk.New(s.client.Options(), func(o *sdk.Options) { o.BaseEndpoint = aws.String(url) })
-		var count atomic.Int32
-		var writers sync.WaitGroup
-		for w := range 8 {
-			writers.Go(func() {
-				for i := 0; ; i++ {
-					key, text := fmt.Sprintf("%d/%d", w, i%7), strings.Repeat(fmt.Sprintf("round %d write %d ", round, i), 500)
-					_, err := client.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: aws.String(testBucket), Key: aws.String(key), Body: strings.NewReader(text)})
-					if err != nil {
-						return
-					}
-					mu.Lock()
-					acknowledged[key] = text
-					mu.Unlock()
-					count.Add(1)
-					if count.Load() > 60 {
-						_ = victim.Process.Kill()
-					}
-				}
-			})
-		}
-		writers.Wait()
-		_ = victim.Wait()
-		s.open()
+		s.kill(acknowledged, func(client *sdk.Client, w, i int) (string, string, error) {
+			key, text := fmt.Sprintf("%d/%d", w, i%7), strings.Repeat(fmt.Sprintf("round %d write %d ", round, i), 500)
+			_, err := client.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: aws.String(testBucket), Key: aws.String(key), Body: strings.NewReader(text)})
+			return key, text, err
+		})
 		for key, text := range acknowledged {
 			got, err := s.get(key)
 			// A write that was under way may have taken the place of the last one acknowledged.
@@ -73,6 +51,37 @@ func TestKill(t *testing.T) {
 			acknowledged[key] = got
 		}
 	}
+}
+
+// kill has eight writers change objects of a server in a process of its own, which is killed in the middle of that, and opens the
+// folder again. Each change that was acknowledged is noted as change returns it, by its name.
+func (s *stack) kill(acknowledged map[string]string, change func(client *sdk.Client, writer, i int) (name, text string, err error)) {
+	s.t.Helper()
+	s.stop()
+	victim, url := startVictim(s.t, s.config.Dir)
+	client := sdk.New(s.client.Options(), func(o *sdk.Options) { o.BaseEndpoint = aws.String(url) })
+	var mu sync.Mutex
+	var count atomic.Int32
+	var writers sync.WaitGroup
+	for w := range 8 {
+		writers.Go(func() {
+			for i := 0; ; i++ {
+				name, text, err := change(client, w, i)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				acknowledged[name] = text
+				mu.Unlock()
+				if count.Add(1) > 60 {
+					_ = victim.Process.Kill()
+				}
+			}
+		})
+	}
+	writers.Wait()
+	_ = victim.Wait()
+	s.open()
 }
 
 // whole tells whether a text is a complete one of the given round.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -502,43 +501,23 @@ func TestKillVersions(t *testing.T) {
 	s := start(t, Config{}).bucket()
 	s.versioning(types.BucketVersioningStatusEnabled)
 	acknowledged := map[string]string{} // version to content; markers have none
-	var mu sync.Mutex
 	for round := range 3 {
-		s.stop()
-		victim, url := startVictim(t, s.config.Dir)
-		client := sdk.New(s.client.Options(), func(o *sdk.Options) { o.BaseEndpoint = aws.String(url) })
-		var count atomic.Int32
-		var writers sync.WaitGroup
-		for w := range 8 {
-			writers.Go(func() {
-				for i := 0; ; i++ {
-					key, text := aws.String(fmt.Sprint("key ", i%3)), strings.Repeat(fmt.Sprintf("round %d writer %d write %d ", round, w, i), 300)
-					var version *string
-					if i%4 == 3 {
-						out, err := client.DeleteObject(t.Context(), &sdk.DeleteObjectInput{Bucket: aws.String(testBucket), Key: key})
-						if err != nil {
-							return
-						}
-						version, text = out.VersionId, ""
-					} else {
-						out, err := client.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: aws.String(testBucket), Key: key, Body: strings.NewReader(text)})
-						if err != nil {
-							return
-						}
-						version = out.VersionId
-					}
-					mu.Lock()
-					acknowledged[*key+"/"+*version] = text
-					mu.Unlock()
-					if count.Add(1) > 60 {
-						_ = victim.Process.Kill()
-					}
+		s.kill(acknowledged, func(client *sdk.Client, w, i int) (name, text string, err error) {
+			key := aws.String(fmt.Sprint("key ", i%3))
+			if i%4 == 3 {
+				out, err := client.DeleteObject(t.Context(), &sdk.DeleteObjectInput{Bucket: aws.String(testBucket), Key: key})
+				if err != nil {
+					return "", "", err
 				}
-			})
-		}
-		writers.Wait()
-		_ = victim.Wait()
-		s.open()
+				return *key + "/" + *out.VersionId, "", nil
+			}
+			text = strings.Repeat(fmt.Sprintf("round %d writer %d write %d ", round, w, i), 300)
+			out, err := client.PutObject(t.Context(), &sdk.PutObjectInput{Bucket: aws.String(testBucket), Key: key, Body: strings.NewReader(text)})
+			if err != nil {
+				return "", "", err
+			}
+			return *key + "/" + *out.VersionId, text, nil
+		})
 		there := map[string]bool{}
 		for _, v := range s.list(sdk.ListObjectVersionsInput{}) {
 			there[v.key+"/"+v.id] = true

@@ -66,10 +66,7 @@ func (o outside) mapAgain(t *testing.T, like lambdatypes.EventSourceMappingConfi
 // them, and at TRIM_HORIZON, which brings all of the stream again, those that were skipped among them.
 func TestMappingMadeAgain(t *testing.T) {
 	long.Test(t)
-	dir := t.TempDir()
-	l, o := quiet(t, dir)
-	o.put(t, batchOf(0, 60))
-	o.exact(t, 60)
+	dir, l, o := sixty(t)
 	skip := func(from int) {
 		t.Helper()
 		old := o.unmap(t)
@@ -190,10 +187,7 @@ func TestObjectUnreadable(t *testing.T) {
 // the objects' notices were lost before, so that the pipe does not know of them.
 func TestPipePaused(t *testing.T) {
 	long.Test(t)
-	dir := t.TempDir()
-	l, o := quiet(t, dir)
-	o.put(t, batchOf(0, 60))
-	o.exact(t, 60)
+	dir, l, o := sixty(t)
 	pause := func(on bool) {
 		t.Helper()
 		o.exec(t, "ALTER PIPE SNOWSTREAM_PIPE SET PIPE_EXECUTION_PAUSED = "+strings.ToUpper(fmt.Sprint(on)))

@@ -74,14 +74,27 @@ func logged(t *testing.T, dir, text string) {
 	}
 }
 
+// sixty starts a stack of one shard that has landed sixty records.
+func sixty(t *testing.T, args ...string) (dir string, l *local, o outside) {
+	t.Helper()
+	dir = t.TempDir()
+	l, o = quiet(t, dir, args...)
+	o.put(t, batchOf(0, 60))
+	o.exact(t, 60)
+	return dir, l, o
+}
+
+// takePlaces copies rows of the streaming table to ordinals that come next.
+func (o outside) takePlaces(t *testing.T) {
+	t.Helper()
+	o.exec(t, fmt.Sprintf(`INSERT INTO %[1]s SELECT sensorid, currenttemperature, status, "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL" + 10, "_ARRIVED_AT", "_GENERATION" FROM %[1]s WHERE "_ORDINAL" BETWEEN 55 AND 60`, both[0]))
+}
+
 // TestPlacesTaken: somebody copies rows of the streaming table to ordinals that come next. The shard waits and says why, nothing
 // is dropped, and once the strange rows are gone it goes on.
 func TestPlacesTaken(t *testing.T) {
-	dir := t.TempDir()
-	l, o := quiet(t, dir, "--row-path", "merge") // a channel does not look: see TestPlacesTakenByChannel
-	o.put(t, batchOf(0, 60))
-	o.exact(t, 60)
-	o.exec(t, fmt.Sprintf(`INSERT INTO %[1]s SELECT sensorid, currenttemperature, status, "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL" + 10, "_ARRIVED_AT", "_GENERATION" FROM %[1]s WHERE "_ORDINAL" BETWEEN 55 AND 60`, both[0]))
+	dir, l, o := sixty(t, "--row-path", "merge") // a channel does not look: see TestPlacesTakenByChannel
+	o.takePlaces(t)
 	o.put(t, batchOf(60, 40))
 	logged(t, dir, "under ordinal 65")
 	if n := o.number(t, "SELECT COUNT(*) FROM "+both[0]+` WHERE "_ORDINAL" > 80`); n != 0 {
@@ -98,11 +111,8 @@ func TestPlacesTaken(t *testing.T) {
 // it: both stand there, the audit names each, and a repair leaves the one that belongs there.
 func TestPlacesTakenByChannel(t *testing.T) {
 	long.Test(t)
-	dir := t.TempDir()
-	l, o := quiet(t, dir)
-	o.put(t, batchOf(0, 60))
-	o.exact(t, 60)
-	o.exec(t, fmt.Sprintf(`INSERT INTO %[1]s SELECT sensorid, currenttemperature, status, "_SHARD", "_SEQUENCE", "_SUBSEQUENCE", "_ORDINAL" + 10, "_ARRIVED_AT", "_GENERATION" FROM %[1]s WHERE "_ORDINAL" BETWEEN 55 AND 60`, both[0]))
+	dir, l, o := sixty(t)
+	o.takePlaces(t)
 	o.put(t, batchOf(60, 40))
 	o.until(t, 106, "SELECT COUNT(*) FROM "+both[0])
 	o.until(t, 100, "SELECT COUNT(*) FROM "+both[1])

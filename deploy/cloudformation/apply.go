@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
 )
 
 // Plan says what Apply would change, nothing if nothing. It leaves the account as it was: the change set is deleted,
@@ -153,7 +154,7 @@ func (s *Stack) execute(ctx context.Context, set changeSet, progress func(Event)
 		return err
 	}
 	_, err = s.api.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{StackName: &s.name, ChangeSetName: &set.name, ClientRequestToken: &set.name})
-	if err != nil {
+	if err != nil && !s.executed(ctx, set, err) {
 		return fmt.Errorf("execute a change set of stack %s: %w", s.name, err)
 	}
 	status, err := f.end(ctx)
@@ -164,4 +165,22 @@ func (s *Stack) execute(ctx context.Context, set changeSet, progress func(Event)
 		return fmt.Errorf("stack %s ended in %s: %s", s.name, status, f.reason())
 	}
 	return nil
+}
+
+// executed reports whether a change set that is refused for its status is being executed or was. Nobody else knows its
+// name: the SDK asked again after an answer was lost, and the first request did its work.
+func (s *Stack) executed(ctx context.Context, set changeSet, err error) bool {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) || !strings.HasPrefix(refused.ErrorCode(), "InvalidChangeSetStatus") {
+		return false
+	}
+	out, err := s.api.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{StackName: &s.name, ChangeSetName: &set.name})
+	if err != nil {
+		return false
+	}
+	switch out.ExecutionStatus {
+	case types.ExecutionStatusExecuteInProgress, types.ExecutionStatusExecuteComplete, types.ExecutionStatusExecuteFailed:
+		return true
+	}
+	return false
 }

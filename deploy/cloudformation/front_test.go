@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -23,6 +24,7 @@ type front struct {
 	calls int
 	nth   int
 	then  func()
+	lose  bool // the answer to the call after which then was to happen
 	named map[string]func()
 }
 
@@ -44,8 +46,14 @@ func newFront(t *testing.T, e emulator) *front {
 		form, _ := url.ParseQuery(string(body))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		// The service does its work, and the run that asked for it does not hear of it.
-		proxy.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
-		f.count(form.Get("Action"))
+		out := httptest.NewRecorder()
+		proxy.ServeHTTP(out, r.WithContext(context.WithoutCancel(r.Context())))
+		if f.count(form.Get("Action")) {
+			panic(http.ErrAbortHandler) // the connection breaks before the answer
+		}
+		maps.Copy(w.Header(), out.Header())
+		w.WriteHeader(out.Code)
+		w.Write(out.Body.Bytes())
 	}))
 	t.Cleanup(f.Close)
 	return f
@@ -65,25 +73,40 @@ func (f *front) answer(r *http.Response) error {
 	return nil
 }
 
-func (f *front) count(action string) {
+// count does what was asked for after a call, and reports whether its answer is lost.
+func (f *front) count(action string) bool {
 	f.mu.Lock()
 	f.calls++
 	then, now := f.named[action], f.nth > 0 && f.calls == f.nth
-	all := f.then
+	all, lost := f.then, now && f.lose
 	f.mu.Unlock()
 	if then != nil {
 		then()
 	}
-	if now {
+	if now && all != nil {
 		all()
 	}
+	return lost
 }
 
 // after does something once n more calls have been answered.
 func (f *front) after(n int, then func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.nth, f.then = f.calls+n, then
+	f.nth, f.then, f.lose = f.calls+n, then, false
+}
+
+// without loses the answer to the nth call from now on, whose work is done, and reports whether it came to that.
+func (f *front) without(n int) (lost func() bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nth, f.then, f.lose = f.calls+n, nil, true
+	last := f.nth
+	return func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.calls >= last
+	}
 }
 
 // at does something whenever an action has been answered.

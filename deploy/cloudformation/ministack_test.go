@@ -336,6 +336,30 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestAnswersLost loses the answer to each call to CloudFormation, in turn: the SDK asks again, and what was done already is
+// no error.
+func TestAnswersLost(t *testing.T) {
+	e := newEmulator(t)
+	for n := 1; ; n++ {
+		front := newFront(t, e)
+		s, p := e.stack(t, front.URL, fmt.Sprintf("lost-%d", n))
+		lost := front.without(n)
+		if out, _ := apply(t, s, p); out.StreamARN == "" {
+			t.Fatalf("the answer to call %d was lost: %+v", n, out)
+		}
+		if err := s.Destroy(t.Context(), nil); err != nil || !absent(t, s) {
+			t.Fatalf("the answer to call %d was lost: destroy: %v", n, err)
+		}
+		if !lost() {
+			t.Logf("%d calls, the answer to each lost", n-1)
+			if n < 10 {
+				t.Errorf("only %d calls: did they go through the front?", n-1)
+			}
+			return
+		}
+	}
+}
+
 // TestInProgress: an operation of a killed run, still under way, is waited for. ministack is done at once, so the front
 // says for a while that it is not.
 func TestInProgress(t *testing.T) {

@@ -65,6 +65,8 @@ type status struct {
 	Objects     int64 `json:"landed_objects"`
 	Streaming   int64 `json:"streaming"`
 	Microbatch  int64 `json:"microbatch"`
+	// Earlier counts the streaming table's rows of an earlier stream or bucket of the same names; they are in no other number.
+	Earlier int64 `json:"earlier,omitempty"`
 	// The lag of a table is the age of the oldest record that is neither in it nor in quarantine, 0 if there is none. Of records
 	// that the stream has no more, that of the oldest that it has.
 	StreamingLag  float64       `json:"streaming_lag_s"`
@@ -149,12 +151,12 @@ func (st *status) readWarehouse(ctx context.Context, s stack.Settings, expected 
 	if err != nil {
 		return err
 	}
-	st.Streaming, st.Microbatch = report.Streaming(), report.Microbatch()
+	st.Streaming, st.Microbatch, st.Earlier = report.Streaming(), report.Microbatch(), report.Earlier
 	n := s.Names()
-	if st.StreamingLag, err = st.tableLag(ctx, s, db, n.In(n.Streaming), report, func(s audit.Shard) audit.Counts { return s.Streaming }); err != nil {
+	if st.StreamingLag, err = st.tableLag(ctx, s, db, n.In(n.Streaming), expected, report, func(s audit.Shard) audit.Counts { return s.Streaming }); err != nil {
 		return err
 	}
-	if st.MicrobatchLag, err = st.tableLag(ctx, s, db, n.In(n.Microbatch), report, func(s audit.Shard) audit.Counts { return s.Microbatch }); err != nil {
+	if st.MicrobatchLag, err = st.tableLag(ctx, s, db, n.In(n.Microbatch), expected, report, func(s audit.Shard) audit.Counts { return s.Microbatch }); err != nil {
 		return err
 	}
 	pipe, err := microbatch.New(db, s.Names()).Status(ctx)
@@ -167,7 +169,7 @@ const tableLags = 8
 
 // tableLag is the highest lag of all shards in a table. Where a table has all that has landed of a shard, that is the lag of the
 // shard itself; where not, the stream is read behind the table's last row of it.
-func (st *status) tableLag(ctx context.Context, s stack.Settings, db *snowflake.DB, table string, report audit.Report, of func(audit.Shard) audit.Counts) (float64, error) {
+func (st *status) tableLag(ctx context.Context, s stack.Settings, db *snowflake.DB, table string, expected map[string]audit.Expected, report audit.Report, of func(audit.Shard) audit.Counts) (float64, error) {
 	most := 0.0
 	lacks := map[string]int64{}
 	for _, shard := range st.Shards {
@@ -181,7 +183,8 @@ func (st *status) tableLag(ctx context.Context, s stack.Settings, db *snowflake.
 	for _, shard := range lacking[:min(len(lacking), tableLags)] {
 		after := ""
 		err := db.Query(ctx, func(scan func(into ...any) error) error { return scan(&after) },
-			`SELECT MAX("_SEQUENCE") FROM `+table+` WHERE "_SHARD" = ? AND "_ORDINAL" = ? HAVING COUNT(*) > 0`, shard, of(report.Shards[shard]).Highest)
+			`SELECT MAX("_SEQUENCE") FROM `+table+` WHERE "_SHARD" = ? AND COALESCE("_GENERATION", '') = ? AND "_ORDINAL" = ? HAVING COUNT(*) > 0`,
+			shard, expected[shard].Ledger.Generation, of(report.Shards[shard]).Highest)
 		if err != nil {
 			return 0, err
 		}
@@ -218,7 +221,11 @@ func (st status) write(w io.Writer) error {
 	fmt.Fprintf(w, "raw zone\n  objects %s, records %s, quarantined %s\n",
 		humanize.Comma(st.Objects), humanize.Comma(st.Landed), humanize.Comma(st.Quarantined))
 	fmt.Fprintf(w, "pipe\n  %s, %s files pending, last %s\n", st.Pipe.State, humanize.Comma(st.Pipe.Pending), st.Pipe.Last)
-	_, err := fmt.Fprintf(w, "tables\n  KINESIS_SENSORS_STREAMING    %12s   lag %.1f s\n  KINESIS_SENSORS_MICROBATCH   %12s   lag %.1f s\n",
-		humanize.Comma(st.Streaming), st.StreamingLag, humanize.Comma(st.Microbatch), st.MicrobatchLag)
+	earlier := ""
+	if st.Earlier > 0 {
+		earlier = fmt.Sprintf("  and %s rows of an earlier stream or bucket, left as they are; `snowstream audit` tells them apart\n", humanize.Comma(st.Earlier))
+	}
+	_, err := fmt.Fprintf(w, "tables\n  KINESIS_SENSORS_STREAMING    %12s   lag %.1f s\n  KINESIS_SENSORS_MICROBATCH   %12s   lag %.1f s\n%s",
+		humanize.Comma(st.Streaming), st.StreamingLag, humanize.Comma(st.Microbatch), st.MicrobatchLag, earlier)
 	return err
 }

@@ -25,7 +25,7 @@ type Table struct {
 	session Session
 	name    string
 	rows    int64
-	shards  map[string]*shard
+	shards  map[life]*shard
 	// newest is the latest arrival of all rows that were seen.
 	newest time.Time
 	// sampled is set once there were more than maxShards: then a shard that appears may be one that was dropped.
@@ -33,6 +33,13 @@ type Table struct {
 	// Latency of the rows that became visible since the first Look.
 	Latency Histogram
 }
+
+// life is one numbering of a shard: where a stream is made again under its name, or a bucket is replaced, the ordinals begin
+// anew, under another generation.
+type life struct{ generation, shard string }
+
+// generationOf is a row's generation; rows from before there were any have the empty one.
+const generationOf = `COALESCE("_GENERATION", '')`
 
 // shard remembers which rows have been seen: all up to low, and those in above.
 type shard struct {
@@ -60,12 +67,12 @@ const (
 
 // Watch starts from what the table holds now: rows that are there count as seen.
 func Watch(ctx context.Context, session Session, table string) (*Table, error) {
-	t := &Table{session: session, name: table, shards: map[string]*shard{}}
+	t := &Table{session: session, name: table, shards: map[life]*shard{}}
 	err := session.Query(ctx, func(scan func(...any) error) error {
-		var id string
+		var id life
 		var rows, highest int64
 		var newest time.Time
-		if err := scan(&id, &rows, &highest, &newest); err != nil {
+		if err := scan(&id.generation, &id.shard, &rows, &highest, &newest); err != nil {
 			return err
 		}
 		t.rows += rows
@@ -74,7 +81,7 @@ func Watch(ctx context.Context, session Session, table string) (*Table, error) {
 			t.newest = newest
 		}
 		return nil
-	}, `SELECT "_SHARD", COUNT(*), MAX("_ORDINAL"), MAX("_ARRIVED_AT") FROM `+table+` GROUP BY "_SHARD"`)
+	}, `SELECT `+generationOf+`, "_SHARD", COUNT(*), MAX("_ORDINAL"), MAX("_ARRIVED_AT") FROM `+table+` GROUP BY 1, 2`)
 	if err != nil {
 		return nil, fmt.Errorf("watch table %s: %w", table, err)
 	}
@@ -95,11 +102,15 @@ func (t *Table) forget() {
 // Rows is how many rows the last Look has counted.
 func (t *Table) Rows() int64 { return t.rows }
 
+func (l life) compare(other life) int {
+	return cmp.Or(cmp.Compare(l.shard, other.shard), cmp.Compare(l.generation, other.generation))
+}
+
 // group are rows of a shard that arrived in the same millisecond.
 type group struct {
-	shard string
-	at    time.Time
-	rows  int64
+	life
+	at   time.Time
+	rows int64
 	ordinals
 }
 
@@ -124,7 +135,7 @@ func (t *Table) Look(ctx context.Context, measure bool) error {
 func (t *Table) find(ctx context.Context, before time.Duration) (found []group, total int64, err error) {
 	err = t.session.Query(ctx, func(scan func(...any) error) error {
 		var g group
-		if err := scan(&g.shard, &g.at, &g.rows, &g.first, &g.last); err != nil {
+		if err := scan(&g.generation, &g.shard, &g.at, &g.rows, &g.first, &g.last); err != nil {
 			return err
 		}
 		if g.shard == "" {
@@ -133,8 +144,8 @@ func (t *Table) find(ctx context.Context, before time.Duration) (found []group, 
 		}
 		found = append(found, g)
 		return nil
-	}, `SELECT '' AS "_SHARD", CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS "_ARRIVED_AT", COUNT(*), 0, 0 FROM `+t.name+
-		` UNION ALL SELECT "_SHARD", "_ARRIVED_AT", COUNT(*), MIN("_ORDINAL"), MAX("_ORDINAL") FROM `+t.name+` WHERE `+t.unseen(before)+` GROUP BY 1, 2`)
+	}, `SELECT '', '' AS "_SHARD", CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS "_ARRIVED_AT", COUNT(*), 0, 0 FROM `+t.name+
+		` UNION ALL SELECT `+generationOf+`, "_SHARD", "_ARRIVED_AT", COUNT(*), MIN("_ORDINAL"), MAX("_ORDINAL") FROM `+t.name+` WHERE `+t.unseen(before)+` GROUP BY 1, 2, 3`)
 	return found, total, err
 }
 
@@ -142,7 +153,7 @@ func (t *Table) find(ctx context.Context, before time.Duration) (found []group, 
 func (t *Table) fresh(found []group) (n int64) {
 	for _, g := range found {
 		n += g.rows
-		if s := t.shards[g.shard]; s != nil {
+		if s := t.shards[g.life]; s != nil {
 			n -= s.seen(g.ordinals)
 		}
 	}
@@ -151,10 +162,10 @@ func (t *Table) fresh(found []group) (n int64) {
 
 // take takes what was seen at a time.
 func (t *Table) take(found []group, measure bool, now time.Time) {
-	joined := map[string]bool{}
+	joined := map[life]bool{}
 	for _, g := range found {
-		joined[g.shard] = joined[g.shard] || t.sampled && t.shards[g.shard] == nil
-		if fresh := g.rows - t.see(g.shard, g.ordinals, g.at); measure && fresh > 0 && !joined[g.shard] {
+		joined[g.life] = joined[g.life] || t.sampled && t.shards[g.life] == nil
+		if fresh := g.rows - t.see(g.life, g.ordinals, g.at); measure && fresh > 0 && !joined[g.life] {
 			t.Latency.Add(now.Sub(g.at), fresh)
 		}
 	}
@@ -164,24 +175,25 @@ func (t *Table) take(found []group, measure bool, now time.Time) {
 // unseen selects the rows that may be new, and arrived no longer than that before the newest one that was seen.
 func (t *Table) unseen(before time.Duration) string {
 	var known, newer []string
-	for _, id := range slices.Sorted(maps.Keys(t.shards)) {
-		known = append(known, schema.Literal(id))
-		newer = append(newer, fmt.Sprintf(`"_SHARD" = %s AND "_ORDINAL" > %d`, schema.Literal(id), t.shards[id].low))
+	for _, id := range slices.SortedFunc(maps.Keys(t.shards), life.compare) {
+		generation, shard := schema.Literal(id.generation), schema.Literal(id.shard)
+		known = append(known, schema.Literal(id.shard+"/"+id.generation))
+		newer = append(newer, fmt.Sprintf(`"_SHARD" = %s AND `+generationOf+` = %s AND "_ORDINAL" > %d`, shard, generation, t.shards[id].low))
 	}
 	if len(known) == 0 {
 		return "TRUE"
 	}
 	if len(known) < maxShards {
-		newer = append(newer, `"_SHARD" NOT IN (`+strings.Join(known, ", ")+`)`)
+		newer = append(newer, `"_SHARD" || '/' || `+generationOf+` NOT IN (`+strings.Join(known, ", ")+`)`)
 	}
 	return `"_ARRIVED_AT" >= ` + schema.Literal(t.newest.Add(-before).UTC().Format("2006-01-02 15:04:05.000")) + `::TIMESTAMP_NTZ AND (` + strings.Join(newer, " OR ") + `)`
 }
 
 // see remembers rows and says how many of them had been seen before.
-func (t *Table) see(id string, rows ordinals, arrived time.Time) (before int64) {
+func (t *Table) see(id life, rows ordinals, arrived time.Time) (before int64) {
 	s := t.shards[id]
 	if s == nil {
-		s = &shard{low: record.Base(id)}
+		s = &shard{low: record.Base(id.shard)}
 		t.shards[id] = s
 	}
 	if arrived.After(s.newest) {

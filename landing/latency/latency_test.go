@@ -30,7 +30,7 @@ func TestQuantile(t *testing.T) {
 }
 
 func TestSee(t *testing.T) {
-	table := &Table{shards: map[string]*shard{}}
+	table := &Table{shards: map[life]*shard{}}
 	for _, step := range []struct {
 		rows        ordinals
 		before, low int64
@@ -38,15 +38,15 @@ func TestSee(t *testing.T) {
 		{ordinals{1, 10}, 0, 10}, {ordinals{21, 30}, 0, 10}, {ordinals{21, 30}, 10, 10}, {ordinals{25, 40}, 6, 10},
 		{ordinals{5, 12}, 6, 12}, {ordinals{13, 20}, 0, 40}, {ordinals{1, 40}, 40, 40}, {ordinals{42, 42}, 0, 40},
 	} {
-		if before := table.see("s", step.rows, time.Time{}); before != step.before || table.shards["s"].low != step.low {
-			t.Errorf("%v: %d seen before, low %d; want %d, %d", step.rows, before, table.shards["s"].low, step.before, step.low)
+		if before := table.see(life{shard: "s"}, step.rows, time.Time{}); before != step.before || table.shards[life{shard: "s"}].low != step.low {
+			t.Errorf("%v: %d seen before, low %d; want %d, %d", step.rows, before, table.shards[life{shard: "s"}].low, step.before, step.low)
 		}
 	}
 	for o := int64(44); o < 44+3*maxBehind; o += 2 { // every second record is in quarantine
-		if table.see("s", ordinals{o, o}, time.Time{}) != 0 {
+		if table.see(life{shard: "s"}, ordinals{o, o}, time.Time{}) != 0 {
 			t.Fatalf("ordinal %d was seen before", o)
 		}
-		if s := table.shards["s"]; o-s.low > maxBehind || len(s.above) > maxRanges {
+		if s := table.shards[life{shard: "s"}]; o-s.low > maxBehind || len(s.above) > maxRanges {
 			t.Fatalf("holes keep %d ordinals in memory", o-s.low)
 		}
 	}
@@ -93,15 +93,15 @@ func TestWindow(t *testing.T) {
 // TestForget: closed shards are forgotten, and of very many a sample is measured.
 func TestForget(t *testing.T) {
 	at := time.Unix(100000, 0)
-	table := &Table{shards: map[string]*shard{}}
-	table.see("closed", ordinals{1, 1}, at)
-	table.see("open", ordinals{1, 1}, at.Add(window+time.Second))
+	table := &Table{shards: map[life]*shard{}}
+	table.see(life{shard: "closed"}, ordinals{1, 1}, at)
+	table.see(life{shard: "open"}, ordinals{1, 1}, at.Add(window+time.Second))
 	table.forget()
-	if len(table.shards) != 1 || table.shards["open"] == nil {
+	if len(table.shards) != 1 || table.shards[life{shard: "open"}] == nil {
 		t.Errorf("%v", table.shards)
 	}
 	for i := range 1000 {
-		table.see(fmt.Sprint(i), ordinals{1, 1}, at.Add(window))
+		table.see(life{shard: fmt.Sprint(i)}, ordinals{1, 1}, at.Add(window))
 	}
 	table.forget()
 	if n := len(table.shards); n != maxShards || len(table.unseen(window)) > 100*maxShards {
@@ -123,7 +123,8 @@ func (r *rows) Query(_ context.Context, row func(func(...any) error) error, quer
 	}
 	give := func(g group) error {
 		return row(func(into ...any) error {
-			*into[0].(*string), *into[1].(*time.Time), *into[2].(*int64), *into[3].(*int64), *into[4].(*int64) = g.shard, g.at, g.rows, g.first, g.last
+			*into[0].(*string), *into[1].(*string), *into[2].(*time.Time) = g.generation, g.shard, g.at
+			*into[3].(*int64), *into[4].(*int64), *into[5].(*int64) = g.rows, g.first, g.last
 			return nil
 		})
 	}
@@ -149,21 +150,23 @@ func (r *rows) Query(_ context.Context, row func(func(...any) error) error, quer
 // is never measured.
 func TestLook(t *testing.T) {
 	r := &rows{}
-	table := &Table{session: r, shards: map[string]*shard{}}
+	table := &Table{session: r, shards: map[life]*shard{}}
 	now := time.Now()
+	a := life{shard: "a"}
 	for _, step := range []struct {
 		rows            group
 		measure         bool
 		count, measured int64
 		queries         int
 	}{
-		{group{"a", now, 10, ordinals{1, 10}}, true, 10, 10, 1},
-		{group{"a", now.Add(time.Second), 10, ordinals{11, 20}}, true, 20, 20, 1},
-		{group{"b", now.Add(-time.Minute), 5, ordinals{1, 5}}, true, 25, 25, 2},
-		{group{"b", now.Add(time.Second), 5, ordinals{6, 10}}, false, 30, 25, 1},
-		{group{"a", now.Add(2 * time.Second), 1, ordinals{21, 21}}, true, 31, 26, 1},
-		{group{"a", now.Add(-2 * window), 3, ordinals{25, 27}}, true, 34, 26, 2},
-		{group{"a", now.Add(2 * time.Second), 1, ordinals{22, 22}}, true, 35, 27, 1},
+		{group{a, now, 10, ordinals{1, 10}}, true, 10, 10, 1},
+		{group{a, now.Add(time.Second), 10, ordinals{11, 20}}, true, 20, 20, 1},
+		{group{life{shard: "b"}, now.Add(-time.Minute), 5, ordinals{1, 5}}, true, 25, 25, 2},
+		{group{life{shard: "b"}, now.Add(time.Second), 5, ordinals{6, 10}}, false, 30, 25, 1},
+		{group{a, now.Add(2 * time.Second), 1, ordinals{21, 21}}, true, 31, 26, 1},
+		{group{a, now.Add(-2 * window), 3, ordinals{25, 27}}, true, 34, 26, 2},
+		{group{a, now.Add(2 * time.Second), 1, ordinals{22, 22}}, true, 35, 27, 1},
+		{group{life{"again", "a"}, now.Add(2 * time.Second), 4, ordinals{1, 4}}, true, 39, 31, 1}, // numbered anew
 	} {
 		r.all, r.queries = append(r.all, step.rows), 0
 		if err := table.Look(t.Context(), step.measure); err != nil {

@@ -170,8 +170,8 @@ func (d *Deployment) wanted() File {
 		ArtifactBucket: cmp.Or(p.ArtifactBucket, cloudformation.ArtifactBucketName(p.Environment, d.AccountID, d.Region)),
 		Orchestrator:   p.OrchestratorName, Upsert: p.UpsertName, Authentication: p.Authentication,
 		ExternalID:     p.Environment + "_" + rand.Text(),
-		StorageRoleARN: cloudformation.StorageRoleARN(d.Partition, d.AccountID, d.Region, p.Environment),
-		UpsertRoleARN:  cloudformation.UpsertRoleARN(d.Partition, d.AccountID, d.Region, p.Environment),
+		StorageRoleARN: p.StorageRoleARN(d.Partition, d.AccountID, d.Region),
+		UpsertRoleARN:  p.UpsertRoleARN(d.Partition, d.AccountID, d.Region),
 		Snowflake: Snowflake{
 			Account: d.SnowflakeAccount, Endpoint: d.SnowflakeEndpoint, Warehouse: l.Warehouse,
 			User: l.User, Role: l.Role, Operator: l.Operator, Auditor: l.Auditor,

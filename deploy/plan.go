@@ -264,6 +264,9 @@ func (d *Deployment) notes(p Plan) (out []string) {
 	if d.file.PipeQueueARN == "" {
 		out = append(out, "the bucket's notification is set last, once the pipe has a queue; then ALTER PIPE REFRESH takes up what landed before")
 	}
+	if p := d.Parameters; p.PermissionsBoundaryARN != "" {
+		out = append(out, "each role that is made is bounded by "+p.PermissionsBoundaryARN)
+	}
 	if d.file.ExistingBucket {
 		out = append(out, "bucket "+d.file.Bucket+" is there: its notifications are completed, none is replaced; the rest of it is left alone")
 	}

@@ -25,9 +25,9 @@ type deployOptions struct {
 	existingStream                      string
 	source, orchestrator, upsert        string
 	schemaFile                          string
-	// schemaText is the schema of the last apply.
-	schemaText string
-	patience   time.Duration
+	// schemaText is the schema of the last apply, storageRole the ARN of its role.
+	schemaText, storageRole string
+	patience                time.Duration
 	// Snowflake: who deploys, and what.
 	account, snowflakeEndpoint string
 	login                      login
@@ -87,6 +87,8 @@ func (o *deployOptions) awsFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.AlarmTopicARN, "alarm-topic", "", "ARN of an SNS topic for alarms")
 	f.StringToStringVar(&p.Tags, "tag", nil, "a tag of all that can have tags in AWS, as NAME=VALUE; may be given many times")
 	f.StringVar(&p.ServiceRoleARN, "cloudformation-role", "", "ARN of the role that CloudFormation takes on, for deployers who may do little themselves")
+	f.StringVar(&p.PermissionsBoundaryARN, "permissions-boundary", "", "ARN of the managed policy that bounds each role that is made")
+	f.StringVar(&p.IAMPath, "iam-path", p.IAMPath, "path of the roles that are made, such as /teams/data/; it cannot be changed later")
 	f.StringVar(&p.ExistingStreamKeyARN, "existing-stream-key", "", "ARN of the KMS key of your own that the existing stream is encrypted with")
 	f.StringVar(&p.ExistingBucketKeyARN, "existing-bucket-key", "", "ARN of the KMS key of your own that the existing bucket is encrypted with")
 	f.StringSliceVar(&p.LedgerWriters, "ledger-writers", nil, "ARNs of roles that may repair ledgers by hand")

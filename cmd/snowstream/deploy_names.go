@@ -107,6 +107,9 @@ func (o *deployOptions) checkFlags() error {
 		"--authentication %s: Snowflake documents no such login for Snowpipe Streaming; take %s, or --row-path %s", p.Authentication, cloudformation.KeyPair, cloudformation.RowsByMerge)
 	refuse(p.Authentication == "password", "--authentication password is refused: Snowflake ends passwords of service users in 2026, and the function would have to "+
 		"keep one that somebody must rotate; take workload-identity, which needs no secret, or key-pair")
+	refuse(!cloudformation.PathForm.MatchString(p.IAMPath), "--iam-path %q: a path begins and ends with / and has up to 512 signs, such as /teams/data/", p.IAMPath)
+	refuse(o.storageRole != "" && pathOf(o.storageRole) != p.IAMPath, "--iam-path %s: the roles are there, under %s, and what has a name of its own cannot move: leave the path as it is, "+
+		"or destroy the deployment and make it anew over its bucket and stream", p.IAMPath, pathOf(o.storageRole))
 	for _, id := range p.ExistingSubnets {
 		refuse(!subnetForm.MatchString(id), "--subnets %q: a subnet's id looks like subnet-0123456789abcdef0", id)
 	}
@@ -122,32 +125,62 @@ func (o *deployOptions) checkFlags() error {
 // checkARNs looks at the ARNs that are given: of the right kind, and of the account and region that are worked in, where
 // these are known.
 func (o *deployOptions) checkARNs(account, region string) error {
+	p := o.parameters
+	given := []givenARN{
+		{"existing-stream", o.existingStream, streams}, {"existing-stream-key", p.ExistingStreamKeyARN, keys}, {"existing-bucket-key", p.ExistingBucketKeyARN, keys},
+		{"alarm-topic", p.AlarmTopicARN, topics}, {"permissions-boundary", p.PermissionsBoundaryARN, boundaries}, {"cloudformation-role", p.ServiceRoleARN, roles},
+	}
+	for _, writer := range p.LedgerWriters {
+		given = append(given, givenARN{"ledger-writers", writer, roles})
+	}
 	var errs []error
-	for _, a := range []struct{ flag, value, service, kind string }{
-		{"existing-stream", o.existingStream, "kinesis", "a stream, such as arn:aws:kinesis:us-east-1:123456789012:stream/orders"},
-		{"existing-stream-key", o.parameters.ExistingStreamKeyARN, "kms", "a KMS key, such as arn:aws:kms:us-east-1:123456789012:key/0123"},
-		{"existing-bucket-key", o.parameters.ExistingBucketKeyARN, "kms", "a KMS key, such as arn:aws:kms:us-east-1:123456789012:key/0123"},
-		{"alarm-topic", o.parameters.AlarmTopicARN, "sns", "an SNS topic, such as arn:aws:sns:us-east-1:123456789012:alarms"},
-	} {
+	for _, a := range given {
 		if a.value == "" {
 			continue
 		}
 		parsed, err := arn.Parse(a.value)
-		stream, isStream := strings.CutPrefix(parsed.Resource, "stream/")
+		name, is := strings.CutPrefix(parsed.Resource, a.kind.prefix)
 		switch {
-		case err != nil || parsed.Service != a.service || a.service == "kinesis" && (!isStream || stream == "") || parsed.Resource == "":
-			errs = append(errs, fmt.Errorf("--%s %s is not the ARN of %s", a.flag, a.value, a.kind))
-		case a.service == "kinesis" && strings.Contains(stream, "/consumer/"):
+		case err != nil || parsed.Service != a.kind.service || !is || name == "":
+			errs = append(errs, fmt.Errorf("--%s %s is not the ARN of %s", a.flag, a.value, a.kind.what))
+		case a.kind == streams && strings.Contains(name, "/consumer/"):
 			errs = append(errs, fmt.Errorf("--%s %s is the ARN of a consumer: leave away what follows the stream's name", a.flag, a.value))
-		case a.service == "kinesis" && !streamForm.MatchString(stream):
-			errs = append(errs, fmt.Errorf("--%s %s: %q is no stream's name", a.flag, a.value, stream))
-		case region != "" && parsed.Region != region:
+		case a.kind == streams && !streamForm.MatchString(name):
+			errs = append(errs, fmt.Errorf("--%s %s: %q is no stream's name", a.flag, a.value, name))
+		case region != "" && a.kind.service != "iam" && parsed.Region != region:
 			errs = append(errs, fmt.Errorf("--%s %s is in region %s, and the deployment in %s: a function reads and alarms in its own region only; name the other with --region", a.flag, a.value, parsed.Region, region))
-		case account != "" && a.service != "kms" && parsed.AccountID != account:
+		case account != "" && !a.kind.shared && parsed.AccountID != account && !(a.kind == boundaries && parsed.AccountID == "aws"):
 			errs = append(errs, fmt.Errorf("--%s %s belongs to account %s, and the credentials to %s", a.flag, a.value, parsed.AccountID, account))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// givenARN is the ARN that a flag names, and what it must be of.
+type givenARN struct {
+	flag, value string
+	kind        arnKind
+}
+
+// arnKind is a kind of things in AWS; shared says that one of another account will do.
+type arnKind struct {
+	service, prefix, what string
+	shared                bool
+}
+
+// An alias of a key is no key: a right to use one names the key itself.
+var (
+	streams    = arnKind{"kinesis", "stream/", "a stream, such as arn:aws:kinesis:us-east-1:123456789012:stream/orders", false}
+	keys       = arnKind{"kms", "key/", "a KMS key, such as arn:aws:kms:us-east-1:123456789012:key/0123", true}
+	topics     = arnKind{"sns", "", "an SNS topic, such as arn:aws:sns:us-east-1:123456789012:alarms", false}
+	boundaries = arnKind{"iam", "policy/", "a managed policy, such as arn:aws:iam::123456789012:policy/bounds", false}
+	roles      = arnKind{"iam", "role/", "a role, such as arn:aws:iam::123456789012:role/auditor", true}
+)
+
+// pathOf is the IAM path of a role, by its ARN.
+func pathOf(role string) string {
+	_, path, _ := strings.Cut(role, ":role")
+	return path[:strings.LastIndexByte(path, '/')+1]
 }
 
 // checkLogin names all that is missing to sign in on both sides.

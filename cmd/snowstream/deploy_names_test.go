@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,35 @@ func TestARNs(t *testing.T) {
 		err := o.checkARNs("123456789012", "us-east-1")
 		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%q, %q: %v, want %q", tt.stream, tt.topic, err, tt.says)
+		}
+	}
+}
+
+// TestARNsOfRights: bounds, roles and keys are named by ARNs of their kinds, and all that is wrong is said at once.
+func TestARNsOfRights(t *testing.T) {
+	const policy, role = "arn:aws:iam::123456789012:policy/teams/bounds", "arn:aws:iam::123456789012:role/auditor"
+	for _, tt := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"--permissions-boundary", policy, "--cloudformation-role", role, "--ledger-writers", role, "--iam-path", "/teams/data/"}, nil},
+		{[]string{"--permissions-boundary", "arn:aws:iam::aws:policy/PowerUserAccess", "--ledger-writers", "arn:aws:iam::999999999999:role/auditor"}, nil},
+		{[]string{"--permissions-boundary", "arn:aws:iam::999999999999:policy/bounds"}, []string{"--permissions-boundary arn:aws:iam::999999999999:policy/bounds belongs to account"}},
+		{[]string{"--permissions-boundary", role, "--cloudformation-role", policy, "--ledger-writers", role + ",auditor"}, []string{
+			"--permissions-boundary " + role + " is not the ARN of a managed policy", "--cloudformation-role " + policy + " is not the ARN of a role", "--ledger-writers auditor is not",
+		}},
+		{[]string{"--existing-stream-key", "arn:aws:kms:us-east-1:123456789012:alias/mine"}, []string{"alias/mine is not the ARN of a KMS key"}},
+		{[]string{"--iam-path", "teams", "--batch-size", "0"}, []string{`--iam-path "teams": a path begins and ends with /`, "--batch-size 0"}},
+	} {
+		o, _ := parsed(t, nil, tt.args...)
+		err := errors.Join(o.checkFlags(), o.checkARNs("123456789012", "us-east-1"))
+		if (err == nil) != (tt.says == nil) {
+			t.Errorf("%v: %v", tt.args, err)
+		}
+		for _, says := range tt.says {
+			if err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%v: %v, want %q", tt.args, err, says)
+			}
 		}
 	}
 }

@@ -223,7 +223,7 @@ func (o *deployOptions) reopen() (deploy.Config, deploy.File, error) {
 	}
 	p.Environment, p.StreamName, p.BucketName, p.ExistingBucket, p.ArtifactBucket = f.Environment, f.Stream, f.Bucket, f.ExistingBucket, f.ArtifactBucket
 	p.OrchestratorName, p.UpsertName, p.Authentication = f.Orchestrator, f.Upsert, f.Authentication
-	p.Compress = cmp.Or(string(f.Compress), p.Compress)
+	p.Compress, p.IAMPath = cmp.Or(string(f.Compress), p.Compress), cmp.Or(pathOf(f.StorageRoleARN), p.IAMPath)
 	p.RowPath, p.RowCommit, c.Settings = cmp.Or(f.RowPath, cloudformation.RowsByMerge), cmp.Or(f.RowCommit, p.RowCommit), f.Settings
 	l.Names, l.User, l.Role, l.Warehouse, l.Operator, l.Auditor = f.Names, f.Snowflake.User, f.Snowflake.Role, f.Snowflake.Warehouse, f.Snowflake.Operator, f.Snowflake.Auditor
 	l.Database, l.MakeWarehouse = true, true // so that their undo is considered; only what the file lists is undone

@@ -19,7 +19,7 @@ func notRemembered() []string {
 
 // recall gives the flags that are left away the values that the last apply had, so that leaving one away undoes nothing.
 func (o *deployOptions) recall(f *pflag.FlagSet, made deploy.File) {
-	o.schemaText = made.SchemaText
+	o.schemaText, o.storageRole = made.SchemaText, made.StorageRoleARN
 	for name, value := range made.Settings {
 		if flag := f.Lookup(name); flag == nil || flag.Changed || slices.Contains(notRemembered(), name) {
 			continue

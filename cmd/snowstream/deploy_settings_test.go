@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,25 @@ func TestRemembered(t *testing.T) {
 	}
 	if o, _ := parsed(t, made, "--batch-size", "100"); o.parameters.BatchSize != 100 || o.parameters.Tags["a"] != "b" {
 		t.Errorf("given: %+v", o.parameters)
+	}
+}
+
+// TestPathStays: roles have names of their own and cannot move, so another path than that of the deployment is refused.
+func TestPathStays(t *testing.T) {
+	const role = "arn:aws:iam::123456789012:role/teams/data/snowstream-us-east-1-snowflake-storage"
+	made := &deploy.File{Environment: "snowstream", Completed: "backlog", Settings: map[string]string{"iam-path": "/teams/data/"}, StorageRoleARN: role}
+	o, _ := parsed(t, made)
+	if err := o.checkFlags(); err != nil || o.parameters.StorageRoleARN("aws", "123456789012", "us-east-1") != role {
+		t.Errorf("left away: %v, %s", err, o.parameters.IAMPath)
+	}
+	for _, path := range []string{"/", "/teams/"} {
+		o, _ := parsed(t, made, "--iam-path", path)
+		if err := o.checkFlags(); err == nil || !strings.Contains(err.Error(), "--iam-path "+path+": the roles are there, under /teams/data/") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if c, _, err := o.reopen(); err != nil || c.Parameters.IAMPath != "/teams/data/" {
+		t.Errorf("reopened with %q, %v", c.Parameters.IAMPath, err)
 	}
 }
 

@@ -85,8 +85,8 @@ func (o *deployOptions) statements(cmd *cobra.Command) (schema.Landing, error) {
 	o.place(&c)
 	l := c.Landing
 	l.Bucket, l.ExternalID = c.Parameters.BucketName, ""
-	l.StorageRole = cloudformation.StorageRoleARN("aws", c.AccountID, c.Region, c.Parameters.Environment)
-	l.Login = loginOf(c.Parameters.Authentication, cloudformation.UpsertRoleARN("aws", c.AccountID, c.Region, c.Parameters.Environment))
+	l.StorageRole = c.Parameters.StorageRoleARN("aws", c.AccountID, c.Region)
+	l.Login = loginOf(c.Parameters.Authentication, c.Parameters.UpsertRoleARN("aws", c.AccountID, c.Region))
 	return l, nil
 }
 

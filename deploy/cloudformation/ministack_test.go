@@ -109,8 +109,8 @@ func TestLife(t *testing.T) {
 		want(t, "outputs", out, Outputs{
 			StreamARN: "arn:aws:kinesis:us-east-1:000000000000:stream/life", BucketName: "life-raw",
 			OrchestratorARN: "arn:aws:lambda:us-east-1:000000000000:function:life-o", UpsertARN: "arn:aws:lambda:us-east-1:000000000000:function:life-u",
-			OrchestratorRoleARN: "arn:aws:iam::000000000000:role/life-us-east-1-orchestrator", UpsertRoleARN: UpsertRoleARN("aws", "000000000000", "us-east-1", "life"),
-			StorageRoleARN: StorageRoleARN("aws", "000000000000", "us-east-1", "life"), MappingID: out.MappingID,
+			OrchestratorRoleARN: "arn:aws:iam::000000000000:role/life-us-east-1-orchestrator", UpsertRoleARN: p.UpsertRoleARN("aws", "000000000000", "us-east-1"),
+			StorageRoleARN: p.StorageRoleARN("aws", "000000000000", "us-east-1"), MappingID: out.MappingID,
 			FailureQueueURL: strings.Replace(e.url, "127.0.0.1", "localhost", 1) + "/000000000000/life-upsert-failures", Dashboard: "life-us-east-1", SecretARN: out.SecretARN,
 		})
 		if !strings.Contains(strings.Join(events, "\n"), "RawZone CREATE_COMPLETE") {
@@ -133,6 +133,18 @@ func TestLife(t *testing.T) {
 		}
 		// The bucket, because the queue is missing again from these parameters.
 		want(t, "changes", changed, []string{"Modify IteratorAgeAlarm", "Modify Mapping", "Modify RawZone"})
+	})
+	t.Run("bounds", func(t *testing.T) {
+		p.PermissionsBoundaryARN = "arn:aws:iam::000000000000:policy/bounds"
+		bounded := 0
+		for _, c := range plan(t, s, p) {
+			for _, property := range c.Properties {
+				if property == (Property{Path: "PermissionsBoundary", After: p.PermissionsBoundaryARN}) && c.Type == "AWS::IAM::Role" {
+					bounded++
+				}
+			}
+		}
+		want(t, "roles that a plan shows the bounds of", bounded, 3)
 	})
 	t.Run("destroy", func(t *testing.T) {
 		var events []string

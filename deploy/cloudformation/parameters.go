@@ -121,6 +121,11 @@ type Parameters struct {
 	Tags           map[string]string
 	ServiceRoleARN string
 
+	// PermissionsBoundaryARN is the managed policy that bounds each role; empty leaves it away. IAMPath is where the roles are, / or
+	// /teams/data/, say; roles with names cannot move, so it stays as it was in the first pass.
+	PermissionsBoundaryARN string
+	IAMPath                string
+
 	// AcceptLoss lets a change destroy data or let it expire. It is no parameter of the template.
 	AcceptLoss bool
 
@@ -148,6 +153,7 @@ func Defaults() Parameters {
 		Architecture: "arm64", MemoryMB: 256, OrchestratorTimeoutSeconds: 300, UpsertTimeoutSeconds: 240,
 		Compress: "none", BatchSize: 100, BatchWindowSeconds: 60, MaximumRetryAttempts: 10000,
 		Authentication: KeyPair, RowPath: RowsBySnowpipe, RowCommit: CommitDeferred, LogRetentionDays: 30, PipeLagSeconds: 300,
+		IAMPath: "/",
 	}
 }
 
@@ -162,14 +168,21 @@ func ArtifactBucketName(environment, account, region string) string {
 }
 
 // StorageRoleARN is the role that Snowflake assumes, before and after it exists. partition is aws, aws-cn or aws-us-gov.
-func StorageRoleARN(partition, account, region, environment string) string {
-	return "arn:" + partition + ":iam::" + account + ":role/" + environment + "-" + region + "-snowflake-storage"
+func (p Parameters) StorageRoleARN(partition, account, region string) string {
+	return p.roleARN(partition, account, region, "snowflake-storage")
 }
 
 // UpsertRoleARN is the execution role of Upsert, which workload identity names, before and after it exists.
-func UpsertRoleARN(partition, account, region, environment string) string {
-	return "arn:" + partition + ":iam::" + account + ":role/" + environment + "-" + region + "-upsert"
+func (p Parameters) UpsertRoleARN(partition, account, region string) string {
+	return p.roleARN(partition, account, region, "upsert")
 }
+
+func (p Parameters) roleARN(partition, account, region, name string) string {
+	return "arn:" + partition + ":iam::" + account + ":role" + p.IAMPath + p.Environment + "-" + region + "-" + name
+}
+
+// PathForm is what IAM takes as the path of a role.
+var PathForm = regexp.MustCompile(`^/$|^/[!-~]{1,510}/$`)
 
 var (
 	environmentForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,22}[a-z0-9]$|^[a-z]$`)
@@ -211,6 +224,7 @@ func (p Parameters) Check() error {
 		"the bucket %s is there already and stays as it is: set a lifecycle rule for the tag snowstream=sealed there by hand", p.BucketName)
 	refuse(p.ExpireAfterDays > 0 && p.GlacierAfterDays >= p.ExpireAfterDays, "objects expire after %d days, before they would move to Glacier, after %d",
 		p.ExpireAfterDays, p.GlacierAfterDays)
+	refuse(!PathForm.MatchString(p.IAMPath), "IAM path %q: it begins and ends with /, and has up to 512 signs", p.IAMPath)
 	for name := range p.Tags {
 		refuse(name == "" || len(name) > 128 || strings.HasPrefix(strings.ToLower(name), "aws:") || name == tag, "the tag %q: 1 to 128 signs, and neither aws: in front nor %s", name, tag)
 	}
@@ -302,6 +316,7 @@ func (p Parameters) values() []types.Parameter {
 		{"IteratorAgeWarning", number((300 + p.BatchWindowSeconds) * 1000)},
 		{"IteratorAgeLimit", number(p.RetentionHours * 3600 * 1000 / 2)},
 		{"NAT", yes(p.NAT)}, {"ExistingSubnets", list(p.ExistingSubnets)}, {"ExistingSecurityGroups", list(p.ExistingSecurityGroups)},
+		{"PermissionsBoundaryARN", p.PermissionsBoundaryARN}, {"IAMPath", p.IAMPath},
 	}
 	out := make([]types.Parameter, 0, len(pairs))
 	for i := range slices.Values(pairs) {

@@ -34,6 +34,7 @@ func variants() map[string]Parameters {
 	pass.PipeQueueARN = "arn:aws:sqs:eu-central-1:999988887777:sf-snowpipe"
 	full.NAT, full.Authentication, full.Shards, full.AlarmTopicARN = true, KeyPair, 0, "arn:aws:sns:eu-central-1:111122223333:alarms"
 	full.ExpireAfterDays, full.GlacierAfterDays = 400, 90
+	full.PermissionsBoundaryARN, full.IAMPath = "arn:aws:iam::111122223333:policy/bounds", "/teams/data/"
 	pass.NoProgressAlarm = true
 	full.Compress, full.RowCommit, full.SnowflakeWarehouse = "zstd", CommitWait, ""
 	full.LedgerWriters, full.SchemaFile, full.SnowflakeEndpoint = []string{"arn:aws:iam::111122223333:role/auditor"}, "/var/task/schema.yaml", "https://org-account.privatelink.snowflakecomputing.com"
@@ -136,10 +137,15 @@ func TestPurposes(t *testing.T) {
 // TestNames: who has to know a name before it exists works out the same one.
 func TestNames(t *testing.T) {
 	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
-		storage := StorageRoleARN(place.Partition, place.ID, place.Region, p.Environment)
-		want(t, "storage role", fmt.Sprint("arn:aws:iam::111122223333:role/", r["StorageRole"].Properties["RoleName"]), storage)
-		upsert := UpsertRoleARN(place.Partition, place.ID, place.Region, p.Environment)
-		want(t, "role of Upsert", fmt.Sprint("arn:aws:iam::111122223333:role/", r["UpsertRole"].Properties["RoleName"]), upsert)
+		for id, arn := range map[string]string{
+			"StorageRole": p.StorageRoleARN(place.Partition, place.ID, place.Region), "UpsertRole": p.UpsertRoleARN(place.Partition, place.ID, place.Region),
+		} {
+			path := r[id].Properties["Path"]
+			if path == nil { // a role of before there was a choice: to add even / would be to replace it
+				path = "/"
+			}
+			want(t, id, fmt.Sprint("arn:aws:iam::111122223333:role", path, r[id].Properties["RoleName"]), arn)
+		}
 	})
 }
 
@@ -325,7 +331,7 @@ func wantLedgers(t *testing.T, p Parameters, document any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writers := []any{"arn:aws:iam::111122223333:role/snowstream-eu-central-1-orchestrator"}
+	writers := []any{p.roleARN(place.Partition, place.ID, place.Region, "orchestrator")}
 	for _, w := range p.LedgerWriters {
 		writers = append(writers, w)
 	}
@@ -432,6 +438,25 @@ func TestTrust(t *testing.T) {
 	})
 }
 
+// TestRoles: each role has the path and the bounds that are asked for, and neither property where none is.
+func TestRoles(t *testing.T) {
+	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
+		for id, resource := range r {
+			if resource.Type != "AWS::IAM::Role" {
+				continue
+			}
+			var path, bounds any
+			if p.IAMPath != "/" {
+				path = p.IAMPath
+			}
+			if p.PermissionsBoundaryARN != "" {
+				bounds = p.PermissionsBoundaryARN
+			}
+			want(t, id+"'s path and bounds", []any{resource.Properties["Path"], resource.Properties["PermissionsBoundary"]}, []any{path, bounds})
+		}
+	})
+}
+
 // TestStorageRole: Snowflake reads rows and nothing else, and may ask where the bucket is without naming a prefix.
 func TestStorageRole(t *testing.T) {
 	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
@@ -529,6 +554,7 @@ func TestCheck(t *testing.T) {
 		"no warehouse":   func(p *Parameters) { p.RowPath, p.SnowflakeWarehouse = RowsByMerge, "" },
 		"time-outs":      func(p *Parameters) { p.UpsertTimeoutSeconds = 300 },
 		"another stream": func(p *Parameters) { p.ExistingStreamARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/other" },
+		"a path":         func(p *Parameters) { p.IAMPath = "teams/data" },
 		"half a network": func(p *Parameters) { p.ExistingSubnets = []string{"subnet-1"} },
 		"two networks": func(p *Parameters) {
 			p.NAT, p.ExistingSubnets, p.ExistingSecurityGroups = true, []string{"subnet-1"}, []string{"sg-1"}

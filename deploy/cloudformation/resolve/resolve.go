@@ -279,7 +279,11 @@ func (r *resolver) attribute(id, attribute string) any {
 	case "AWS::SQS::Queue Arn":
 		return in("sqs") + property("QueueName")
 	case "AWS::IAM::Role Arn":
-		return "arn:" + r.account.Partition + ":iam::" + r.account.ID + ":role/" + property("RoleName")
+		path, ok := r.value(properties["Path"]).(string)
+		if !ok {
+			path = "/"
+		}
+		return "arn:" + r.account.Partition + ":iam::" + r.account.ID + ":role" + path + property("RoleName")
 	case "AWS::S3::Bucket Arn":
 		return "arn:" + r.account.Partition + ":s3:::" + property("BucketName")
 	case "AWS::S3::Bucket Ref":

@@ -39,6 +39,7 @@ import (
 type rig struct {
 	outside // reaches the services directly
 	dir     string
+	rowPath string
 	log     *os.File
 	key     *rsa.PrivateKey
 	proxies map[string]*proxy
@@ -54,14 +55,20 @@ const (
 	rigTimeout = 5 * time.Second
 )
 
-// newRig starts everything, sets it up and returns it with all proxies at rest. Each watch is told of every request to
+// newRig is newRigBy with rows that are merged.
+func newRig(t *testing.T, random *mathrand.Rand) *rig {
+	t.Helper()
+	return newRigBy(t, "merge", random)
+}
+
+// newRigBy starts everything, sets it up and returns it with all proxies at rest. Each watch is told of every request to
 // a service, which is signed with the name of who makes it: a function's, lambda, warehouse, or local for the test.
-func newRig(t *testing.T, random *mathrand.Rand, watch ...func(service string, r *http.Request, body []byte, status int)) *rig {
+func newRigBy(t *testing.T, path string, random *mathrand.Rand, watch ...func(service string, r *http.Request, body []byte, status int)) *rig {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("not run: -short leaves out what starts the whole stack")
 	}
-	r := &rig{dir: t.TempDir(), proxies: map[string]*proxy{}}
+	r := &rig{dir: t.TempDir(), rowPath: path, proxies: map[string]*proxy{}}
 	var err error
 	if r.log, err = os.Create(filepath.Join(r.dir, "services.log")); err != nil {
 		t.Fatal(err)
@@ -170,6 +177,7 @@ func (r *rig) openLambda(t *testing.T, set settings, dir string, timeout time.Du
 		"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true", "SF_DISABLE_MINICORE": "true",
 		"SNOWSTREAM_SNOWFLAKE_ACCOUNT": set.Account, "SNOWSTREAM_SNOWFLAKE_USER": rigLoader, "SNOWSTREAM_SNOWFLAKE_ROLE": "R",
 		"SNOWSTREAM_SNOWFLAKE_WAREHOUSE": "WH", "SNOWSTREAM_SNOWFLAKE_ENDPOINT": r.via("warehouse"),
+		"SNOWSTREAM_STREAM": set.Stream, "SNOWSTREAM_ROW_PATH": r.rowPath, "SNOWSTREAM_SNOWPIPE_ENDPOINT": r.via("warehouse"),
 		"SNOWSTREAM_SNOWFLAKE_PRIVATE_KEY": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 	}
 	function := func(name, verb string) lambda.Function {

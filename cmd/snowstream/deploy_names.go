@@ -127,7 +127,8 @@ func (o *deployOptions) checkFlags() error {
 func (o *deployOptions) checkARNs(account, region string) error {
 	p := o.parameters
 	given := []givenARN{
-		{"existing-stream", o.existingStream, streams}, {"existing-stream-key", p.ExistingStreamKeyARN, keys}, {"existing-bucket-key", p.ExistingBucketKeyARN, keys},
+		{"existing-stream", o.existingStream, streams}, {"stream-key", p.StreamKeyARN, keys}, {"bucket-key", p.BucketKeyARN, keys},
+		{"queue-key", p.QueueKeyARN, keys}, {"log-key", p.LogKeyARN, keys}, {"secret-encryption-key", p.SecretKeyARN, keys},
 		{"alarm-topic", p.AlarmTopicARN, topics}, {"permissions-boundary", p.PermissionsBoundaryARN, boundaries}, {"cloudformation-role", p.ServiceRoleARN, roles},
 	}
 	for _, writer := range p.LedgerWriters {

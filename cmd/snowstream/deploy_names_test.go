@@ -34,6 +34,7 @@ func TestARNs(t *testing.T) {
 // TestARNsOfRights: bounds, roles and keys are named by ARNs of their kinds, and all that is wrong is said at once.
 func TestARNsOfRights(t *testing.T) {
 	const policy, role = "arn:aws:iam::123456789012:policy/teams/bounds", "arn:aws:iam::123456789012:role/auditor"
+	const key, alias = "arn:aws:kms:us-east-1:123456789012:key/0123", "arn:aws:kms:us-east-1:123456789012:alias/mine"
 	for _, tt := range []struct {
 		args []string
 		says []string
@@ -44,7 +45,11 @@ func TestARNsOfRights(t *testing.T) {
 		{[]string{"--permissions-boundary", role, "--cloudformation-role", policy, "--ledger-writers", role + ",auditor"}, []string{
 			"--permissions-boundary " + role + " is not the ARN of a managed policy", "--cloudformation-role " + policy + " is not the ARN of a role", "--ledger-writers auditor is not",
 		}},
-		{[]string{"--existing-stream-key", "arn:aws:kms:us-east-1:123456789012:alias/mine"}, []string{"alias/mine is not the ARN of a KMS key"}},
+		{[]string{"--stream-key", key, "--bucket-key", key, "--queue-key", key, "--log-key", key, "--secret-encryption-key", key}, nil},
+		{[]string{"--stream-key", alias, "--bucket-key", alias, "--queue-key", alias, "--log-key", alias, "--secret-encryption-key", alias}, []string{
+			"--stream-key " + alias + " is not the ARN of a KMS key", "--bucket-key " + alias, "--queue-key " + alias, "--log-key " + alias, "--secret-encryption-key " + alias,
+		}},
+		{[]string{"--queue-key", "arn:aws:kms:eu-west-1:123456789012:key/0123"}, []string{"is in region eu-west-1"}},
 		{[]string{"--iam-path", "teams", "--batch-size", "0"}, []string{`--iam-path "teams": a path begins and ends with /`, "--batch-size 0"}},
 	} {
 		o, _ := parsed(t, nil, tt.args...)

@@ -116,12 +116,15 @@ func newDeployTemplate() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text := cloudformation.Template()
 			if compact {
-				text = cloudformation.Compact()
+				var err error
+				if text, err = cloudformation.Compact(); err != nil {
+					return err
+				}
 			}
 			_, err := cmd.OutOrStdout().Write(text)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&compact, "compact", false, "leave the comments out, as deploy does: CloudFormation takes 51,200 bytes in a call")
+	cmd.Flags().BoolVar(&compact, "compact", false, "leave comments and most line ends out, as deploy does: CloudFormation takes 51,200 bytes in a call")
 	return cmd
 }

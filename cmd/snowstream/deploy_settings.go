@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -17,10 +18,14 @@ func notRemembered() []string {
 		"snowflake-login", "snowflake-key-file", "snowflake-login-role", "snowflake-login-warehouse", "rate", "record-bytes", "row-bytes", "own-seconds", "merge-seconds", "append-seconds", "commit-seconds", "edition"}
 }
 
+// renamed are flags of earlier versions, under whose names deployment files remember settings.
+var renamed = map[string]string{"existing-stream-key": "stream-key", "existing-bucket-key": "bucket-key"}
+
 // recall gives the flags that are left away the values that the last apply had, so that leaving one away undoes nothing.
 func (o *deployOptions) recall(f *pflag.FlagSet, made deploy.File) {
 	o.schemaText, o.storageRole = made.SchemaText, made.StorageRoleARN
 	for name, value := range made.Settings {
+		name = cmp.Or(renamed[name], name)
 		if flag := f.Lookup(name); flag == nil || flag.Changed || slices.Contains(notRemembered(), name) {
 			continue
 		}

@@ -46,6 +46,11 @@ func TestRemembered(t *testing.T) {
 	if o.parameters.BatchSize != 500 || o.parameters.Tags["c"] != "d" || len(o.parameters.LedgerWriters) != 2 || !maps.Equal(again, first) {
 		t.Errorf("left away: %+v, remembered %v", o.parameters, again)
 	}
+	const key = "arn:aws:kms:us-east-1:123456789012:key/0123"
+	older := &deploy.File{Environment: "snowstream", Completed: "backlog", Settings: map[string]string{"existing-stream-key": key, "existing-bucket-key": key}}
+	if o, _ := parsed(t, older); o.parameters.StreamKeyARN != key || o.parameters.BucketKeyARN != key {
+		t.Errorf("by their names of an earlier version: %+v", o.parameters)
+	}
 	if o, _ := parsed(t, made, "--batch-size", "100"); o.parameters.BatchSize != 100 || o.parameters.Tags["a"] != "b" {
 		t.Errorf("given: %+v", o.parameters)
 	}

@@ -48,9 +48,13 @@ type changeSet struct {
 // stack is there.
 func (s *Stack) prepare(ctx context.Context, kind types.ChangeSetType, p Parameters) (changeSet, error) {
 	set := changeSet{name: ownPrefix + strings.ToLower(rand.Text())}
+	text, err := Compact()
+	if err != nil {
+		return changeSet{}, err
+	}
 	in := &cloudformation.CreateChangeSetInput{
 		StackName: &s.name, ChangeSetName: &set.name, ClientToken: &set.name, ChangeSetType: kind,
-		TemplateBody: aws.String(string(Compact())), Parameters: p.values(),
+		TemplateBody: aws.String(string(text)), Parameters: p.values(),
 		// The roles have names of their own: Snowflake must be told them before they exist.
 		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
 		Tags:         p.tags(),
@@ -62,7 +66,7 @@ func (s *Stack) prepare(ctx context.Context, kind types.ChangeSetType, p Paramet
 		// What somebody has changed by hand counts as a change, and is brought back.
 		in.DeploymentMode = types.DeploymentModeRevertDrift
 	}
-	_, err := s.api.CreateChangeSet(ctx, in)
+	_, err = s.api.CreateChangeSet(ctx, in)
 	// Nobody else has this name: it is there because the SDK asked again after an answer was lost.
 	var exists *types.AlreadyExistsException
 	if err != nil && !errors.As(err, &exists) {

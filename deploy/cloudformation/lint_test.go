@@ -35,7 +35,7 @@ func TestCfnLint(t *testing.T) {
 		}
 	}
 	spoiled := filepath.Join(t.TempDir(), "template.yaml")
-	text := strings.Replace(string(template), "SqsManagedSseEnabled: true", "SqsManagedSse: true", 1)
+	text := strings.Replace(string(template), "SqsManagedSseEnabled: ", "SqsManagedSse: ", 1)
 	if err := os.WriteFile(spoiled, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

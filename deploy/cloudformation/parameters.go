@@ -45,15 +45,15 @@ type Parameters struct {
 	// ExistingStreamARN names a stream to read instead; it is not changed, and StreamName must be its name.
 	ExistingStreamARN string
 
-	// ExistingStreamKeyARN is the customer's KMS key of that stream, if it has one.
-	ExistingStreamKeyARN string
+	// StreamKeyARN is the customer's KMS key of the stream, existing or not; empty means that AWS keeps one.
+	StreamKeyARN string
 
 	// BucketName is the raw zone's bucket. With ExistingBucket it is there already and stays as it is: its policy,
 	// encryption, lifecycle and notification are its owner's.
 	BucketName     string
 	ExistingBucket bool
-	// ExistingBucketKeyARN is the customer's KMS key of that bucket, if it has one.
-	ExistingBucketKeyARN string
+	// BucketKeyARN is the customer's KMS key of the bucket, existing or not; empty means S3's own.
+	BucketKeyARN string
 	// LedgerWriters are ARNs of roles that, besides the orchestrator's, may write the shards' ledgers: whoever repairs by
 	// hand. Not used with ExistingBucket.
 	LedgerWriters []string
@@ -131,6 +131,9 @@ type Parameters struct {
 
 	// LogRetentionDays is one of the numbers that CloudWatch Logs takes (1, 3, 5, 7, 14, 30, 60, 90, ...).
 	LogRetentionDays int
+	// QueueKeyARN, LogKeyARN and SecretKeyARN are the customer's KMS keys of the failure queue, both logs and the secret. The policy of
+	// LogKeyARN has to let CloudWatch Logs in.
+	QueueKeyARN, LogKeyARN, SecretKeyARN string
 	// AlarmTopicARN is an SNS topic for alarms; empty leaves them on the dashboard.
 	AlarmTopicARN string
 	// NoProgressAlarm leaves out the alarm on records that come and do not land, which works out one metric from two.
@@ -297,7 +300,7 @@ func (p Parameters) values() []types.Parameter {
 	pairs := []text{
 		{"Environment", p.Environment},
 		{"StreamName", p.StreamName}, {"Shards", number(p.Shards)}, {"RetentionHours", number(p.RetentionHours)}, {"ExistingStreamARN", p.ExistingStreamARN},
-		{"ExistingStreamKeyARN", p.ExistingStreamKeyARN}, {"ExistingBucketKeyARN", p.ExistingBucketKeyARN},
+		{"StreamKeyARN", p.StreamKeyARN}, {"BucketKeyARN", p.BucketKeyARN}, {"QueueKeyARN", p.QueueKeyARN}, {"LogKeyARN", p.LogKeyARN}, {"SecretKeyARN", p.SecretKeyARN},
 		{"BucketName", p.BucketName}, {"ExistingBucket", yes(p.ExistingBucket)}, {"LedgerWriters", list(p.LedgerWriters)},
 		{"ExpireAfterDays", number(p.ExpireAfterDays)}, {"GlacierAfterDays", number(p.GlacierAfterDays)},
 		{"ArtifactBucket", p.ArtifactBucket}, {"OrchestratorZip", p.OrchestratorZip}, {"UpsertZip", p.UpsertZip},

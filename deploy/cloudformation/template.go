@@ -17,15 +17,34 @@ func Template() []byte { return append([]byte(nil), template...) }
 // maxBody is the most that CloudFormation takes as a template in a call.
 const maxBody = 51200
 
-// Compact is the template as it is sent: without the lines that only people read, which CloudFormation would count.
-func Compact() []byte {
-	var out bytes.Buffer
-	for line := range bytes.Lines(template) {
-		if text := bytes.TrimSpace(line); len(text) > 0 && text[0] != '#' {
-			out.Write(line)
-		}
+// propertyDepth is how deep in the template the values of a resource's properties begin.
+const propertyDepth = 4
+
+// Compact is the template as it is sent: without comments, and each property on one line, because CloudFormation counts the signs
+// that only people read.
+func Compact() ([]byte, error) {
+	var text yaml.Node
+	if err := yaml.Unmarshal(template, &text); err != nil {
+		return nil, fmt.Errorf("read the embedded template: %w", err)
 	}
-	return out.Bytes()
+	tighten(text.Content[0], 0)
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	if err := e.Encode(&text); err != nil {
+		return nil, fmt.Errorf("write the template: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func tighten(n *yaml.Node, depth int) {
+	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
+	if depth == propertyDepth && (n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode) {
+		n.Style |= yaml.FlowStyle
+	}
+	for _, below := range n.Content {
+		tighten(below, depth+1)
+	}
 }
 
 // Purpose is what the template says of one of its resources, for people who decide whether to have it.

@@ -34,12 +34,14 @@ func variants() map[string]Parameters {
 	pass.PipeQueueARN = "arn:aws:sqs:eu-central-1:999988887777:sf-snowpipe"
 	full.NAT, full.Authentication, full.Shards, full.AlarmTopicARN = true, KeyPair, 0, "arn:aws:sns:eu-central-1:111122223333:alarms"
 	full.ExpireAfterDays, full.GlacierAfterDays = 400, 90
+	const key = "arn:aws:kms:eu-central-1:111122223333:key/"
+	full.StreamKeyARN, full.BucketKeyARN, full.QueueKeyARN, full.LogKeyARN, full.SecretKeyARN = key+"stream", key+"bucket", key+"queue", key+"log", key+"secret"
 	full.PermissionsBoundaryARN, full.IAMPath = "arn:aws:iam::111122223333:policy/bounds", "/teams/data/"
 	pass.NoProgressAlarm = true
 	full.Compress, full.RowCommit, full.SnowflakeWarehouse = "zstd", CommitWait, ""
 	full.LedgerWriters, full.SchemaFile, full.SnowflakeEndpoint = []string{"arn:aws:iam::111122223333:role/auditor"}, "/var/task/schema.yaml", "https://org-account.privatelink.snowflakecomputing.com"
-	existing.ExistingStreamARN, existing.ExistingStreamKeyARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/kdEntry", "arn:aws:kms:eu-central-1:111122223333:key/stream"
-	existing.ExistingBucket, existing.ExistingBucketKeyARN = true, "arn:aws:kms:eu-central-1:111122223333:key/bucket"
+	existing.ExistingStreamARN, existing.StreamKeyARN = "arn:aws:kinesis:eu-central-1:111122223333:stream/kdEntry", "arn:aws:kms:eu-central-1:111122223333:key/stream"
+	existing.ExistingBucket, existing.BucketKeyARN = true, "arn:aws:kms:eu-central-1:111122223333:key/bucket"
 	existing.RowPath, existing.Authentication = RowsByMerge, WorkloadIdentity
 	existing.ExistingSubnets, existing.ExistingSecurityGroups = []string{"subnet-1", "subnet-2"}, []string{"sg-1"}
 	return map[string]Parameters{"first pass": example(), "second pass": pass, "all of its own": full, "existing": existing}
@@ -96,15 +98,19 @@ func want(t *testing.T, what string, got, wanted any) {
 
 // TestFits: CloudFormation takes 51,200 bytes of template in a call, and knows no parameter that the template does not.
 func TestFits(t *testing.T) {
-	t.Logf("%d bytes of template, %d without comments", len(template), len(Compact()))
-	if len(Compact()) > maxBody {
-		t.Errorf("the template has %d bytes without comments: CloudFormation takes %d in a call", len(Compact()), maxBody)
+	compact, err := Compact()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes of template, %d as it is sent", len(template), len(compact))
+	if len(compact) > maxBody {
+		t.Errorf("the template has %d bytes as it is sent: CloudFormation takes %d in a call", len(compact), maxBody)
 	}
 	whole, err := resolve.Template(template, given(example()), place)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent, err := resolve.Template(Compact(), given(example()), place)
+	sent, err := resolve.Template(compact, given(example()), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +162,11 @@ func TestStream(t *testing.T) {
 		if want(t, "a stream of its own", made, p.ExistingStreamARN == ""); !made {
 			return
 		}
-		want(t, "encryption", s.Properties["StreamEncryption"], any(map[string]any{"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}))
+		streamKey := "alias/aws/kinesis"
+		if p.StreamKeyARN != "" {
+			streamKey = p.StreamKeyARN
+		}
+		want(t, "encryption", s.Properties["StreamEncryption"], any(map[string]any{"EncryptionType": "KMS", "KeyId": streamKey}))
 		want(t, "policy", s.DeletionPolicy+" "+s.UpdateReplacePolicy, "RetainExceptOnCreate Retain")
 		mode, shards := "PROVISIONED", any("1")
 		if p.Shards == 0 {
@@ -204,7 +214,6 @@ func TestMapping(t *testing.T) {
 		})
 		want(t, "asynchronous failures", at(r["UpsertAsynchronous"].Properties, "DestinationConfig", "OnFailure", "Destination"), any("arn:aws:sqs:eu-central-1:111122223333:snowstream-upsert-failures"))
 		want(t, "qualifier", r["UpsertAsynchronous"].Properties["Qualifier"], any("$LATEST"))
-		want(t, "queue encryption", r["UpsertFailures"].Properties["SqsManagedSseEnabled"], any(true))
 		wantOnlyTLS(t, r["UpsertFailuresPolicy"].Properties["PolicyDocument"], "arn:aws:sqs:eu-central-1:111122223333:snowstream-upsert-failures")
 	})
 }
@@ -301,7 +310,6 @@ func TestRawZone(t *testing.T) {
 		want(t, "public access", b.Properties["PublicAccessBlockConfiguration"], any(map[string]any{
 			"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
 		}))
-		want(t, "encryption", at(b.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm"), any("AES256"))
 		want(t, "versions", at(b.Properties, "VersioningConfiguration", "Status"), any("Enabled"))
 		for _, rule := range at(b.Properties, "LifecycleConfiguration", "Rules").([]any) {
 			if days := at(rule, "ExpirationInDays"); days != nil && at(rule, "Prefix") != "aws/lambda/" && at(rule, "TagFilters") == nil { // see TestExpiry
@@ -434,6 +442,42 @@ func TestTrust(t *testing.T) {
 				condition = map[string]any{"StringEquals": map[string]any{"sts:ExternalId": p.ExternalID}}
 			}
 			want(t, id+"'s condition", statements[0].Condition, condition)
+		}
+	})
+}
+
+// TestKeys: what is encrypted with a key of the customer's own is so, and whoever handles it may use that key and no other.
+func TestKeys(t *testing.T) {
+	each(t, func(t *testing.T, p Parameters, r map[string]resolve.Resource) {
+		encryption := at(r["RawZone"].Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0)
+		sse := at(encryption, "ServerSideEncryptionByDefault")
+		switch {
+		case p.ExistingBucket:
+		case p.BucketKeyARN == "":
+			want(t, "the bucket's key", encryption, any(map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"}}))
+		default:
+			want(t, "the bucket's key", []any{sse, at(encryption, "BucketKeyEnabled")}, []any{map[string]any{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": p.BucketKeyARN}, true})
+		}
+		key := func(id, property string) string {
+			arn, _ := r[id].Properties[property].(string)
+			return arn
+		}
+		want(t, "keys of the logs", []string{key("OrchestratorLog", "KmsKeyId"), key("UpsertLog", "KmsKeyId")}, []string{p.LogKeyARN, p.LogKeyARN})
+		want(t, "keys of queue and secret", []string{key("UpsertFailures", "KmsMasterKeyId"), key("PrivateKey", "KmsKeyId")}, []string{p.QueueKeyARN, p.SecretKeyARN})
+		want(t, "the queue by SQS' own key", r["UpsertFailures"].Properties["SqsManagedSseEnabled"], any(p.QueueKeyARN == ""))
+		for role, wanted := range map[string]map[string]string{
+			"OrchestratorRole": {p.StreamKeyARN: "kms:Decrypt", p.BucketKeyARN: "kms:Decrypt kms:GenerateDataKey"},
+			"UpsertRole":       {p.BucketKeyARN: "kms:Decrypt kms:GenerateDataKey", p.QueueKeyARN: "kms:Decrypt kms:GenerateDataKey", p.SecretKeyARN: "kms:Decrypt"},
+			"StorageRole":      {p.BucketKeyARN: "kms:Decrypt"},
+		} {
+			delete(wanted, "")
+			may := map[string]string{}
+			for _, s := range policies(t, r[role]) {
+				if strings.HasPrefix(s.Actions[0], "kms:") {
+					may[strings.Join(s.Resources, " ")] = strings.Join(s.Actions, " ")
+				}
+			}
+			want(t, "keys of "+role, may, wanted)
 		}
 	})
 }

@@ -85,3 +85,17 @@ func TestJava(t *testing.T) {
 		return []string{"java", "-cp", jar, "testdata/Peer.java", settings}
 	})
 }
+
+// TestFunctions deploys functions of a user's own beside ours, as to AWS.
+func TestFunctions(t *testing.T) {
+	python := pythonPeer(t)
+	// A function finds boto3 where `snowstream local` finds Python.
+	t.Setenv("PATH", filepath.Dir(python)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
+	build := exec.Command("go", "build", "-trimpath", "-o", bootstrap, "testdata/bootstrap/main.go")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	peer(t, "functions", func(settings string) []string { return []string{python, "testdata/functions.py", settings, bootstrap} })
+}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -61,6 +60,9 @@ func startChild(fn *function) (*child, error) {
 	c.cmd.Env = fn.environment(listener.Addr().String())
 	c.cmd.Stdout, c.cmd.Stderr = out.write, out.write
 	c.cmd.SysProcAttr = processAttributes()
+	if fn.made.Load() != nil {
+		c.cmd.Dir = fn.folder
+	}
 
 	started := make(chan error)
 	go c.supervise(listener, started)
@@ -228,8 +230,8 @@ func (fn *function) environment(runtimeAPI string) []string {
 		"AWS_DEFAULT_REGION=" + fn.place.region,
 		"AWS_ACCESS_KEY_ID=" + fn.accessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + fn.secretAccessKey,
-		"LAMBDA_TASK_ROOT=" + filepath.Dir(fn.Command[0]),
-		"_HANDLER=bootstrap",
+		"LAMBDA_TASK_ROOT=" + fn.folder,
+		"_HANDLER=" + fn.handler,
 		"TZ=:UTC",
 		fmt.Sprintf("GOMAXPROCS=%d", (fn.MemoryMB+memoryPerCPU-1)/memoryPerCPU),
 	}

@@ -37,9 +37,12 @@ func runHost() {
 		if err != nil {
 			panic(err)
 		}
-		if _, err := s.functions["script"].invoke(s.calls, uuid.NewString(), event, ""); err != nil {
+		if _, err := s.functions.invoke(s.calls, "script", uuid.NewString(), event, ""); err != nil {
 			panic(err)
 		}
+	}
+	if acks := os.Getenv("ACKS"); acks != "" {
+		makeFunctions(s, acks)
 	}
 	select {}
 }

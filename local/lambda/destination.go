@@ -78,14 +78,14 @@ type eventDocument struct {
 type destinations struct {
 	place     place
 	s3        *s3.Client
-	functions map[string]*function
+	functions *functions
 	queue     *queue
 }
 
 // resolve reads the ARN of a destination and checks that it can exist.
 func (d *destinations) resolve(arn string) (target, error) {
 	to, err := d.place.target(arn)
-	if err == nil && to.function != "" && d.functions[to.function] == nil {
+	if err == nil && to.function != "" && d.functions.get(to.function) == nil {
 		return target{}, notFound("Function not found: %s", clip(arn))
 	}
 	return to, err

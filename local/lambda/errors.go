@@ -43,7 +43,7 @@ func tooLarge(limit int) *apiError {
 }
 
 func unsupported(operation string) *apiError {
-	return invalidParameter("%s is not supported: the functions of this host come from its configuration", operation)
+	return invalidParameter("%s is not supported by this host", operation)
 }
 
 // asAPIError gives every failure its name on the wire. What is not foreseen is the host's own fault, so it becomes a

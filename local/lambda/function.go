@@ -1,11 +1,14 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,11 +34,17 @@ type function struct {
 	logger          *slog.Logger // what the host has to say
 	timed           func(what string, took time.Duration, n int)
 
+	folder, handler string                   // where its code is, and what of it is called
+	made            atomic.Pointer[creation] // nil for one of the configuration; of a created one the tags may change
+	gone            chan struct{}            // closed when it was replaced, and nothing of it runs any more, nor of those before it
+	prior           <-chan struct{}          // gone of the function that it replaced
+
 	mu       sync.Mutex
 	idle     []*child            // ready for a call, the longest idle first
 	children map[*child]struct{} // all that have not been seen gone, idle or busy
 	running  int                 // calls in flight: at most ReservedConcurrency
 	counts   FunctionStats
+	quiet    chan struct{} // of a function that was replaced: closed when its last call is over
 }
 
 // result is the end of an invocation that reached the function.
@@ -45,14 +54,28 @@ type result struct {
 	tail    []byte // the last 4 KiB of its log
 }
 
+// newFunction makes a function that was checked.
+func newFunction(cfg Config, p place, all *functions, f Function) (*function, error) {
+	f.Timeout = cmp.Or(f.Timeout, defaultTimeout)
+	f.MemoryMB = cmp.Or(f.MemoryMB, defaultMemoryMB)
+	f.ReservedConcurrency = cmp.Or(f.ReservedConcurrency, defaultConcurrency)
+	f.MaximumEventAge = cmp.Or(f.MaximumEventAge, defaultEventAge)
+	log, err := all.log(f.Name)
+	return &function{
+		Function: f, place: p, accessKeyID: cfg.AccessKeyID, secretAccessKey: cfg.SecretAccessKey, log: log, logger: cfg.Log, timed: cfg.Timed,
+		folder: filepath.Dir(f.Command[0]), handler: "bootstrap", gone: make(chan struct{}), children: map[*child]struct{}{},
+	}, err
+}
+
 func (fn *function) arn() string { return fn.place.functionARN(fn.Name) }
 
-// invoke runs one call to its end and returns errThrottled without a free slot and errClosing when ctx ends first;
+// invoke runs one call to its end and returns errThrottled without a free slot, errReplaced of a function that is one no more,
+// and errClosing when ctx ends first;
 // everything else, a missing program included, is a result. ctx is the host's, not the caller's: as on AWS a caller
 // that hangs up stops nothing.
 func (fn *function) invoke(ctx context.Context, id string, event []byte, clientContext string) (result, error) {
-	if !fn.enter() {
-		return result{}, errThrottled
+	if err := fn.enter(); err != nil {
+		return result{}, err
 	}
 	defer fn.leave()
 	for {
@@ -159,19 +182,46 @@ func (fn *function) failedInit(c *child, id string, err error) error {
 }
 
 // enter takes a slot. It never waits: whoever calls knows better than a queue here when to come back.
-func (fn *function) enter() bool {
+func (fn *function) enter() error {
 	fn.mu.Lock()
 	defer fn.mu.Unlock()
-	if fn.running >= fn.ReservedConcurrency {
+	switch {
+	case fn.quiet != nil:
+		return errReplaced
+	case fn.running >= fn.ReservedConcurrency:
 		fn.counts.Throttles++
-		return false
+		return errThrottled
 	}
 	fn.running++
 	fn.counts.Invocations++
-	return true
+	return nil
 }
 
-func (fn *function) leave() { fn.mu.Lock(); fn.running--; fn.mu.Unlock() }
+func (fn *function) leave() {
+	fn.mu.Lock()
+	defer fn.mu.Unlock()
+	if fn.running--; fn.running == 0 && fn.quiet != nil {
+		close(fn.quiet)
+	}
+}
+
+// retire has the function take no call any more. What it returns is closed when those in flight are over.
+func (fn *function) retire() <-chan struct{} {
+	fn.mu.Lock()
+	defer fn.mu.Unlock()
+	fn.quiet = make(chan struct{})
+	if fn.running == 0 {
+		close(fn.quiet)
+	}
+	return fn.quiet
+}
+
+// counted is what was counted so far.
+func (fn *function) counted() FunctionStats {
+	fn.mu.Lock()
+	defer fn.mu.Unlock()
+	return fn.counts
+}
 
 func (fn *function) count(change func(*FunctionStats)) {
 	fn.mu.Lock()
@@ -243,7 +293,6 @@ func (fn *function) shutdown() {
 		c.kill()
 	}
 	fn.idle, fn.children = nil, map[*child]struct{}{}
-	fn.log.close()
 }
 
 // closedTime is a timer channel that has always fired.

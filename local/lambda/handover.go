@@ -53,13 +53,16 @@ func (p *poller) handOver(ctx context.Context, items []item) error {
 // its parts, the first one last.
 func (p *poller) try(ctx context.Context, top *piece) (rest []piece, err error) {
 	done, err := p.invoke(top)
-	if errors.Is(err, errThrottled) {
-		top.tries++
+	if gone := errors.Is(err, errNoFunction); gone || errors.Is(err, errThrottled) {
+		if top.tries++; gone {
+			p.lostFunction()
+		}
 		return nil, sleepOrStop(ctx, backoff(top.tries, retryFirst, retryMost))
 	}
 	if err != nil {
 		return nil, err
 	}
+	p.setStuck("")
 	if done > 0 {
 		if err := p.advance(top.items[:done]); err != nil {
 			return nil, err
@@ -97,8 +100,14 @@ func (p *poller) failed(ctx context.Context, top *piece, split bool) (rest []pie
 	return nil, sleepOrStop(ctx, backoff(top.tries, retryFirst, retryMost))
 }
 
-// invoke calls the function with the piece and returns how many of its items are done. errThrottled and errClosing are
-// the only errors.
+// lostFunction has the shard wait for a function that was deleted.
+func (p *poller) lostFunction() {
+	p.m.report(resultProblem + "function " + p.set.Function + " does not exist")
+	p.setStuck("their function " + p.set.Function + " does not exist")
+}
+
+// invoke calls the function with the piece and returns how many of its items are done. errThrottled, errNoFunction and
+// errClosing are the only errors.
 func (p *poller) invoke(top *piece) (done int, err error) {
 	items := wanted(top.items)
 	if len(items) == 0 {
@@ -111,7 +120,7 @@ func (p *poller) invoke(top *piece) (done int, err error) {
 	if top.invocations == 0 {
 		p.waited(items, time.Now())
 	}
-	res, err := p.fn.invoke(p.calls, top.request, kinesisEvent(items), "")
+	res, err := p.m.functions.invoke(p.calls, p.set.Function, top.request, kinesisEvent(items), "")
 	if err != nil {
 		return 0, err
 	}
@@ -228,7 +237,7 @@ func (p *poller) setStuck(why string) {
 		s.stuck = why
 	})
 	if why != "" && !already {
-		p.m.say("Shard " + p.shard + " of stream " + p.stream + " waits with records that failed, because " + why +
+		p.m.say("Shard " + p.shard + " of stream " + p.stream + " waits with records that nobody takes, because " + why +
 			": make it again, or give the event source mapping " + p.m.id + " another one. Nothing is lost.")
 	}
 }
@@ -249,7 +258,7 @@ func (p *poller) document(top piece, items []item, condition string, now time.Ti
 		response = reported()
 	}
 	return batchDocument{
-		RequestContext:  requestContext{request, p.fn.arn(), condition, invocations},
+		RequestContext:  requestContext{request, p.m.place.functionARN(p.set.Function), condition, invocations},
 		ResponseContext: response,
 		Version:         "1.0", Timestamp: now.Format(timestampLayout),
 		KinesisBatch: kinesisBatchInfo{

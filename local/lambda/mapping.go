@@ -78,9 +78,6 @@ func newMapping(dir string, set settings, world mappingWorld) *mapping {
 
 // openMapping reads the settings and checkpoints of an earlier process.
 func openMapping(dir string, set settings, world mappingWorld) (*mapping, error) {
-	if world.functions[set.Function] == nil {
-		return nil, fmt.Errorf("its function %s is not configured: configure it, or remove the folder %s", set.Function, dir)
-	}
 	m := newMapping(dir, set, world)
 	names, err := filepath.Glob(filepath.Join(dir, "shardId-*.json"))
 	if err != nil {

@@ -26,7 +26,7 @@ const (
 type mappingWorld struct {
 	place        place
 	store        *store
-	functions    map[string]*function
+	functions    *functions
 	destinations *destinations
 	reader       *reader
 	log          *slog.Logger
@@ -191,7 +191,7 @@ func (ms *mappings) bind(ctx context.Context, request mappingRequest, set *setti
 		if err != nil {
 			return err
 		}
-		if ms.functions[name] == nil {
+		if ms.functions.get(name) == nil {
 			return invalidParameter("Function does not exist: %s", ms.place.functionARN(name))
 		}
 		set.Function = name
@@ -248,8 +248,8 @@ func (ms *mappings) update(ctx context.Context, id string, request mappingReques
 }
 
 func (s *Server) createMapping(w http.ResponseWriter, r *http.Request) error {
-	request, err := readMappingRequest(r)
-	if err != nil {
+	var request mappingRequest
+	if err := readStrictly(r, maxMappingRequest, &request); err != nil {
 		return err
 	}
 	m, err := s.mappings.create(r.Context(), request)
@@ -261,8 +261,8 @@ func (s *Server) createMapping(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) updateMapping(w http.ResponseWriter, r *http.Request) error {
-	request, err := readMappingRequest(r)
-	if err != nil {
+	var request mappingRequest
+	if err := readStrictly(r, maxMappingRequest, &request); err != nil {
 		return err
 	}
 	m, err := s.mappings.update(r.Context(), r.PathValue("id"), request)

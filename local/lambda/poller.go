@@ -31,7 +31,6 @@ const (
 // brings on top of less than a batch.
 type poller struct {
 	m      *mapping
-	fn     *function
 	set    settings
 	source eventSource
 	filter filter
@@ -66,7 +65,7 @@ func newPoller(m *mapping, calls context.Context, set settings, stream, shard st
 	}
 	return &poller{
 		filter: filter,
-		m:      m, fn: m.functions[set.Function], set: set, calls: calls, stream: stream, shard: shard, state: state,
+		m:      m, set: set, calls: calls, stream: stream, shard: shard, state: state,
 		source:   eventSource{shard: shard, stream: set.Stream, place: m.place},
 		lastRead: state.checkpoint.Sequence,
 	}, nil

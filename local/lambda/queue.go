@@ -44,14 +44,17 @@ type event struct {
 type queue struct {
 	dir          string
 	store        *store
-	functions    map[string]*function
+	functions    *functions
 	destinations *destinations
 	retryDelay   time.Duration
 	log          *slog.Logger
 	say          func(string)
-	lanes        map[string]*lane
+
+	life, calls context.Context // of start
+	group       *sync.WaitGroup // nil before start
 
 	mu      sync.Mutex
+	lanes   map[string]*lane // by function
 	counts  QueueStats
 	stuck   map[string]string // why an event can be delivered to nobody until somebody mends it, by id
 	trouble string            // what the last event that was put off met
@@ -61,7 +64,8 @@ type queue struct {
 
 // lane orders one function's events by due time. Its dispatcher runs as many at once as the function has slots.
 type lane struct {
-	fn *function
+	function  string
+	functions *functions
 
 	mu      sync.Mutex
 	waiting dueHeap
@@ -88,13 +92,10 @@ func (h *dueHeap) Pop() any {
 }
 
 // openQueue reads what an earlier process accepted. Temporary files were never acknowledged and go.
-func openQueue(cfg Config, st *store, functions map[string]*function, dest *destinations) (*queue, error) {
+func openQueue(cfg Config, st *store, functions *functions, dest *destinations) (*queue, error) {
 	q := &queue{
 		dir: filepath.Join(cfg.Dir, "queue"), store: st, functions: functions, destinations: dest,
 		retryDelay: cfg.RetryDelay, log: cfg.Log, say: cfg.Say, lanes: map[string]*lane{}, stuck: map[string]string{},
-	}
-	for name, fn := range functions {
-		q.lanes[name] = &lane{fn: fn}
 	}
 	entries, err := os.ReadDir(q.dir)
 	if err != nil {
@@ -112,12 +113,11 @@ func openQueue(cfg Config, st *store, functions map[string]*function, dest *dest
 		if err := st.load(q.path(id), &e); err != nil {
 			return nil, fmt.Errorf("recover asynchronous queue: %w", err)
 		}
-		l := q.lanes[e.Function]
-		if l == nil {
+		if functions.get(e.Function) == nil {
 			q.log.Warn("asynchronous event waits for a function that is not configured", "event", id, "function", e.Function)
 			continue
 		}
-		heap.Push(&l.waiting, waiting{id: id, due: e.Due})
+		q.lane(e.Function).push(waiting{id: id, due: e.Due})
 		q.counts.Depth++
 	}
 	return q, nil
@@ -139,8 +139,23 @@ func (q *queue) add(fn, id string, payload []byte) error {
 		q.finished(func(s *QueueStats) {})
 		return fmt.Errorf("queue event: %w", err)
 	}
-	q.lanes[fn].push(waiting{id: id, due: now})
+	q.lane(fn).push(waiting{id: id, due: now})
 	return nil
+}
+
+// lane is a function's lane, with its dispatcher once the queue has started. It stays when the function goes.
+func (q *queue) lane(fn string) *lane {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[fn]
+	if l == nil {
+		l = &lane{function: fn, functions: q.functions}
+		q.lanes[fn] = l
+		if q.group != nil {
+			q.group.Go(func() { q.dispatch(l) })
+		}
+	}
+	return l
 }
 
 // finished counts an event out.
@@ -161,29 +176,32 @@ func (l *lane) push(w waiting) {
 
 // start runs a dispatcher for each lane. life ends new tries, calls ends running ones.
 func (q *queue) start(life, calls context.Context, group *sync.WaitGroup) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.life, q.calls, q.group = life, calls, group
 	for _, l := range q.lanes {
-		group.Go(func() { q.dispatch(life, calls, l) })
+		group.Go(func() { q.dispatch(l) })
 	}
 }
 
 // dispatch runs a lane: events in the order of their due times, at most as many at once as the function has slots.
-func (q *queue) dispatch(life, calls context.Context, l *lane) {
+func (q *queue) dispatch(l *lane) {
 	var workers sync.WaitGroup
 	defer workers.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for life.Err() == nil {
+	for q.life.Err() == nil {
 		next, pause, changed := l.next()
 		if next != nil {
 			workers.Go(func() {
-				q.run(life, calls, l, *next)
+				q.run(l, *next)
 				l.done()
 			})
 			continue
 		}
 		timer.Reset(pause)
 		select {
-		case <-life.Done():
+		case <-q.life.Done():
 		case <-changed:
 		case <-timer.C:
 		}
@@ -195,7 +213,7 @@ func (l *lane) next() (*waiting, time.Duration, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pause := time.Hour
-	if len(l.waiting) > 0 && l.running < l.fn.ReservedConcurrency {
+	if len(l.waiting) > 0 && l.running < l.slots() {
 		pause = time.Until(l.waiting[0].due)
 		if pause <= 0 {
 			w := heap.Pop(&l.waiting).(waiting)
@@ -206,6 +224,14 @@ func (l *lane) next() (*waiting, time.Duration, <-chan struct{}) {
 	return nil, pause, l.changed.wait()
 }
 
+// slots is how many events may run at once. Those of a function that is gone are dropped one by one.
+func (l *lane) slots() int {
+	if fn := l.functions.get(l.function); fn != nil {
+		return fn.ReservedConcurrency
+	}
+	return 1
+}
+
 func (l *lane) done() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -214,14 +240,21 @@ func (l *lane) done() {
 }
 
 // run makes one try of one event and puts it back unless it is done. What the end of the host broke off stays on disk.
-func (q *queue) run(life, calls context.Context, l *lane, w waiting) {
+func (q *queue) run(l *lane, w waiting) {
 	var e event
 	if err := q.store.load(q.path(w.id), &e); err != nil {
 		q.log.Error("asynchronous event cannot be read and is left in its file", "event", w.id, "error", err)
 		q.finished(func(s *QueueStats) { s.Discarded++ })
 		return
 	}
-	err := q.try(life, calls, l.fn, &e)
+	fn := q.functions.get(e.Function)
+	if fn == nil {
+		q.log.Warn("asynchronous event dropped: its function was deleted", "event", w.id, "function", e.Function)
+		q.remove(w.id)
+		q.finished(func(s *QueueStats) { delete(q.stuck, e.ID); s.Discarded++ })
+		return
+	}
+	err := q.try(fn, &e)
 	switch {
 	case err == nil:
 		q.remove(w.id)
@@ -233,13 +266,13 @@ func (q *queue) run(life, calls context.Context, l *lane, w waiting) {
 				s.Discarded++
 			}
 		})
-	case errors.Is(err, errClosing) || life.Err() != nil:
+	case errors.Is(err, errClosing) || q.life.Err() != nil:
 	case errors.Is(err, errAgain):
 		l.push(waiting{id: w.id, due: e.Due})
 	default:
 		w.throttled++
 		w.due = time.Now().Add(backoff(w.throttled, throttleFirst, throttleMost))
-		q.putOff(&e, err)
+		q.putOff(fn, &e, err)
 		if !errors.Is(err, errThrottled) {
 			q.log.Warn("asynchronous event is put off", "event", w.id, "function", e.Function, "error", err)
 		}
@@ -248,8 +281,8 @@ func (q *queue) run(life, calls context.Context, l *lane, w waiting) {
 }
 
 // putOff notes what an event met. One whose failure destination does not exist is waited for by no drain, and said once.
-func (q *queue) putOff(e *event, err error) {
-	why, first := q.functions[e.Function].OnFailure, false
+func (q *queue) putOff(fn *function, e *event, err error) {
+	why, first := fn.OnFailure, false
 	q.mu.Lock()
 	q.trouble = err.Error()
 	if e.Condition != "" && destinationGone(err) && q.stuck[e.ID] == "" {
@@ -268,14 +301,14 @@ func (q *queue) putOff(e *event, err error) {
 var errAgain = errors.New("the event is tried again later")
 
 // try takes an event one step further. Its state is saved before it is acted upon.
-func (q *queue) try(life, calls context.Context, fn *function, e *event) error {
+func (q *queue) try(fn *function, e *event) error {
 	if e.Condition != "" {
-		return q.discard(life, fn, e)
+		return q.discard(q.life, fn, e)
 	}
 	if time.Since(e.Accepted) > fn.MaximumEventAge {
 		return q.giveUp(e, "EventAgeExceeded", e.Response)
 	}
-	res, err := fn.invoke(calls, e.ID, e.Payload, "")
+	res, err := q.functions.invoke(q.calls, fn.Name, e.ID, e.Payload, "")
 	if err != nil {
 		return err
 	}

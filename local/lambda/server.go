@@ -1,10 +1,10 @@
 // Package lambda is AWS Lambda for one machine: functions as child processes, event source mappings that read Kinesis,
 // and the asynchronous queue, behind the API that the official SDKs speak.
 //
-// A [Server] is an [http.Handler]; whoever composes the stack owns the listener. Functions come from [Config]; each runs
+// A [Server] is an [http.Handler]; whoever composes the stack owns the listener. Functions come from [Config], or are created; each runs
 // as real processes that speak the Lambda Runtime API, so the binary that runs here is the one that runs on AWS. A
 // time-out kills the process with its whole group. Memory is not limited by force: as on AWS, a process is told its limit as
-// AWS_LAMBDA_FUNCTION_MEMORY_SIZE.
+// AWS_LAMBDA_FUNCTION_MEMORY_SIZE. It is no sandbox: functions that were created through the API run as the host's own user, too.
 //
 // An event source mapping reads every shard of a stream, parents before children, and hands each shard's records over
 // in order, one batch at a time. The checkpoint of a shard moves only after its batch is done: a function succeeded, or
@@ -22,7 +22,7 @@
 //
 // A schedule invokes its function through the asynchronous queue, with the event of an EventBridge rule.
 //
-// Layout of Config.Dir: mappings/<id>/mapping.json with one <shard>.json beside it for each checkpoint, queue/ with one
+// Layout of Config.Dir: functions/<name>.json for each function that was created, code/ with their packages, mappings/<id>/mapping.json with one <shard>.json beside it for each checkpoint, queue/ with one
 // file for each asynchronous event, logs/<function>.log with what the functions print.
 package lambda
 
@@ -67,8 +67,12 @@ type Config struct {
 	// AccessKeyID and SecretAccessKey are sent to both endpoints, and given to the functions unless their own
 	// environment names others.
 	AccessKeyID, SecretAccessKey string
-	// Functions are all functions of this host.
+	// Functions are the functions of this host that nobody can change. Others are created through the API.
 	Functions []Function
+	// Python starts the created functions whose runtime is one of Python; without it those are refused.
+	Python string
+	// CreatedEnvironment is under each created function's own environment: what the account around a function is to it.
+	CreatedEnvironment map[string]string
 	// RetryDelay is the pause before the first retry of an asynchronous event; the second one takes twice as long.
 	// Default 1 min.
 	RetryDelay time.Duration
@@ -115,7 +119,10 @@ type Server struct {
 	log       *slog.Logger
 	mux       *http.ServeMux
 	store     *store
-	functions map[string]*function
+	cfg       Config
+	changing  sync.Mutex // held while created functions change, so that changes have one order
+	functions *functions
+	workshop  *workshop
 	mappings  *mappings
 	queue     *queue
 	transport *http.Transport
@@ -146,8 +153,8 @@ func Open(cfg Config) (*Server, error) {
 	}
 	cfg.RetryDelay = cmp.Or(cfg.RetryDelay, defaultRetryDelay)
 	s := &Server{
-		place: place{cfg.Region, cfg.AccountID}, log: cfg.Log, store: newStore(),
-		functions: map[string]*function{}, closed: make(chan struct{}),
+		cfg: cfg, place: place{cfg.Region, cfg.AccountID}, log: cfg.Log, store: newStore(),
+		functions: newFunctions(cfg.Dir), closed: make(chan struct{}),
 		transport: http.DefaultTransport.(*http.Transport).Clone(),
 	}
 	// Neither endpoint is ever reached through a proxy: both are this machine's own.
@@ -168,7 +175,7 @@ func (s *Server) recover(cfg Config) error {
 	if cfg.Dir == "" || cfg.Region == "" || cfg.AccountID == "" {
 		return errors.New("its Dir, Region and AccountID must be given")
 	}
-	for _, name := range []string{"", "mappings", "queue", "logs"} {
+	for _, name := range []string{"", "mappings", "queue", "logs", "functions", "code"} {
 		if err := s.store.folder(filepath.Join(cfg.Dir, name)); err != nil {
 			return err
 		}
@@ -177,12 +184,15 @@ func (s *Server) recover(cfg Config) error {
 	if free, err := s.lock.TryLock(); err != nil || !free {
 		return fmt.Errorf("lock %s: another host uses it, end that one first: %w", cfg.Dir, cmp.Or(err, errInUse))
 	}
-	if err := s.openFunctions(cfg); err != nil {
+	err := s.openFunctions(cfg)
+	if err == nil {
+		s.workshop, err = openWorkshop(cfg, s.place, s.store, s.functions)
+	}
+	if err != nil {
 		return err
 	}
 	// Destinations and queue need each other: a function can be a destination, and a queue's event can end in a bucket.
 	dest := &destinations{place: s.place, s3: s.s3Client(cfg), functions: s.functions}
-	var err error
 	if s.queue, err = openQueue(cfg, s.store, s.functions, dest); err != nil {
 		return err
 	}
@@ -199,18 +209,11 @@ func (s *Server) openFunctions(cfg Config) error {
 		if err := s.checkFunction(f, cfg.Functions); err != nil {
 			return fmt.Errorf("function %q: %w", clip(f.Name), err)
 		}
-		f.Timeout = cmp.Or(f.Timeout, defaultTimeout)
-		f.MemoryMB = cmp.Or(f.MemoryMB, defaultMemoryMB)
-		f.ReservedConcurrency = cmp.Or(f.ReservedConcurrency, defaultConcurrency)
-		f.MaximumEventAge = cmp.Or(f.MaximumEventAge, defaultEventAge)
-		log, err := openLog(filepath.Join(cfg.Dir, "logs", f.Name+".log"))
+		fn, err := newFunction(cfg, s.place, s.functions, f)
 		if err != nil {
 			return err
 		}
-		s.functions[f.Name] = &function{
-			Function: f, place: s.place, accessKeyID: cfg.AccessKeyID, secretAccessKey: cfg.SecretAccessKey,
-			log: log, logger: s.log, timed: cfg.Timed, children: map[*child]struct{}{},
-		}
+		s.functions.put(fn)
 	}
 	return nil
 }
@@ -220,7 +223,7 @@ func (s *Server) checkFunction(f Function, all []Function) error {
 	switch {
 	case !validFunctionName(f.Name):
 		return errors.New("a name has 1 to 64 letters, digits, hyphens and underscores")
-	case s.functions[f.Name] != nil:
+	case s.functions.get(f.Name) != nil:
 		return errors.New("is configured twice")
 	case len(f.Command) == 0 || f.Command[0] == "":
 		return errors.New("has no command to run")
@@ -285,7 +288,7 @@ func (s *Server) s3Client(cfg Config) *s3.Client {
 func (s *Server) start() {
 	s.queue.start(s.life, s.calls, &s.group)
 	s.mappings.start(s.life, s.calls, &s.group)
-	for _, fn := range s.functions {
+	for _, fn := range s.functions.list() {
 		if fn.Schedule > 0 {
 			s.group.Go(func() { s.schedule(fn) })
 		}
@@ -298,7 +301,7 @@ func (s *Server) start() {
 			case <-s.life.Done():
 				return
 			case now := <-tick.C:
-				for _, fn := range s.functions {
+				for _, fn := range s.functions.list() {
 					fn.endIdle(now.Add(-idleLimit))
 				}
 			}
@@ -356,7 +359,7 @@ func (s *Server) Waiting() string {
 // Kill ends all processes of a function at once, as a crash of each would, and returns how many there were. Calls in
 // flight fail, and are tried again as their callers do; the next call starts another process.
 func (s *Server) Kill(function string) int {
-	fn := s.functions[function]
+	fn := s.functions.get(function)
 	if fn == nil {
 		return 0
 	}
@@ -387,11 +390,7 @@ func (s *Server) Close() error {
 
 // release ends all processes and gives the folder back, in this order: the next host must not meet them.
 func (s *Server) release() error {
-	var group sync.WaitGroup
-	for _, fn := range s.functions {
-		group.Go(fn.shutdown)
-	}
-	group.Wait()
+	s.functions.shutdown()
 	s.transport.CloseIdleConnections()
 	if s.lock == nil {
 		return nil

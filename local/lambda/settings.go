@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -65,25 +66,27 @@ type mappingRequest struct {
 	}
 }
 
-// readMappingRequest reads a body strictly: a setting that this host ignored would be one that the user relies on.
-func readMappingRequest(r *http.Request) (mappingRequest, error) {
-	var request mappingRequest
-	body, fits, err := readWithin(r.Body, maxMappingRequest)
-	if err != nil || !fits {
-		return request, invalidParameter("the request body could not be read, or exceeds 64 KB")
+// readStrictly reads a body of at most limit bytes: a setting that this host ignored would be one that the user relies on.
+func readStrictly(r *http.Request, limit int, request any) error {
+	body, fits, err := readWithin(r.Body, limit)
+	if err != nil {
+		return invalidParameter("the request body could not be read to its end")
+	}
+	if !fits {
+		return &apiError{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", fmt.Sprintf("Request must be smaller than %d bytes", limit)}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil && !errors.Is(err, io.EOF) {
+	if err := decoder.Decode(request); err != nil && !errors.Is(err, io.EOF) {
 		if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return request, invalidParameter("%s is not supported by this host", clip(strings.Trim(name, `"`)))
+			return invalidParameter("%s is not supported by this host", clip(strings.Trim(name, `"`)))
 		}
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			return request, invalidParameter("%s has the wrong type", wrong.Field)
+			return invalidParameter("%s has the wrong type", wrong.Field)
 		}
-		return request, &apiError{http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json"}
+		return &apiError{http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json"}
 	}
-	return request, nil
+	return nil
 }
 
 // apply changes the settings as the request says. It checks what can be checked without knowing the functions.

@@ -1,8 +1,6 @@
 package lambda
 
 import (
-	"cmp"
-	"slices"
 	"time"
 )
 
@@ -58,9 +56,8 @@ type QueueStats struct {
 // Stats reads all counters. It never waits for a function or for a stream.
 func (s *Server) Stats() Stats {
 	stats := Stats{Mappings: s.mappings.stats(), Queue: s.queue.stats()}
-	for _, fn := range s.functions {
+	for _, fn := range s.functions.list() {
 		stats.Functions = append(stats.Functions, fn.stats())
 	}
-	slices.SortFunc(stats.Functions, func(a, b FunctionStats) int { return cmp.Compare(a.Name, b.Name) })
 	return stats
 }

@@ -29,24 +29,27 @@ func checkTags(tags map[string]string) error {
 	return nil
 }
 
-// tagged finds the mapping that a request's ARN names; nil is a function, which has no tags here.
-func (s *Server) tagged(r *http.Request) (*mapping, error) {
+// tagged finds the mapping or the function that a request's ARN names.
+func (s *Server) tagged(r *http.Request) (m *mapping, fn *function, err error) {
 	arn := r.PathValue("arn")
 	if id, ok := strings.CutPrefix(arn, s.place.mappingARN("")); ok {
-		return s.mappings.find(id)
+		m, err = s.mappings.find(id)
+	} else {
+		fn, err = s.function(arn)
 	}
-	_, err := s.function(arn)
-	return nil, err
+	return m, fn, err
 }
 
 func (s *Server) listTags(w http.ResponseWriter, r *http.Request) error {
-	m, err := s.tagged(r)
+	m, fn, err := s.tagged(r)
 	if err != nil {
 		return err
 	}
 	tags := map[string]string{}
 	if m != nil {
 		maps.Copy(tags, m.current().Tags)
+	} else if made := fn.made.Load(); made != nil {
+		maps.Copy(tags, made.Tags)
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"Tags": tags})
 	return nil
@@ -69,22 +72,23 @@ func (s *Server) untagResource(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// changeTags edits the tags of a mapping; its pollers go on undisturbed.
+// changeTags edits the tags of a mapping or a function; what runs of it goes on undisturbed.
 func (s *Server) changeTags(w http.ResponseWriter, r *http.Request, edit func(map[string]string)) error {
-	m, err := s.tagged(r)
+	m, fn, err := s.tagged(r)
 	if err != nil {
 		return err
 	}
 	if m == nil {
-		return unsupported("TagResource of a function")
+		err = s.changeFunctionTags(fn, edit)
+	} else {
+		err = m.saveSettings(func(set *settings) error {
+			tags := map[string]string{}
+			maps.Copy(tags, set.Tags)
+			edit(tags)
+			set.Tags = tags
+			return checkTags(tags)
+		})
 	}
-	err = m.saveSettings(func(set *settings) error {
-		tags := map[string]string{}
-		maps.Copy(tags, set.Tags)
-		edit(tags)
-		set.Tags = tags
-		return checkTags(tags)
-	})
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -94,16 +98,21 @@ func (s *Server) changeTags(w http.ResponseWriter, r *http.Request, edit func(ma
 // accountSettings are AWS's own limits of a new account, and what this host has.
 func (s *Server) accountSettings(w http.ResponseWriter, _ *http.Request) error {
 	const concurrent = 1000
-	reserved := 0
-	for _, fn := range s.functions {
-		reserved += fn.ReservedConcurrency
+	reserved, size := 0, 0
+	all := s.functions.list()
+	for _, fn := range all {
+		if made := fn.made.Load(); made != nil {
+			size += made.Size
+		} else {
+			reserved += fn.ReservedConcurrency
+		}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
 		"AccountLimit": map[string]any{
 			"TotalCodeSize": 80_530_636_800, "CodeSizeUnzipped": 262_144_000, "CodeSizeZipped": 52_428_800,
 			"ConcurrentExecutions": concurrent, "UnreservedConcurrentExecutions": max(0, concurrent-reserved),
 		},
-		"AccountUsage": map[string]any{"TotalCodeSize": 0, "FunctionCount": len(s.functions)},
+		"AccountUsage": map[string]any{"TotalCodeSize": size, "FunctionCount": len(all)},
 	})
 	return nil
 }

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -29,10 +30,14 @@ func (s *Server) routes() {
 	}
 	handle("POST "+functionsPath+"/{name}/invocations", s.invoke)
 	handle("GET "+functionsPath+"/{name}", s.getFunction)
+	handle("DELETE "+functionsPath+"/{name}", s.deleteFunction)
+	handle("PUT "+functionsPath+"/{name}/code", s.updateFunctionCode)
+	handle("PUT "+functionsPath+"/{name}/configuration", s.updateFunctionConfiguration)
 	handle("GET "+functionsPath+"/{name}/configuration", s.getFunctionConfiguration)
 	for _, slash := range []string{"", "/{$}"} {
 		handle("GET /2016-08-19/account-settings"+slash, s.accountSettings)
 		handle("GET "+functionsPath+slash, s.listFunctions)
+		handle("POST "+functionsPath+slash, s.createFunction)
 		handle("POST "+mappingsPath+slash, s.createMapping)
 		handle("GET "+mappingsPath+slash, s.listMappings)
 	}
@@ -43,10 +48,6 @@ func (s *Server) routes() {
 	handle("PUT "+mappingsPath+"/{id}", s.updateMapping)
 	handle("DELETE "+mappingsPath+"/{id}", s.deleteMapping)
 	for pattern, name := range map[string]string{
-		"POST " + functionsPath:                              "CreateFunction",
-		"DELETE " + functionsPath + "/{name}":                "DeleteFunction",
-		"PUT " + functionsPath + "/{name}/code":              "UpdateFunctionCode",
-		"PUT " + functionsPath + "/{name}/configuration":     "UpdateFunctionConfiguration",
 		"POST " + functionsPath + "/{name}/versions":         "PublishVersion",
 		"POST " + functionsPath + "/{name}/aliases":          "CreateAlias",
 		"POST " + functionsPath + "/{name}/policy":           "AddPermission",
@@ -67,7 +68,7 @@ func (s *Server) function(ref string) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	fn := s.functions[name]
+	fn := s.functions.get(name)
 	if fn == nil {
 		return nil, notFound("Function not found: %s", s.place.functionARN(name))
 	}
@@ -82,15 +83,34 @@ func (s *Server) requested(r *http.Request) (*function, error) {
 	return fn, err
 }
 
-// configuration leaves out the environment's values, which may hold secrets.
+// configuration leaves out the environment of a configured function, which may hold secrets. That of a created one is its user's own.
 func (fn *function) configuration() map[string]any {
-	return map[string]any{
+	shown := map[string]any{
 		"FunctionName": fn.Name, "FunctionArn": fn.arn(), "Version": latestVersion,
 		"Runtime": "provided.al2023", "Handler": "bootstrap", "PackageType": "Zip",
 		"Timeout": int(fn.Timeout.Seconds()), "MemorySize": fn.MemoryMB,
 		"State": "Active", "LastUpdateStatus": "Successful",
 		"LoggingConfig": map[string]any{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + fn.Name},
 	}
+	if made := fn.made.Load(); made != nil {
+		maps.Copy(shown, made.shown())
+	}
+	return shown
+}
+
+// shown is what the API shows of a created function beside what all have.
+func (c *creation) shown() map[string]any {
+	shown := map[string]any{
+		"Runtime": c.Runtime, "Handler": c.Handler, "Role": c.Role, "Description": c.Description,
+		"Architectures": []string{c.Architecture}, "CodeSha256": c.Sum, "CodeSize": c.Size,
+		"LastModified": c.Modified.Format("2006-01-02T15:04:05.000-0700"), "RevisionId": c.Revision,
+		"EphemeralStorage": map[string]any{"Size": smallestStorageMB}, "TracingConfig": map[string]any{"Mode": "PassThrough"},
+		"SnapStart": map[string]any{"ApplyOn": "None", "OptimizationStatus": "Off"},
+	}
+	if len(c.Environment) > 0 {
+		shown["Environment"] = map[string]any{"Variables": c.Environment}
+	}
+	return shown
 }
 
 func (s *Server) getFunction(w http.ResponseWriter, r *http.Request) error {
@@ -98,10 +118,13 @@ func (s *Server) getFunction(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"Configuration": fn.configuration(),
-		"Concurrency":   map[string]any{"ReservedConcurrentExecutions": fn.ReservedConcurrency},
-	})
+	answer := map[string]any{"Configuration": fn.configuration()}
+	if made := fn.made.Load(); made == nil {
+		answer["Concurrency"] = map[string]any{"ReservedConcurrentExecutions": fn.ReservedConcurrency}
+	} else if len(made.Tags) > 0 {
+		answer["Tags"] = made.Tags
+	}
+	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
@@ -116,8 +139,9 @@ func (s *Server) getFunctionConfiguration(w http.ResponseWriter, r *http.Request
 
 func (s *Server) listFunctions(w http.ResponseWriter, r *http.Request) error {
 	var names []string
-	for name := range s.functions {
-		names = append(names, name)
+	all := map[string]*function{}
+	for _, fn := range s.functions.list() {
+		all[fn.Name], names = fn, append(names, fn.Name)
 	}
 	page, next, err := listed(r, names)
 	if err != nil {
@@ -125,7 +149,7 @@ func (s *Server) listFunctions(w http.ResponseWriter, r *http.Request) error {
 	}
 	functions := []any{}
 	for _, name := range page {
-		functions = append(functions, s.functions[name].configuration())
+		functions = append(functions, all[name].configuration())
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"Functions": functions, "NextMarker": next})
 	return nil

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -245,6 +247,7 @@ func (s *Stack) openLambda(c Config, p ports, known secrets) error {
 	s.lambda, err = lambda.Open(lambda.Config{
 		Dir: filepath.Join(c.Dir, "lambda"), Region: Region, AccountID: AccountID, KinesisEndpoint: s.Kinesis, S3Endpoint: s.S3,
 		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey, Functions: functions, Log: c.Log.With("service", "lambda"), Say: c.Say, Timed: s.stages.invoked,
+		Python: python(), CreatedEnvironment: s.account(),
 	})
 	if err != nil {
 		return err
@@ -293,6 +296,24 @@ const (
 	functionMemoryMB    = 256
 )
 
+// account is the environment of every function: the services around it.
+func (s *Stack) account() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL_S3": s.S3, "AWS_ENDPOINT_URL_LAMBDA": s.Lambda, "AWS_ENDPOINT_URL_KINESIS": s.Kinesis,
+		// The user's own AWS profiles and this machine's metadata must not reach into the stack.
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+	}
+}
+
+// python runs the functions in Python that people create; empty if there is none.
+func python() string {
+	path, err := exec.LookPath("python3")
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
 // functions are this very program, started as a function: what runs here is what runs on AWS, with another main.
 func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 	program, err := os.Executable()
@@ -300,22 +321,19 @@ func (s *Stack) functions(known secrets) ([]lambda.Function, error) {
 		return nil, fmt.Errorf("find this program, to start it as a function: %w", err)
 	}
 	environment := func(more map[string]string) map[string]string {
-		all := map[string]string{
-			function.Bucket: s.Bucket, "AWS_ENDPOINT_URL_S3": s.S3, "AWS_ENDPOINT_URL_LAMBDA": s.Lambda,
-			// The user's own AWS profiles and this machine's metadata must not reach into the stack.
-			"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-			function.SchemaText: string(s.schemaText), "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true", "SF_DISABLE_MINICORE": "true",
-		}
-		for name, value := range more {
-			all[name] = value
-		}
+		all := s.account()
+		maps.Copy(all, map[string]string{
+			function.Bucket: s.Bucket, function.SchemaText: string(s.schemaText),
+			"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true", "SF_DISABLE_MINICORE": "true",
+		})
+		maps.Copy(all, more)
 		return all
 	}
 	one := lambda.Function{Timeout: functionTimeout, MemoryMB: functionMemoryMB, ReservedConcurrency: functionConcurrency}
 	orchestrator, upsert := one, one
 	orchestrator.Name, orchestrator.Command = Orchestrator, []string{program, "function", "orchestrator"}
 	orchestrator.Environment = environment(map[string]string{
-		function.UpsertFunction: Upsert, function.Compress: string(s.Compress), function.StreamARN: s.streamARN(), "AWS_ENDPOINT_URL_KINESIS": s.Kinesis,
+		function.UpsertFunction: Upsert, function.Compress: string(s.Compress), function.StreamARN: s.streamARN(),
 	})
 	upsert.Name, upsert.Command = Upsert, []string{program, "function", "upsert"}
 	upsert.Environment = environment(map[string]string{

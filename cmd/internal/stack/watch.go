@@ -44,13 +44,15 @@ func (s *Stack) Counts() (Counts, error) {
 }
 
 func (c *Counts) count(f lambda.FunctionStats) {
-	c.Errors += f.Errors
 	switch f.Name {
 	case Orchestrator:
 		c.Orchestrator, c.OrchestratorErrors = f.Invocations, f.Errors
 	case Upsert:
 		c.Upsert, c.UpsertErrors = f.Invocations, f.Errors
+	default: // somebody else's
+		return
 	}
+	c.Errors += f.Errors
 }
 
 // Progress is how far one shard has come.
@@ -72,6 +74,9 @@ func (s *Stack) Progress() ([]Progress, error) {
 	}
 	shards := make(map[string]lambda.ShardStats, len(accepted))
 	for _, m := range s.lambda.Stats().Mappings {
+		if m.Function != Orchestrator { // a mapping of somebody else's function, or stream
+			continue
+		}
 		for _, shard := range m.Shards {
 			shards[shard.Shard] = shard
 		}

@@ -62,7 +62,7 @@ apply, are remembered in ` + deploy.DefaultFile + `: a setting that is left away
 	o.functionFlags(f)
 	o.snowflakeFlags(f)
 	loadFlags(f, &o.load)
-	cmd.AddCommand(newDeployPlan(o), newDeployApply(o), newDeployDestroy(o), newDeployCheck(o), newDeploySQL(o), newDeployTemplate())
+	cmd.AddCommand(newDeployPlan(o), newDeployApply(o), newDeployDestroy(o), newDeployCheck(o), newDeploySQL(o), newDeployTemplate(), newDeployPolicy(o))
 	return cmd
 }
 

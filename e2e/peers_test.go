@@ -64,6 +64,24 @@ func TestNode(t *testing.T) {
 	})
 }
 
+// TestNodeDriver is the official Snowflake driver for Node.js.
+func TestNodeDriver(t *testing.T) {
+	modules := os.Getenv("SNOWSTREAM_NODE_DRIVER")
+	if modules == "" {
+		t.Skip("not run: `npm install snowflake-sdk` in a folder, and set SNOWSTREAM_NODE_DRIVER to it")
+	}
+	peer(t, "driver", func(settings string) []string { return []string{"node", "testdata/driver.mjs", settings, modules} })
+}
+
+// TestSQLAlchemy is SQLAlchemy with Snowflake's dialect, and pandas on top of it.
+func TestSQLAlchemy(t *testing.T) {
+	python := os.Getenv("SNOWSTREAM_SQLALCHEMY")
+	if python == "" {
+		t.Skip("not run: `pip install snowflake-sqlalchemy 'snowflake-connector-python[pandas]'` into a virtual environment, and set SNOWSTREAM_SQLALCHEMY to its python")
+	}
+	peer(t, "alchemy", func(settings string) []string { return []string{python, "testdata/alchemy.py", settings} })
+}
+
 // TestJavaStreams is the AWS SDK for Java on its defaults, its synchronous and its asynchronous client.
 func TestJavaStreams(t *testing.T) {
 	jars := os.Getenv("SNOWSTREAM_JAVA_SDK")

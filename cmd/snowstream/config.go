@@ -93,7 +93,7 @@ func foreign(rest string) bool {
 
 // testVariables say what the tests run against, and how much of it.
 const testVariables = `LONG NIGHTLY SCREENSHOTS CHROMIUM PYTHON PYTHON_CONNECTOR4 SNOWPIPE_SDK SNOWPIPE_SDK_HTTP PANDAS
-	JSON_TEST_SUITE NODE_SDK JAVA_SDK JDBC MINISTACK CFN_LINT CHECKOV KINESALITE KINESIS_LOCAL CHILD_TEST_PARENT`
+	JSON_TEST_SUITE NODE_SDK NODE_DRIVER SQLALCHEMY JAVA_SDK JDBC MINISTACK CFN_LINT CHECKOV KINESALITE KINESIS_LOCAL CHILD_TEST_PARENT`
 
 // addVariables collects the variables of a command and those below it, as they stand behind the command's name.
 func addVariables(at *cobra.Command, into map[string]bool) {

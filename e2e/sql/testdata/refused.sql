@@ -8,3 +8,6 @@ page: https://docs.snowflake.com/en/sql-reference/constructs/pivot
 page: https://docs.snowflake.com/en/sql-reference/sql/explain
 > explain select 1
 ! 2
+page: https://docs.snowflake.com/en/sql-reference/sql/desc-table
+> desc table t type = stage
+! 2

@@ -45,5 +45,17 @@ page: https://docs.snowflake.com/en/sql-reference/sql/update
 = 2|1
 page: https://docs.snowflake.com/en/sql-reference/info-schema/columns
 > select is_identity, is_self_referencing from information_schema.columns limit 0
+page: https://docs.snowflake.com/en/release-notes/bcr-bundles/2025_07/bcr-2061
+> create table test_data_type_alias (b bigint, d double precision, n number(10, 2))
+= Table TEST_DATA_TYPE_ALIAS successfully created.
+> select data_type, data_type_alias from information_schema.columns where table_name = 'TEST_DATA_TYPE_ALIAS' order by ordinal_position
+= NUMBER|BIGINT
+= FLOAT|DOUBLE PRECISION
+= NUMBER|NUMBER
+page: https://docs.snowflake.com/en/sql-reference/sql/desc-table
+> desc table test_data_type_alias type = columns
+= B|NUMBER(38,0)|COLUMN|Y|NULL|N|N|NULL|NULL|NULL|NULL|NULL
+= D|FLOAT|COLUMN|Y|NULL|N|N|NULL|NULL|NULL|NULL|NULL
+= N|NUMBER(10,2)|COLUMN|Y|NULL|N|N|NULL|NULL|NULL|NULL|NULL
 page: https://docs.snowflake.com/en/sql-reference/info-schema/tables
 > select is_dynamic, is_iceberg from information_schema.tables limit 0

@@ -35,7 +35,7 @@ func systemViews() []string {
 			NULL::DECIMAL(9,0) AS "MAXIMUM_CARDINALITY", NULL::VARCHAR AS "DTD_IDENTIFIER", 'NO' AS "IS_SELF_REFERENCING", 'NO' AS "IS_IDENTITY",
 			NULL::VARCHAR AS "IDENTITY_GENERATION", NULL::VARCHAR AS "IDENTITY_START", NULL::VARCHAR AS "IDENTITY_INCREMENT", NULL::VARCHAR AS "IDENTITY_MAXIMUM",
 			NULL::VARCHAR AS "IDENTITY_MINIMUM", NULL::VARCHAR AS "IDENTITY_CYCLE", NULL::VARCHAR AS "IDENTITY_ORDERED", NULL::VARCHAR AS "SCHEMA_EVOLUTION_RECORD",
-			c.comment AS "COMMENT"
+			c.comment AS "COMMENT", json_extract_string(o.body, '$.Columns[' || (c.ordinal - 1) || '].Type.Alias') AS "DATA_TYPE_ALIAS"
 			FROM "warehouse"."objects" o JOIN "warehouse"."columns" c ON c.object_id = o.id WHERE json_extract(o.body, '$.Session') IS NULL`),
 		view(dialect.SchemataView, `SELECT o.db AS "CATALOG_NAME", o.sch AS "SCHEMA_NAME", o.owner AS "SCHEMA_OWNER", 'NO' AS "IS_TRANSIENT",
 			o.created AS "CREATED", o.created AS "LAST_ALTERED", nullif(o.comment, '') AS "COMMENT" `+of("SCHEMA")),

@@ -144,8 +144,9 @@ type Type struct {
 	// Name is the canonical Snowflake type with its sizes: NUMBER(38,0), VARCHAR(16777216),
 	// TIMESTAMP_NTZ(9), FLOAT, BOOLEAN, DATE, TIME(9), VARIANT, BINARY(8388608).
 	Name string
-	// Base is the name without sizes.
-	Base string
+	// Base is the name without sizes; Alias is the one that the text has, such as BIGINT, empty where no text names the type.
+	Base  string
+	Alias string `json:",omitempty"`
 	// Precision and Scale belong to NUMBER; Scale also to TIME and TIMESTAMP types.
 	Precision, Scale int
 	// Length belongs to VARCHAR (characters) and BINARY (bytes).

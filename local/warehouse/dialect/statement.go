@@ -268,8 +268,11 @@ func (p *parser) describe() Statement {
 		p.at, kind = at, "TABLE" // DESC name
 	}
 	d := &Describe{Kind: kind, Name: p.nameOf(kind)}
-	if p.words("TYPE", "=") {
-		p.fail(unsupported(p.peek(), "DESCRIBE with TYPE"))
+	if p.words("TYPE") { // COLUMNS is what an answer tells anyhow
+		p.operator("=")
+		if t := p.peek(); kind != "TABLE" && kind != "VIEW" || !p.words("COLUMNS") {
+			p.fail(unsupported(t, "DESCRIBE "+kind+" with TYPE "+t.folded))
+		}
 	}
 	return d
 }

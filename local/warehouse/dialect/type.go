@@ -18,7 +18,7 @@ func (p *parser) dataType() Type {
 	if t.class != classWord {
 		p.fail(unexpected(t))
 	}
-	name := t.folded
+	name, from := t.folded, p.at
 	switch {
 	case name == "DOUBLE" && p.words("PRECISION"):
 	case (name == "CHAR" || name == "NCHAR" || name == "CHARACTER") && p.words("VARYING"):
@@ -32,6 +32,10 @@ func (p *parser) dataType() Type {
 	result := namedType(name)
 	if result.Base == "" {
 		p.fail(compilation(t, 2, "0A000", "Unsupported data type '"+clip(t.text)+"'."))
+	}
+	result.Alias = t.folded
+	for _, word := range p.tokens[from:p.at] {
+		result.Alias += " " + word.folded
 	}
 	if p.operator("(") {
 		p.sizes(t, name, &result)

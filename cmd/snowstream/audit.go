@@ -13,6 +13,7 @@ import (
 	"github.com/snowstream/snowstream/cmd/internal/version"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/snowflake"
+	"github.com/snowstream/snowstream/processing/quarantine"
 	"github.com/snowstream/snowstream/record"
 )
 
@@ -193,6 +194,7 @@ func toolsOf(s stack.Settings, db *snowflake.DB, wait time.Duration) audit.Tools
 			return db.Transaction(ctx, func(tx *snowflake.Tx) error { return f(tx) })
 		},
 		Upsert: handOver{s}.upsert,
+		Settle: func(ctx context.Context, object string) error { return quarantine.Settle(ctx, s.Upserter(), object) },
 		Pipe:   pipeOf(s, db),
 		Wait:   wait,
 		By:     "snowstream " + version.Of().String(),

@@ -319,6 +319,14 @@ func (s *service) append(name, token, end string, body []byte) *http.Response {
 	return inJSON(map[string]any{"next_continuation_token": s.token(c)})
 }
 
+// drop drops all channels, as dropping their table does, with what they hold.
+func (s *service) drop() {
+	for _, c := range s.channels {
+		c.openings++
+	}
+	clear(s.channels)
+}
+
 // commitOf puts a channel's rows into the table, together with its token.
 func (s *service) commitOf(c *simulated, openings int) {
 	if c.openings != openings || c.broken || c.stuck {

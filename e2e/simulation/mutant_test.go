@@ -246,7 +246,7 @@ func channelMutants() []mutant {
 		edited("channel: no committed token means from the beginning", path,
 			"}\n	highest, err := a.service.Highest(ctx, r.Chain())\n", "}\n	if base >= 0 {\n\t\treturn base, nil\n\t}\n	highest, err := a.service.Highest(ctx, r.Chain())\n"),
 		edited("channel: what was merged last is appended, the table is asked for nothing", path, "r.Known.Merged && !r.Fresh {", "r.Known.Merged && r.Stream == \"\" {"),
-		edited("channel: rows that were merged behind the token are appended, the table is asked for nothing", path, "if state.Committed = max(state.Committed, r.Known.Committed); r", "if r"),
+		edited("channel: rows that were merged behind the token are appended, the table is asked for nothing", path, "state.Committed = max(state.Committed, r.Known.Committed)", "state.Committed += 0 * r.Known.Committed"),
 		edited("channel: an offset token is sent at open", channel,
 			`body: []byte(`+"`"+`{"fail_on_uncommitted_rows":`, `body: []byte(`+"`"+`{"offset_token":"00000000000000000001","fail_on_uncommitted_rows":`),
 		{name: "channel: the table is asked before the channel is opened", edits: []edit{
@@ -262,10 +262,26 @@ func channelMutants() []mutant {
 		edited("channel: what was put aside is appended again", path, "if without, err = a.lake.Aside(ctx, r.Stream, o); err != nil {", "if without, err = nil, nil; err != nil {"),
 		edited("channel: rows that were put aside late are not counted", "processing/datalake/rejections.go", "next.Withheld += int64(rows)", "next.Withheld += 0 * int64(rows)"),
 		edited("channel: rows that are not committed are merged", path, "case o.LastOrdinal > after && o.LastOrdinal <= to && o.Rows > 0:", "case o.LastOrdinal > after && o.Rows > 0:"),
+		edited("channel: how far a former channel was counts for the next one", path, "		if r.Known.Of(state.Created) {\n", "		if r.Known.Of(state.Created) || r.Stream != \"\" {\n"),
+		edited("channel: settled is what a former channel had committed", sweep, " && (!state.Known || head.Channel.Of(state.Created)) {", " {"),
+		edited("channel: settled is what a former channel had committed, which the table was asked for", sweep, "if head.Channel != nil && !ok && (", "if head.Channel != nil && (ok || "),
+		edited("channel: the ledger keeps how far a former channel was", upsert, "	if known.Of(state.Created) {\n", "	if known.Of(state.Created) || known.Committed > 0 {\n"),
+		edited("channel: nobody waits for it before rows are merged", upsert, "u.path.idle || strings.HasPrefix(key, rawzone.Replayed) {", "u.path.idle || key != \"\" || strings.HasPrefix(key, rawzone.Replayed) {"),
+		edited("channel: a repair replaces rows beside it without waiting", "landing/audit/replace.go", "if s == nil || place != Streaming {", "if s == nil || place != \"\" {"),
+		edited("channel: an undo puts rows beside it without waiting", "landing/audit/undo.go", "if place != Streaming || len(k.Rows) == 0 {", "if place != \"\" {"),
 		edited("channel: waits for nothing", path, "	if a.commit == Wait {\n", "	if a.commit == Wait && false {\n"),
 	}
 	for i := range all {
 		all[i].pack, all[i].run = "./e2e/simulation", "TestSimulationByChannel"
+		if strings.Contains(all[i].name, "before rows are merged") || strings.Contains(all[i].name, "without waiting") {
+			all[i].run = "TestReplayBesideChannels|TestReplacedBesideChannels|TestTableDropped"
+		}
+		if strings.Contains(all[i].name, "the ledger keeps") {
+			all[i].pack, all[i].run = "./processing/upsert", "TestChannelOf"
+		}
+		if strings.Contains(all[i].name, "settled is") || strings.Contains(all[i].name, "counts for the next") {
+			all[i].pack, all[i].run = "./processing/rowpath", "TestApply|TestSettle"
+		}
 		if strings.Contains(all[i].name, "the table is asked") { // it takes a channel that is forgotten in that moment
 			all[i].pack, all[i].run = "./processing/rowpath", "TestApply"
 		}

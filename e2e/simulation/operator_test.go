@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -75,7 +74,7 @@ func (w *world) err(f fault) bool {
 		w.streaming.rows = nil
 		w.streaming.change0()
 		if w.service != nil && f == streamingDropped {
-			clear(w.service.channels)
+			w.service.drop()
 		}
 	case streamingPutBack:
 		w.damaged = true
@@ -129,28 +128,25 @@ func (w *world) repairOnce() (audit.Proof, error) {
 	return after, err
 }
 
-// replayTable is `snowstream replay table`: objects are handed over once more.
+// replayTable is `snowstream replay table --table streaming`.
 func (w *world) replayTable() {
-	keys := w.objectsOf(w.stream.shards[w.random.IntN(len(w.stream.shards))])
-	if len(keys) == 0 {
-		return
-	}
 	w.count(tableReplayed)
 	p := w.functions.process("replay")
-	p.begin(time.Hour)
+	p.begin(24 * time.Hour)
 	defer p.kill()
-	for range min(len(keys), 5) {
-		key := keys[w.random.IntN(len(keys))]
-		var rows int
-		_, _ = fmt.Sscan(w.bucket.objects[key].metadata["rows"], &rows)
-		if rows == 0 {
-			continue
-		}
-		w.mu.Unlock()
-		err := w.repairer(&p).handOver(p.ctx, key, rows)
-		w.mu.Lock()
-		w.step("replay of %s: %v", key, err)
+	w.mu.Unlock()
+	out, err := w.repairer(&p).replay(audit.Streaming)
+	w.mu.Lock()
+	w.step("replay of the table: %+v, %v", out, err)
+}
+
+// replay is `snowstream replay table`.
+func (r *repairer) replay(tables ...audit.Place) (audit.Replayed, error) {
+	t, err := r.tools()
+	if err != nil {
+		return audit.Replayed{}, err
 	}
+	return r.auditor().Replay(r.p.ctx, audit.Selection{Tables: tables}, t, false, func(audit.Place, int, int) {})
 }
 
 // simulateOperated runs one seed with people at work.
@@ -262,7 +258,7 @@ func TestTableDroppedUnderChannels(t *testing.T) {
 			w.locked(func() {
 				w.streaming.rows = nil
 				w.streaming.change0()
-				clear(w.service.channels)
+				w.service.drop()
 			})
 			p := &process{w: w, name: "repair"}
 			p.begin(1000 * time.Hour)
@@ -324,4 +320,104 @@ func TestRepairAppendsNothingBesideAGap(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplayBesideChannels: while the channels still hold rows, the table is replayed: as it is, emptied, or dropped with its channels. Each
+// row is there once in the end.
+func TestReplayBesideChannels(t *testing.T) {
+	for name, damage := range map[string]func(w *world){
+		"whole":   func(*world) {},
+		"emptied": func(w *world) { w.streaming.rows = nil; w.streaming.change0() },
+		"dropped": func(w *world) { w.streaming.rows = nil; w.streaming.change0(); w.service.drop() },
+	} {
+		inCalm(t, func(w *world) {
+			w.byChannel(1, rowpath.Deferred)
+			w.operated, w.rates[channelSlow] = true, 1
+			for to := 20; to <= 80; to += 20 {
+				w.phase(false, func() {
+					for _, s := range w.stream.shards {
+						if n := min(to, len(s.records)); n > to-20 {
+							w.later(time.Second, func() { (&mapping{w: w, shard: s, next: to - 20}).run(n) })
+						}
+					}
+					if to == 80 {
+						w.later(3*time.Second, func() { damage(w) })
+						w.later(5*time.Second, w.replayTable)
+					}
+				})
+			}
+			w.settle()
+			if out, err := w.calmReplay(); err != nil || !out.OK {
+				t.Errorf("%s: %+v, %v", name, out, err)
+			}
+			w.group.Wait()
+			if n := len(w.streaming.rows); n == 0 || n != len(w.streaming.counts()) {
+				t.Errorf("%s: %d rows, of which %d differ", name, n, len(w.streaming.counts()))
+			}
+		})
+	}
+}
+
+// calmReplay replays the streaming table beside nothing.
+func (w *world) calmReplay() (audit.Replayed, error) {
+	p := &process{w: w, name: "replay"}
+	p.begin(1000 * time.Hour)
+	defer p.kill()
+	return w.repairer(p).replay(audit.Streaming)
+}
+
+// TestReplacedBesideChannels: a wrong row stands where the channel has not committed the right one yet, and what a repair has taken away
+// is brought back into a table that was dropped. Nothing is put beside what may still come.
+func TestReplacedBesideChannels(t *testing.T) {
+	inCalm(t, func(w *world) {
+		w.byChannel(1, rowpath.Deferred)
+		w.operated, w.rates[channelSlow] = true, 1
+		s := w.stream.shards[0]
+		p := &process{w: w, name: "repair"}
+		p.begin(1000 * time.Hour)
+		defer p.kill()
+		r := w.repairer(p)
+		var done audit.Repaired
+		for to := 20; to <= 40; to += 20 {
+			w.phase(false, func() {
+				w.later(time.Second, func() { (&mapping{w: w, shard: s, next: to - 20}).run(to) })
+				if to < 40 {
+					return
+				}
+				w.later(4*time.Second, func() {
+					keys := w.objectsOf(s)
+					rows, err := readRows(keys[len(keys)-1], w.bucket.at(keys[len(keys)-1]).body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					w.streaming.insert(rows[len(rows)-1].but("STATUS", "changed"))
+					w.mu.Unlock()
+					defer w.mu.Lock()
+					if _, _, done, err = r.repair(); err != nil || done.Replaced != 2 { // the right one has come, too
+						t.Errorf("%+v, %v", done, err)
+					}
+				})
+			})
+		}
+		if n := len(w.streaming.rows); n == 0 || n != len(w.streaming.counts()) {
+			t.Errorf("%d rows, of which %d differ", n, len(w.streaming.counts()))
+		}
+		w.locked(func() { w.streaming.rows = nil; w.streaming.change0(); w.service.drop() })
+		undo := func() (audit.Undone, error) {
+			tools, err := r.tools()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.auditor().Undo(p.ctx, done.Kept[0], tools)
+		}
+		if out, err := undo(); err == nil || len(w.streaming.rows) > 0 {
+			t.Errorf("into a table that was dropped: %+v", out)
+		}
+		if out, err := w.calmReplay(); err != nil || !out.OK {
+			t.Errorf("%+v, %v", out, err)
+		}
+		if out, err := undo(); err != nil || out.Rows != 2 || out.Taken != 1 {
+			t.Errorf("into one that is whole: %+v, %v", out, err)
+		}
+	})
 }

@@ -255,7 +255,10 @@ func (r *repairer) tools() (audit.Tools, error) {
 	return audit.Tools{
 		Transaction: queries{r.w}.transaction,
 		Upsert:      r.handOver,
-		Pipe:        r.w.pipe, Wait: 10 * time.Minute, Delete: r.delete, By: "simulation",
+		Settle: func(ctx context.Context, object string) error {
+			return quarantine.Settle(ctx, r.p.arrow(), object)
+		},
+		Pipe: r.w.pipe, Wait: 10 * time.Minute, Delete: r.delete, By: "simulation",
 		Append: func(ctx context.Context, shard, first, last string) (int64, error) {
 			return c.Recover(ctx, shard, first, last, "repair")
 		},

@@ -10,10 +10,10 @@ import (
 // ahead is how many objects are read at once while rows are merged. An object is at most some 40 MiB.
 const ahead = 8
 
-// fill merges the rows of objects into a table: many objects are read at once, and as many rows as fit into one
+// fill merges the rows of objects into the micro-batch table: many objects are read at once, and as many rows as fit into one
 // statement go into it, whichever objects they come from. An object whose bytes are not ours is left out and said. done
 // is called for each object. Two fills of one table do not run at once: they would wait for each other's locks.
-func (m *mender) fill(ctx context.Context, place Place, objects []object, done func()) (inserted int64, err error) {
+func (m *mender) fill(ctx context.Context, objects []object, done func()) (inserted int64, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	queue := make(chan chan opening, ahead)
 	group.Go(func() error { // opens objects in order; the queue bounds how many are open
@@ -35,7 +35,7 @@ func (m *mender) fill(ctx context.Context, place Place, objects []object, done f
 	group.Go(func() error {
 		var rows []rawRow
 		flush := func() error {
-			n, err := m.insertEach(ctx, place, rows)
+			n, err := m.insertEach(ctx, rows)
 			inserted, rows = inserted+n, nil
 			return err
 		}
@@ -87,13 +87,13 @@ func (a *Auditor) open(ctx context.Context, key string) opening {
 	return opening{key: key, rows: rows}
 }
 
-// insert merges rows into a table, in one transaction.
-func (m *mender) insert(ctx context.Context, place Place, rows []rawRow) (inserted int64, err error) {
+// insert merges rows into the micro-batch table, in one transaction.
+func (m *mender) insert(ctx context.Context, rows []rawRow) (inserted int64, err error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
 	err = m.tools.Transaction(ctx, func(tx Statements) (err error) {
-		inserted, err = m.merge(ctx, tx, place, rows)
+		inserted, err = m.merge(ctx, tx, Microbatch, rows)
 		return err
 	})
 	return inserted, err

@@ -19,7 +19,7 @@ func (m *mender) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	inserted, err := m.fill(ctx, Microbatch, insert, func() {})
+	inserted, err := m.fill(ctx, insert, func() {})
 	if m.done.Inserted += inserted; err != nil || len(waiting) == 0 {
 		return err
 	}

@@ -21,19 +21,19 @@ func (a *Auditor) wanted(rows []rawRow) []rawRow {
 }
 
 // insertEach is insert, but a row that the table refuses by its own fault is left and said, and the others go in.
-func (m *mender) insertEach(ctx context.Context, place Place, rows []rawRow) (inserted int64, err error) {
-	n, err := m.insert(ctx, place, rows)
+func (m *mender) insertEach(ctx context.Context, rows []rawRow) (inserted int64, err error) {
+	n, err := m.insert(ctx, rows)
 	reason, fault := snowflake.RowFault(err)
 	switch {
 	case !fault:
 		return n, err
 	case len(rows) == 1:
 		m.done.Left = append(m.done.Left, fmt.Sprintf("%s ordinal %d: %s refuses it with error %06d, %s: the raw zone has it; widen the table and repeat",
-			rows[0].Shard, rows[0].ordinal, m.table(place), reason.Number, reason.Message))
+			rows[0].Shard, rows[0].ordinal, m.table(Microbatch), reason.Number, reason.Message))
 		return 0, nil
 	}
 	for _, half := range [][]rawRow{rows[:len(rows)/2], rows[len(rows)/2:]} {
-		n, err := m.insertEach(ctx, place, half)
+		n, err := m.insertEach(ctx, half)
 		if inserted += n; err != nil {
 			return inserted, err
 		}

@@ -49,6 +49,8 @@ type Tools struct {
 	// Upsert hands an object with so many rows to the streaming table, but for withheld ones, and returns when they are there.
 	// ErrRefused means that all are but some that the table does not take.
 	Upsert func(ctx context.Context, object string, rows int) error
+	// Settle returns when no channel may still commit rows of an object to the streaming table: only then others may be put there.
+	Settle func(ctx context.Context, object string) error
 	Pipe   Pipe
 	// Wait bounds how long the pipe is waited for.
 	Wait time.Duration
@@ -134,7 +136,7 @@ type mender struct {
 	handed map[string]bool
 	// toLoad are those that the micro-batch table lacks rows of, with the time of their last write.
 	toLoad map[string]time.Time
-	// failed counts hand-overs that came to nothing.
+	// failed counts hand-overs, and waits for a channel, that came to nothing.
 	failed int
 }
 
@@ -341,9 +343,14 @@ func (m *mender) bring(ctx context.Context, place Place, o object, rows int) err
 		m.done.Left = append(m.done.Left, err.Error())
 		return nil
 	}
+	return m.setBack(ctx, fmt.Sprintf("object %s could not be handed over: %v", o.key, err), err)
+}
+
+// setBack says what was left after an error of Upsert, and goes on; after too many of them it does not.
+func (m *mender) setBack(ctx context.Context, left string, err error) error {
 	if m.failed++; ctx.Err() != nil || m.failed > maxTrouble {
 		return err
 	}
-	m.done.Left = append(m.done.Left, fmt.Sprintf("object %s could not be handed over: %v", o.key, err))
+	m.done.Left = append(m.done.Left, left)
 	return nil
 }

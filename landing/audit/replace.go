@@ -19,6 +19,11 @@ type exchange struct {
 // replace mends the rows of a run: of each ordinal the raw zone's row stays, or comes, and other rows of known records
 // go. What goes is kept first.
 func (m *mender) replace(ctx context.Context, s *shard, f Finding, first, last int64) error {
+	if f.Kind != Foreign { // of foreign rows none is put in the place
+		if err := m.settle(ctx, m.tools, f.Place, s, last); err != nil {
+			return m.setBack(ctx, fmt.Sprintf("%s %s in %s, ordinals %d to %d: rows may still be on their way, and others would stand beside them: %v", f.Shard, f.Kind, f.Place, first, last, err), err)
+		}
+	}
 	there, err := m.rows(ctx, f.Place, s.id, first, last)
 	if err != nil || len(there) == 0 {
 		return err
@@ -49,6 +54,18 @@ func (m *mender) replace(ctx context.Context, s *shard, f Finding, first, last i
 		return nil
 	}
 	return m.swap(ctx, s, f, x)
+}
+
+// settle returns when no channel may still commit rows up to an ordinal: its row would stand beside one that is put there.
+func (a *Auditor) settle(ctx context.Context, t Tools, place Place, s *shard, last int64) error {
+	if s == nil || place != Streaming {
+		return nil
+	}
+	at, _ := s.covering(last)
+	if at < 0 {
+		return nil
+	}
+	return t.Settle(ctx, s.objects[at].key)
 }
 
 // exchange decides about the rows that stand in a run, which are in the order of their ordinals.

@@ -48,22 +48,14 @@ type Filled struct {
 
 // Replay brings the rows of the selected objects into the tables that lack them, replayed ones included. It looks at
 // what each table has first, so that running it again changes nothing and costs one query a shard and table. Rows are
-// merged on their identity; of the micro-batch table's, those that the pipe may still load are left to it, and waited
-// for. A dry run stops in front of that.
+// merged on their identity: into the streaming table by Upsert, which knows by which way they go; into the micro-batch
+// table from here, but for those that the pipe may still load, which are left to it and waited for. A dry run stops in
+// front of that.
 //
 // progress gets how many of a table's objects are done.
 func (a *Auditor) Replay(ctx context.Context, sel Selection, t Tools, dry bool, progress func(table Place, done, of int)) (Replayed, error) {
-	a.cost, a.strange, a.seals = Cost{}, nil, rawzone.Seals{}
-	for range 2 { // once more if the raw zone has shards that nothing else knows
-		if err := a.begin(ctx); err != nil {
-			return Replayed{}, err
-		}
-		if err := a.list(ctx, [2]map[group]aggregate{}); err != nil { // after the ledgers: each object that they cover is there
-			return Replayed{}, err
-		}
-		if len(a.strange) == 0 {
-			break
-		}
+	if err := a.know(ctx); err != nil {
+		return Replayed{}, err
 	}
 	runs, err := a.selected(sel)
 	if err != nil {
@@ -77,7 +69,7 @@ func (a *Auditor) Replay(ctx context.Context, sel Selection, t Tools, dry bool, 
 	if len(sel.Tables) == 0 {
 		sel.Tables = tables()
 	}
-	m := &mender{Auditor: a, tools: t, done: &Repaired{}}
+	m := &mender{Auditor: a, tools: t, done: &Repaired{}, handed: map[string]bool{}}
 	for _, place := range sel.Tables {
 		filled, err := m.refill(ctx, place, runs, dry, func(done, of int) { progress(place, done, of) })
 		if err != nil {
@@ -88,6 +80,23 @@ func (a *Auditor) Replay(ctx context.Context, sel Selection, t Tools, dry bool, 
 	}
 	out.Left = append(out.Left, m.done.Left...)
 	return out, nil
+}
+
+// know learns the shards and all of their objects, without a look at the tables.
+func (a *Auditor) know(ctx context.Context) error {
+	a.cost, a.strange, a.seals = Cost{}, nil, rawzone.Seals{}
+	for range 2 { // once more if the raw zone has shards that nothing else knows
+		if err := a.begin(ctx); err != nil {
+			return err
+		}
+		if err := a.list(ctx, [2]map[group]aggregate{}); err != nil { // after the ledgers: each object that they cover is there
+			return err
+		}
+		if len(a.strange) == 0 {
+			break
+		}
+	}
+	return nil
 }
 
 // run is a run of a shard's ordinals, and the objects in it.
@@ -137,51 +146,76 @@ func (s *shard) runs(sel Selection) (out []run) {
 // refill brings what a table lacks of the runs.
 func (m *mender) refill(ctx context.Context, place Place, runs []run, dry bool, progress func(done, of int)) (f Filled, err error) {
 	f.Table = place
-	var objects []object
-	if f.Lacking, objects, err = m.lackingObjects(ctx, place, runs); err != nil {
+	found, objects, err := m.lackingObjects(ctx, place, runs)
+	if err != nil {
 		return f, err
 	}
-	f.Objects, f.Still = int64(len(objects)), f.Lacking
-	insert, waiting := objects, []string(nil)
-	if place == Microbatch {
-		if waiting, insert, err = m.split(ctx, objects); err != nil {
-			return f, err
-		}
-	}
-	f.Pipe = int64(len(waiting))
-	if dry || f.Lacking == 0 {
-		return f, nil
-	}
-	if len(waiting) > 0 { // first, so that the pipe works while rows are merged
-		if err := m.tools.Pipe.Refresh(ctx, waiting); err != nil {
-			return f, err
-		}
-	}
+	f.Lacking, f.Objects = rowsOf(found), int64(len(objects))
+	f.Still = f.Lacking
 	n := 0
-	if _, err := m.fill(ctx, place, insert, func() { n++; progress(n, len(objects)) }); err != nil {
+	did := func() { n++; progress(n, len(objects)) }
+	if place == Streaming {
+		if dry || f.Lacking == 0 {
+			return f, nil
+		}
+		err = m.handOver(ctx, found, did)
+	} else {
+		f.Pipe, err = m.refillMicrobatch(ctx, objects, dry || f.Lacking == 0, did)
+	}
+	if err != nil || dry || f.Lacking == 0 {
 		return f, err
 	}
-	if len(waiting) > 0 {
-		if err := m.await(ctx, waiting); err != nil {
-			return f, err
-		}
-		progress(len(objects), len(objects))
-	}
-	f.Still, _, err = m.lackingObjects(ctx, place, runs)
+	found, _, err = m.lackingObjects(ctx, place, runs)
+	f.Still = rowsOf(found)
 	f.Brought = f.Lacking - f.Still
 	return f, err
 }
 
-// lackingObjects counts the rows that a table lacks of the runs, and finds the objects that hold them.
-func (m *mender) lackingObjects(ctx context.Context, place Place, runs []run) (rows int64, objects []object, err error) {
+// handOver has Upsert bring what the streaming table lacks. Nothing is merged from here: what a shard's channel may still commit
+// would be there twice, and only Upsert knows whether there is one, and how far it is.
+func (m *mender) handOver(ctx context.Context, found []Finding, did func()) error {
+	for _, f := range found {
+		err := m.eachObject(ctx, m.shards[f.Shard], f, func(o object, rows int) error {
+			if m.handed[o.key] {
+				return nil
+			}
+			did()
+			return m.bring(ctx, Streaming, o, rows)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refillMicrobatch brings objects into the micro-batch table: some by the pipe, and says how many, the others by MERGE.
+func (m *mender) refillMicrobatch(ctx context.Context, objects []object, dry bool, did func()) (pipe int64, err error) {
+	waiting, insert, err := m.split(ctx, objects)
+	if pipe = int64(len(waiting)); err != nil || dry {
+		return pipe, err
+	}
+	if len(waiting) > 0 { // first, so that the pipe works while rows are merged
+		if err := m.tools.Pipe.Refresh(ctx, waiting); err != nil {
+			return pipe, err
+		}
+	}
+	if _, err := m.fill(ctx, insert, did); err != nil || len(waiting) == 0 {
+		return pipe, err
+	}
+	err = m.await(ctx, waiting)
+	return pipe, err
+}
+
+// lackingObjects are the runs of which a table lacks rows, and the objects that hold these.
+func (m *mender) lackingObjects(ctx context.Context, place Place, runs []run) (all []Finding, objects []object, err error) {
 	seen := map[string]bool{}
 	for _, r := range runs {
 		found, err := m.lacking(ctx, place, r.shard, r.first, r.last, nil)
 		if err != nil {
-			return 0, nil, err
+			return nil, nil, err
 		}
 		for _, f := range found {
-			rows += f.Count
 			for _, o := range m.holding(r.shard, f.First, f.Last) {
 				if !seen[o.key] {
 					seen[o.key] = true
@@ -189,8 +223,17 @@ func (m *mender) lackingObjects(ctx context.Context, place Place, runs []run) (r
 				}
 			}
 		}
+		all = append(all, found...)
 	}
-	return rows, objects, nil
+	return all, objects, nil
+}
+
+// rowsOf counts the rows of findings.
+func rowsOf(found []Finding) (rows int64) {
+	for _, f := range found {
+		rows += f.Count
+	}
+	return rows
 }
 
 // lacking finds the runs of ordinals that a table lacks from one to another: it aggregates, cuts what is not complete

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,6 +77,9 @@ func (m *mender) undoRows(ctx context.Context, key string, out *Undone) error {
 	if err != nil {
 		return err
 	}
+	if err := m.settleKept(ctx, place, k); err != nil {
+		return err
+	}
 	there, err := m.present(ctx, place, k)
 	if err != nil || slices.Equal(there, want) {
 		return err
@@ -103,6 +107,18 @@ func (m *mender) undoRows(ctx context.Context, key string, out *Undone) error {
 	})
 	out.Rows, out.Taken = int64(len(rows)), int64(len(there))
 	return err
+}
+
+// settleKept returns when no channel may still commit what stood in the places of the kept rows.
+func (m *mender) settleKept(ctx context.Context, place Place, k rawzone.Kept) error {
+	if place != Streaming || len(k.Rows) == 0 {
+		return nil
+	}
+	if err := m.know(ctx); err != nil {
+		return err
+	}
+	last := slices.MaxFunc(k.Rows, func(a, b rawzone.KeptRow) int { return cmp.Compare(a.Ordinal, b.Ordinal) }).Ordinal
+	return m.settle(ctx, m.tools, place, m.shards[k.Shard], last)
 }
 
 // keptRows are the rows with their values in the order of today's columns, and as the audit would see them in a table.

@@ -4,6 +4,7 @@
 //	{"object":"kinesiscsv/…","rows":100,"csv":"SENSORID,…\n6,64,OK,…\n"}   rows with the object they lie in
 //	{"object":"kinesiscsv/…","rows":100}                                   the same, to be read from the object
 //	{"object":"kinesiscsv/…","rows":100,"without":[7]}                     the same, but for a row that was put aside
+//	{"object":"kinesiscsv/…","only":[0]}                                   bring none of them, and answer when no channel may still commit any
 //	{"object":"kinesiscsv/…","vacant":[8],"place":{…}}                     ask whether the table has a row where there must be none
 //	{"sweep":true}                                                         look after what was appended; an EventBridge schedule does the same
 //	{"sweep":true,"look":true}                                             how far all shards are; this changes nothing
@@ -49,7 +50,8 @@ type Message struct {
 	CSV string `json:"csv,omitempty"`
 	// Without are ordinals of rows that were put aside: they must not be brought.
 	Without []int64 `json:"without,omitempty"`
-	// Only are the ordinals of the rows to bring, if not all. Rows is then how many these are.
+	// Only are the ordinals of the rows to bring, if not all. Rows is then how many these are; none means only to wait until no
+	// channel may still commit rows of the object.
 	Only []int64 `json:"only,omitempty"`
 	// Vacant are ordinals of the object that have no row, because their records are in quarantine: the table must not have one
 	// either. It needs Place, and comes with or without Rows.
@@ -174,7 +176,7 @@ func Decode(payload []byte) (Message, error) {
 		return m, nil
 	case (m.Object == "") == (m.Content == nil):
 		return Message{}, errors.New(`the payload needs either "object" or "content"`)
-	case m.Object != "" && m.Rows < 1 && (len(m.Vacant) == 0 || m.CSV != ""):
+	case m.Object != "" && m.Rows < 1 && len(m.Only) == 0 && (len(m.Vacant) == 0 || m.CSV != ""):
 		return Message{}, fmt.Errorf(`the payload for object %s says no "rows"`, m.Object)
 	case len(m.Vacant) > 0 && m.Place == nil:
 		return Message{}, fmt.Errorf(`the payload for object %s says "vacant" and no "place"`, m.Object)

@@ -26,3 +26,13 @@ func HandOver(ctx context.Context, to Upserter, object string, rows int, without
 		}
 	}
 }
+
+// Settle hands over none of an object's rows, and returns when no channel may still commit any of them.
+func Settle(ctx context.Context, to Upserter, object string) error {
+	m := handoff.Message{Object: object, Only: []int64{0}} // no row has it
+	answer, err := to.Upsert(ctx, m)
+	if err == nil {
+		err = answer.Complete(m)
+	}
+	return err
+}

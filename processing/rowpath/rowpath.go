@@ -234,7 +234,10 @@ func (a *Applier) open(ctx context.Context, r Rows, head datalake.Head) (*positi
 	state, asked := channel.Opened(), int64(0) // asked is the table's highest ordinal, if it was asked
 	if state.Known {
 		// Rows behind the token may have been merged, those of the object at hand, too.
-		if state.Committed = max(state.Committed, r.Known.Committed); r.Known.Merged && !r.Fresh {
+		if r.Known.Of(state.Created) {
+			state.Committed = max(state.Committed, r.Known.Committed)
+		}
+		if r.Known.Merged && !r.Fresh {
 			asked, err = a.service.Highest(ctx, r.Chain())
 			if err != nil {
 				return nil, fmt.Errorf("rows of %s were merged last, so the table is asked how far it goes: %w", o.First.Shard, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/snowstream/snowstream/processing/datalake"
@@ -123,12 +124,14 @@ func TestApply(t *testing.T) {
 		"the table is empty":                            {known: rawzone.Channel{Committed: 2}, calls: "open highest", fails: "no row of the shard"},
 		"rows were merged behind the token":             {stub: stub{state: known(1)}, fresh: true, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open append", appended: []int64{5, 6}},
 		"the object may have been merged":               {stub: stub{state: known(1), highest: 5}, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open highest append", appended: []int64{6}},
-		"the channel is ahead of the raw zone":          {stub: stub{state: known(9)}, calls: "open", fails: "raw zone ends at 6"},
-		"the table is ahead of the raw zone":            {stub: stub{highest: 9}, calls: "open highest", fails: "table has a row"},
-		"merged, and the table is ahead":                {stub: stub{state: known(1), highest: 9}, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open highest", fails: "table has a row"},
-		"void, again and again":                         {stub: stub{state: known(4), failing: ErrReopen}, calls: "open append open append open append", appended: []int64{5, 6, 5, 6, 5, 6}, fails: "void"},
-		"rows that were put aside are left out":         {stub: stub{state: known(1), aside: []int64{2, 4}}, calls: "open append append append", appended: []int64{3, 5, 6}},
-		"any other error":                               {stub: stub{state: known(4), failing: errors.New("no")}, calls: "open append", appended: []int64{5, 6}, fails: "no"},
+		"a former channel was further, before the table was dropped": {stub: stub{state: known(1)}, fresh: true, known: rawzone.Channel{Committed: 4, Created: 9},
+			calls: "open append append append", appended: []int64{2, 3, 4, 5, 6}},
+		"the channel is ahead of the raw zone":  {stub: stub{state: known(9)}, calls: "open", fails: "raw zone ends at 6"},
+		"the table is ahead of the raw zone":    {stub: stub{highest: 9}, calls: "open highest", fails: "table has a row"},
+		"merged, and the table is ahead":        {stub: stub{state: known(1), highest: 9}, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open highest", fails: "table has a row"},
+		"void, again and again":                 {stub: stub{state: known(4), failing: ErrReopen}, calls: "open append open append open append", appended: []int64{5, 6, 5, 6, 5, 6}, fails: "void"},
+		"rows that were put aside are left out": {stub: stub{state: known(1), aside: []int64{2, 4}}, calls: "open append append append", appended: []int64{3, 5, 6}},
+		"any other error":                       {stub: stub{state: known(4), failing: errors.New("no")}, calls: "open append", appended: []int64{5, 6}, fails: "no"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := c.stub
@@ -216,4 +219,26 @@ func TestSettleForgotten(t *testing.T) {
 			t.Errorf("object %d with %v aside: %v, %v", c.n, c.aside, first, err)
 		}
 	}
+}
+
+// TestSettleWaitsForItsOwnChannel: a table was dropped and has its first rows again. How far the former channel was says nothing of
+// what the new one still holds.
+func TestSettleWaitsForItsOwnChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{highest: 2, state: State{Created: 7}}
+		s.ledger.Channel = &rawzone.Channel{Committed: 6, Created: 3}
+		sweeper := NewSweeper(applier(s))
+		settled := func(ordinal int64) bool {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			return sweeper.Settle(ctx, "s", shard, ordinal) == nil
+		}
+		if !settled(2) || settled(4) || !slices.Equal(s.appended, []int64{3, 4, 5, 6}) {
+			t.Errorf("nothing is committed, %v was appended", s.appended)
+		}
+		s.state.Committed, s.state.Known = 4, true
+		if !settled(4) || settled(6) {
+			t.Error("ordinal 4 is committed, and not 6")
+		}
+	})
 }

@@ -68,14 +68,15 @@ func (s *Sweeper) Sweep(ctx context.Context, stream string, look bool) ([]Pendin
 
 // shard looks after one shard.
 func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, look bool) (Pending, error) {
-	if asked, ok := s.remembered(head, state); ok {
+	asked, ok := s.remembered(head, state)
+	if ok {
 		state.Committed = asked.Committed
 	}
 	p := Pending{Shard: head.Shard, Committed: state.Committed, State: state}
 	if state.Committed == 0 {
 		p.Committed = head.Base()
 	}
-	if head.Channel != nil { // rows behind the token may have been merged
+	if head.Channel != nil && !ok && (!state.Known || head.Channel.Of(state.Created)) { // rows behind the token may have been merged
 		p.Committed = max(p.Committed, head.Channel.Committed)
 	}
 	o, last, err := s.last(ctx, head, p.Committed)

@@ -105,8 +105,12 @@ func (u *Upsert) known(ctx context.Context, r rowpath.Rows, state rowpath.State)
 // formerChannel stands for a channel that is gone, and of which nothing is known.
 const formerChannel = -1
 
+// channelOf is what the ledger may remember. How far another channel was goes for this one only where the rows behind it were merged.
 func channelOf(known rawzone.Channel, state rowpath.State) rawzone.Channel {
-	return rawzone.Channel{Committed: max(state.Committed, known.Committed), Rejected: state.Rejected, Created: state.Created}
+	if known.Of(state.Created) {
+		state.Committed = max(state.Committed, known.Committed)
+	}
+	return rawzone.Channel{Committed: state.Committed, Rejected: state.Rejected, Created: state.Created}
 }
 
 // suspicion is the ordinal behind which rows may have been rejected without having been dealt with. The count of rejections is

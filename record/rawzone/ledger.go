@@ -70,6 +70,10 @@ type Channel struct {
 	Merged bool `json:"merged,omitempty"`
 }
 
+// Of reports whether what is known goes for the channel that was made at a moment: how far another one was does not, because the table
+// may have been dropped or emptied with it. Merged rows have no channel.
+func (c Channel) Of(created int64) bool { return c.Merged || c.Created == created }
+
 // Start is the ledger of a chain before its first record.
 func Start(c Chain) Ledger {
 	return Ledger{Stream: c.Stream, Shard: c.Shard, Generation: c.Generation, Ordinal: record.Base(c.Shard)}

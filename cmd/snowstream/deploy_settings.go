@@ -15,7 +15,7 @@ import (
 // notRemembered are the flags that say how a command works and not what is deployed, and who the person is that runs it.
 func notRemembered() []string {
 	return []string{"file", "json", "config", "help", "environment", "endpoint-url", "aws-account", "patience", "schema", "functions-source", "orchestrator-program", "upsert-program",
-		"snowflake-login", "snowflake-key-file", "snowflake-login-role", "snowflake-login-warehouse", "rate", "record-bytes", "row-bytes", "own-seconds", "merge-seconds", "append-seconds", "commit-seconds", "edition"}
+		"snowflake-login", "snowflake-key-file", "snowflake-key-passphrase-file", "snowflake-login-role", "snowflake-login-warehouse", "rate", "record-bytes", "row-bytes", "own-seconds", "merge-seconds", "append-seconds", "commit-seconds", "edition"}
 }
 
 // renamed are flags of earlier versions, under whose names deployment files remember settings.

@@ -98,6 +98,7 @@ var owners = []struct {
 	{"github.com/prometheus/client_golang", []string{"dashboard"}},
 	{"github.com/chromedp", []string{"internal/chromium"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
+	{"github.com/youmark/pkcs8", []string{"cmd"}},
 	{"github.com/charmbracelet", []string{"cmd"}},
 }
 

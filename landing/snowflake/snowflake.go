@@ -125,18 +125,25 @@ func (c Config) endpoint(cfg *sf.Config) error {
 	return nil
 }
 
-// ParseKey reads a private key in PEM: PKCS#8, as Snowflake's documentation has users make it, or PKCS#1.
+// EncryptedKey is the PEM type of a private key that needs a passphrase.
+const EncryptedKey = "ENCRYPTED PRIVATE KEY"
+
+// ParseKey reads a private key in PEM: PKCS#8, as Snowflake's documentation has users make it, or PKCS#1. It knows no passphrase: a
+// function's would have to lie beside the key, in the secret that protects both.
 func ParseKey(text []byte) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {
 		return nil, errors.New("the private key is not PEM: it starts with -----BEGIN PRIVATE KEY-----")
+	}
+	if block.Type == EncryptedKey || block.Headers["DEK-Info"] != "" {
+		return nil, errors.New("the private key is encrypted, and here it has to be as it is: `openssl pkcs8 -topk8 -nocrypt -in KEY` decrypts it")
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, errors.New("the private key is not an unencrypted PKCS#8 key")
+		return nil, errors.New("the private key is not a PKCS#8 key")
 	}
 	if key, ok := key.(*rsa.PrivateKey); ok {
 		return key, nil

@@ -21,6 +21,12 @@ func TestLimitsByMerge(t *testing.T) {
 	times().limits(t, "merge")
 }
 
+// TestLimitsOfColumns is TestLimits with 600 columns of all types.
+func TestLimitsOfColumns(t *testing.T) {
+	long.Test(t)
+	wide(600).limits(t, "merge")
+}
+
 // extreme is a schema with rows at its limits: each the payload, and what a column named X holds then, as text.
 type extreme struct {
 	schema   string
@@ -43,6 +49,30 @@ func times() extreme {
 		e.want = append(e.want, at+" "+strings.Replace(at, " ", " ", 1))
 	}
 	e.payloads, e.want = append(e.payloads, fmt.Sprintf(`{"n":%d}`, len(e.want))), append(e.want, "NULL")
+	return e
+}
+
+// wide has so many columns, of all types in turn.
+func wide(columns int) extreme {
+	kinds := []struct{ kind, a, b string }{
+		{"integer", "99999999999999999999999999999999999999", "-1"}, {"number(20,4)", "0.0001", "-9999999999999999.9999"}, {"string", `"a"`, `"\u0000"`}, {"boolean", "true", "false"},
+		{"timestamp", `"2024-01-31T10:20:30.123456789Z"`, `"1969-12-31T23:59:59.999999999Z"`}, {"timestamp(6)", `"0001-01-01T00:00:00Z"`, `"9999-12-31T23:59:59.999999Z"`},
+		{"variant", `{"a":[1,null]}`, "null"}, {"date", `"0001-01-01"`, `"9999-12-31"`}, {"time", `"00:00:00"`, `"23:59:59.999999"`}, {"float", "0.1", "5e-324"},
+	}
+	var schema strings.Builder
+	var a, b strings.Builder
+	schema.WriteString("columns:\n  - {field: n, type: integer, required: true}\n  - {field: x, type: string}\n")
+	for i := range columns - 2 {
+		kind := kinds[i%len(kinds)]
+		fmt.Fprintf(&schema, "  - {field: f%d, type: %q}\n", i, kind.kind)
+		fmt.Fprintf(&a, `,"f%d":%s`, i, kind.a)
+		fmt.Fprintf(&b, `,"f%d":%s`, i, kind.b)
+	}
+	e := extreme{schema: schema.String(), show: "COALESCE(x, 'NULL')"}
+	for i, cells := range []string{a.String(), b.String(), a.String(), b.String(), a.String(), b.String(), "", a.String(), b.String()} {
+		e.payloads = append(e.payloads, fmt.Sprintf(`{"n":%d,"x":"row %d"%s}`, i, i, cells))
+		e.want = append(e.want, fmt.Sprintf("row %d", i))
+	}
 	return e
 }
 

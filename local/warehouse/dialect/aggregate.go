@@ -16,7 +16,7 @@ func (p *parser) count(t token) expression {
 	p.checkArity(t, builtin{least: 1, most: -1}, len(list))
 	sql := list[0].sql
 	if len(list) > 1 {
-		sql = "CASE WHEN " + anyNull(list) + " THEN NULL ELSE " + fill("struct_pack({*})", named(list)) + " END"
+		sql = "CASE WHEN " + anyNull(operands(list)) + " THEN NULL ELSE " + fill("struct_pack({*})", named(list)) + " END"
 	}
 	if distinct {
 		sql = "DISTINCT " + sql
@@ -88,7 +88,7 @@ func (p *parser) average(t token) expression {
 	p.repeatable(a[0], 2)
 	x := strings.TrimSpace(distinct + " " + a[0].asNumber().sql)
 	window := p.over(atom("", kindNumber), useAggregate).sql
-	return atom("snowflake.divide(sum("+x+")"+window+", count("+x+")"+window+")", kindNumber)
+	return atom(call("divide", "sum("+x+")"+window, "count("+x+")"+window), kindNumber)
 }
 
 // position reads POSITION('a', x) and POSITION('a' IN x).

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -250,6 +252,40 @@ func fill(template string, arguments []expression) string {
 		hole, template, _ = strings.Cut(rest, "}")
 		sql.WriteString(filled(hole, arguments))
 	}
+}
+
+// filledOnce is fill for a template of a function of values that needs an argument more than once, by itself or by a macro.
+func filledOnce(f builtin, template string, arguments []expression) string {
+	needed := regexp.MustCompile(`\{(\d)`).FindAllString(template, -1)
+	slices.Sort(needed)
+	macro := regexp.MustCompile(`snowflake\.(\w+)\(`).FindStringSubmatch(template)
+	repeats := macro != nil && repeating()[macro[1]] || len(slices.Compact(slices.Clone(needed))) < len(needed)
+	if f.use != useScalar || !repeats {
+		return fill(template, arguments)
+	}
+	texts := make([]string, len(arguments))
+	for i, a := range arguments {
+		texts[i] = a.sql
+	}
+	return once(texts, func(texts []string) string {
+		inner := slices.Clone(arguments)
+		for i, text := range texts {
+			if text != inner[i].sql {
+				inner[i] = atom(text, inner[i].kind)
+			}
+		}
+		return fill(template, inner)
+	})
+}
+
+// common is the kind of a function that gives one of its arguments.
+func common(arguments []expression) kind {
+	for _, e := range arguments {
+		if e.kind != kindText {
+			return kindUnknown
+		}
+	}
+	return kindText
 }
 
 // filled is the text for one pair of braces.

@@ -40,7 +40,10 @@ func (p *parser) call() expression {
 	if by := map[string]string{"MAX": "arg_max", "MIN": "arg_min"}[name]; by != "" && arguments[0].kind == kindVariant {
 		f.kind, template = kindVariant, by+"({1}, variant_key(CAST({1} AS VARCHAR)))"
 	}
-	sql := fill(template, arguments)
+	if name == "COALESCE" || name == "IFNULL" || name == "NVL" || name == "NULLIF" {
+		f.kind = common(arguments)
+	}
+	sql := filledOnce(f, template, arguments)
 	if distinct {
 		sql = strings.Replace(sql, "(", "(DISTINCT ", 1)
 	}
@@ -95,7 +98,7 @@ func (p *parser) checkArity(t token, f builtin, n int) {
 func (p *parser) apply(t token, name string, a []expression) expression {
 	if f, ok := builtinTable()[name]; ok {
 		p.checkArity(t, f, len(a))
-		return atom(fill(f.template, a), f.kind).inZone(f.zoned)
+		return atom(filledOnce(f, f.template, a), f.kind).inZone(f.zoned)
 	}
 	if e, ok := p.context(name, a); ok {
 		return e
@@ -168,7 +171,9 @@ func (p *parser) special(t token, name string, a []expression) (expression, bool
 		if slices.ContainsFunc(a, func(e expression) bool { return e.kind == kindVariant }) {
 			return p.mostVariant(name, a), true
 		}
-		return atom("CASE WHEN "+anyNull(a)+" THEN NULL ELSE "+fill(strings.ToLower(name)+"({*})", a)+" END", kindUnknown), true
+		return atom(once(operands(a), func(a []string) string {
+			return "CASE WHEN " + anyNull(a) + " THEN NULL ELSE " + strings.ToLower(name) + "(" + strings.Join(a, ", ") + ") END"
+		}), kindUnknown), true
 	case "DECODE":
 		p.checkArity(t, builtin{least: 3, most: -1}, len(a))
 		p.repeatable(a[0], len(a))
@@ -181,7 +186,7 @@ func (p *parser) special(t token, name string, a []expression) (expression, bool
 		case a[1].kind == kindText:
 			return p.apply(t, "DATE_TRUNC", []expression{a[1], a[0]}), true
 		}
-		return atom("snowflake.trunc("+a[0].asNumber().sql+", "+a[1].sql+")", kindNumber), true
+		return atom(call("trunc", a[0].asNumber().sql, a[1].sql), kindNumber), true
 	case "SHA2", "SHA2_HEX":
 		p.checkArity(t, builtin{least: 1, most: 2}, len(a))
 		if len(a) == 2 && a[1].text != "256" {
@@ -207,18 +212,21 @@ func (p *parser) mostVariant(name string, a []expression) expression {
 	}
 	sql := a[0].sql
 	for _, e := range a[1:] {
-		sql = "snowflake.variant_most(" + sql + ", " + e.sql + ", " + sign + ")"
+		sql = call("variant_most", sql, e.sql, sign)
 	}
 	return atom(sql, kindVariant)
 }
 
-func anyNull(a []expression) string {
-	list := make([]string, len(a))
+// operands are the texts of expressions as they stand beside an operator.
+func operands(a []expression) []string {
+	texts := make([]string, len(a))
 	for i, e := range a {
-		list[i] = e.at(levelConcat) + " IS NULL"
+		texts[i] = e.at(levelConcat)
 	}
-	return strings.Join(list, " OR ")
+	return texts
 }
+
+func anyNull(texts []string) string { return strings.Join(texts, " IS NULL OR ") + " IS NULL" }
 
 // concat writes CONCAT, which is NULL when one argument is.
 func (p *parser) concat(t token, name string, a []expression) expression {
@@ -230,7 +238,9 @@ func (p *parser) concat(t token, name string, a []expression) expression {
 	if name == "CONCAT" {
 		return atom("("+strings.Join(texts, " || ")+")", kindText)
 	}
-	return atom("CASE WHEN "+anyNull(a)+" THEN NULL ELSE concat_ws("+strings.Join(texts, ", ")+") END", kindText)
+	return atom(once(texts, func(a []string) string {
+		return "CASE WHEN " + anyNull(a) + " THEN NULL ELSE concat_ws(" + strings.Join(a, ", ") + ") END"
+	}), kindText)
 }
 
 // decode writes DECODE(x, a, b, …, otherwise) as CASE; NULL equals NULL there.
@@ -250,7 +260,7 @@ func decode(a []expression) expression {
 func arrayConstruct(a []expression) expression {
 	elements := make([]string, len(a))
 	for i, e := range a {
-		elements[i] = "coalesce(snowflake.json_text(" + e.sql + "), 'null')"
+		elements[i] = "coalesce(" + call("json_text", e.sql) + ", 'null')"
 	}
 	if len(a) == 0 {
 		return atom("CAST('[]' AS JSON)", kindVariant)
@@ -269,7 +279,7 @@ func (p *parser) objectConstruct(t token, a []expression, keep bool) expression 
 	}
 	pairs := make([]string, 0, len(a)/2)
 	for i := 0; i < len(a); i += 2 {
-		value := "snowflake.json_text(" + a[i+1].sql + ")"
+		value := call("json_text", a[i+1].sql)
 		if keep {
 			value = "coalesce(" + value + ", 'null')"
 		}
@@ -288,7 +298,7 @@ func (p *parser) get(t token, name string, a []expression) expression {
 	case name == "GET" && a[1].literal:
 		return step(a[0], "["+a[1].text+"]")
 	case name == "GET":
-		return atom("snowflake.element("+a[0].sql+", "+a[1].sql+")", kindVariant)
+		return atom(call("element", a[0].sql, a[1].sql), kindVariant)
 	}
 	p.fail(unsupported(t, "GET_PATH with a path that is no literal"))
 	return expression{}

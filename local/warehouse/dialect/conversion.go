@@ -67,7 +67,7 @@ func (p *parser) toText(t token, a []expression) expression {
 	if a[0].kind == kindText || a[0].kind == kindBind || a[0].kind == kindNull {
 		operand = exactMoment(a[0])
 	}
-	return atom("snowflake.format("+operand+", "+Literal(p.format(t, a[1]))+")", kindText)
+	return atom(call("format", operand, Literal(p.format(t, a[1]))), kindText)
 }
 
 // format is the strftime form of a literal format.

@@ -74,7 +74,7 @@ func (p *parser) dateCall(t token, name string, a []expression) (expression, boo
 		if unit == "nanosecond" {
 			return p.castTo(a[1], namedType("TIMESTAMP_NTZ"), false), true
 		}
-		return atom("snowflake.date_trunc("+Literal(unit)+", "+a[1].sql+")", kindOther).inZone(a[1].zoned), true
+		return atom(call("date_trunc", Literal(unit), a[1].sql), kindOther).inZone(a[1].zoned), true
 	case "CONVERT_TIMEZONE":
 		return p.convertZone(t, a), true
 	case "TIME_SLICE":
@@ -88,7 +88,7 @@ func (p *parser) dateCall(t token, name string, a []expression) (expression, boo
 		return p.datePart(t, word, a[1]), true
 	case "ADD_MONTHS":
 		p.checkArity(t, builtin{least: 2, most: 2}, len(a))
-		return atom("snowflake.months_added("+a[1].sql+", "+a[0].sql+")", kindOther), true
+		return atom(call("months_added", a[1].sql, a[0].sql), kindOther), true
 	case "LAST_DAY":
 		p.checkArity(t, builtin{least: 1, most: 1}, len(a))
 		return atom("last_day("+moment(a[0])+")", kindOther), true
@@ -117,7 +117,9 @@ func (p *parser) convertZone(t token, a []expression) expression {
 	}
 	p.repeatable(a[2], 2)
 	at := exactMoment(a[2])
-	return atom("snowflake.with_ns("+at+", timezone("+a[1].asText()+", timezone("+a[0].asText()+", snowflake.floor_us("+at+"))))", kindOther)
+	return atom(once([]string{at, a[0].asText(), a[1].asText()}, func(v []string) string {
+		return "snowflake.with_ns(" + v[0] + ", timezone(" + v[2] + ", timezone(" + v[1] + ", snowflake.floor_us(" + v[0] + "))))"
+	}), kindOther)
 }
 
 // moment is the expression as a DuckDB TIMESTAMP, whatever its type.
@@ -125,7 +127,7 @@ func moment(e expression) string {
 	if e.kind == kindText || e.kind == kindBind || e.kind == kindNull {
 		return "CAST(" + e.sql + " AS TIMESTAMP)"
 	}
-	return "snowflake.moment(" + e.sql + ")"
+	return call("moment", e.sql)
 }
 
 // exactMoment is moment with nanoseconds, and their range of years.
@@ -133,7 +135,7 @@ func exactMoment(e expression) string {
 	if e.kind == kindText || e.kind == kindBind || e.kind == kindNull {
 		return "CAST(" + e.sql + " AS TIMESTAMP_NS)"
 	}
-	return "snowflake.moment_ns(" + e.sql + ")"
+	return call("moment_ns", e.sql)
 }
 
 // datePart writes one part of a date or time as a number.
@@ -201,7 +203,7 @@ func dateAdd(unit string, n, e expression) expression {
 	if e.kind == kindText || e.kind == kindBind || e.kind == kindNull {
 		operand = moment(e)
 	}
-	return atom("snowflake."+macro+"("+count+factor+", "+operand+")", kindOther).inZone(e.zoned)
+	return atom(call(macro, count+factor, operand), kindOther).inZone(e.zoned)
 }
 
 // shifted writes a time plus or minus an interval. DuckDB's own operator would drop the nanoseconds.
@@ -218,7 +220,7 @@ func shifted(e expression, operator string, interval expression) expression {
 	if interval.days {
 		macro = "shift_days"
 	}
-	sum := atom("snowflake."+macro+"("+operand+", "+amount+")", kindOther).inZone(e.zoned)
+	sum := atom(call(macro, operand, amount), kindOther).inZone(e.zoned)
 	sum.interval, sum.days = e.interval, e.days && interval.days
 	return sum
 }

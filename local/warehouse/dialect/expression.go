@@ -74,9 +74,9 @@ func (e expression) asText() string {
 		return "CAST(" + e.sql + " AS VARCHAR)"
 	}
 	if e.base != "" && e.pathText != "" {
-		return "snowflake.get_text(" + e.base + ", " + Literal(e.pathText) + ")"
+		return call("get_text", e.base, Literal(e.pathText))
 	}
-	return "snowflake.text(" + e.sql + ")"
+	return call("text", e.sql)
 }
 
 // asWide is a left operand of arithmetic: a whole literal, which DuckDB would compute with in
@@ -187,11 +187,28 @@ func (p *parser) additive() expression {
 				left = p.textLiteral(token{text: left.text + right.text})
 				continue
 			}
-			left = expression{sql: left.concatenated(levelConcat) + " || " + right.concatenated(levelAdd), kind: kindText, level: levelConcat}
+			texts := []string{left.concatenated(levelAdd), right.concatenated(levelAdd)}
+			for p.operator("||") {
+				if n++; n > maxChain {
+					p.fail(unsupported(p.peek(), "over 900 operators in a row"))
+				}
+				texts = append(texts, p.multiplicative().concatenated(levelAdd))
+			}
+			left = joined(texts)
 		default:
 			return left
 		}
 	}
+}
+
+// joined joins texts with ||, in halves: DuckDB's planner walks all that is below an operator for each one, so a long
+// row of them would cost it the square of its length.
+func joined(texts []string) expression {
+	if len(texts) == 1 {
+		return atom(texts[0], kindText)
+	}
+	half := (len(texts) + 1) / 2
+	return expression{sql: joined(texts[:half]).at(levelConcat) + " || " + joined(texts[half:]).at(levelAdd), kind: kindText, level: levelConcat}
 }
 
 // concatenated is the expression as text beside ||.
@@ -210,14 +227,14 @@ func (p *parser) multiplicative() expression {
 			p.fail(unsupported(p.peek(), "over 900 operators in a row"))
 		case p.operator("%"):
 			right := p.sign().asNumber()
-			left = atom("snowflake.modulo("+left.asWide().sql+", "+right.sql+")", kindNumber)
+			left = atom(call("modulo", left.asWide().sql, right.sql), kindNumber)
 		case p.isOperator("*"):
 			operator := p.take().text
 			right := p.sign().asNumber()
 			left = expression{sql: left.asWide().at(levelMultiply) + " " + operator + " " + right.at(levelSign), kind: kindNumber, level: levelMultiply}
 		case p.operator("/"):
 			right := p.sign().asNumber()
-			left = atom("snowflake.divide("+left.asWide().sql+", "+right.sql+")", kindNumber)
+			left = atom(call("divide", left.asWide().sql, right.sql), kindNumber)
 		default:
 			return left
 		}
@@ -283,7 +300,7 @@ func (p *parser) element(e expression) expression {
 	case index.literal && index.kind == kindText:
 		return step(e, memberPath(token{text: index.text}))
 	}
-	return atom("snowflake.element("+e.sql+", "+index.sql+")", kindVariant)
+	return atom(call("element", e.sql, index.sql), kindVariant)
 }
 
 // step goes one step into a variant. Steps of constants gather in one path.
@@ -293,7 +310,7 @@ func step(e expression, path string) expression {
 		base, whole = e.base, e.pathText+path
 	}
 	return expression{
-		sql: "snowflake.get(" + base + ", " + Literal(whole) + ")", kind: kindVariant, level: levelAtom,
+		sql: call("get", base, Literal(whole)), kind: kindVariant, level: levelAtom,
 		base: base, pathText: whole,
 	}
 }

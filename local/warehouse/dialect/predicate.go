@@ -61,7 +61,7 @@ func aligned(e, other expression) expression {
 	}
 	if e.kind != kindVariant {
 		if other.kind == kindVariant && (e.kind == kindNumber || e.kind == kindUnknown) {
-			return atom("snowflake.key("+e.sql+")", kindText)
+			return atom(call("key", e.sql), kindText)
 		}
 		return e
 	}
@@ -73,7 +73,7 @@ func aligned(e, other expression) expression {
 	case kindVariant:
 		return atom("variant_key(CAST("+e.sql+" AS VARCHAR))", kindText)
 	case kindUnknown:
-		return atom("snowflake.key_beside("+e.sql+", "+other.sql+")", kindText)
+		return atom(call("key_beside", e.sql, other.sql), kindText)
 	}
 	return e
 }

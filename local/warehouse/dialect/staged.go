@@ -67,12 +67,18 @@ func staged(sql string) *Staged {
 	s.Rows, _ = strconv.Atoi(sql[at[2]:at[3]])
 	alias := sql[at[4]:at[5]]
 	sql = sql[:at[0]] + StagedRows + " AS " + alias + sql[at[1]:]
-	text := regexp.MustCompile(`snowflake\.get_text\(` + regexp.QuoteMeta(alias) + `\."VALUE", '\$\[(\d{1,3})\]'\)`)
+	text := regexp.MustCompile(`snowflake\.get_text\(` + regexp.QuoteMeta(alias) + `\."VALUE", '\$\[(\d{1,4})\]'\)`)
 	sql = text.ReplaceAllStringFunc(sql, func(call string) string {
 		number := text.FindStringSubmatch(call)[1]
 		n, _ := strconv.Atoi(number)
 		s.Width = max(s.Width, n+1)
 		return alias + ".c" + number
+	})
+	// What is a column's name now can be written more than once.
+	variables := regexp.MustCompile(`list_transform\(\[(` + regexp.QuoteMeta(alias) + `\.c\d+)\], lambda ` + variable + `: (.*?)\)\[1\]`)
+	sql = variables.ReplaceAllStringFunc(sql, func(let string) string {
+		parts := variables.FindStringSubmatch(let)
+		return strings.ReplaceAll(parts[2], variable, parts[1])
 	})
 	if s.Width == 0 || strings.Contains(sql, alias+`."`) {
 		return nil

@@ -108,7 +108,7 @@ func (p *parser) flatten(t token, list []argument) string {
 	if a[3].sql != "" && a[3].sql != "FALSE" {
 		p.fail(unsupported(t, "FLATTEN with RECURSIVE"))
 	}
-	input := atom("snowflake.variant("+a[0].sql+")", kindVariant)
+	input := atom(call("variant", a[0].sql), kindVariant)
 	if a[0].kind == kindVariant {
 		input = a[0]
 	}

@@ -156,18 +156,20 @@ func (p *parser) castTo(e expression, t Type, try bool) expression {
 	case "VARCHAR":
 		sql := e.asText()
 		if t.Length < maxLength && try {
-			sql = fmt.Sprintf("CASE WHEN length(%s) <= %d THEN %s END", sql, t.Length, sql)
+			sql = once([]string{sql}, func(a []string) string {
+				return fmt.Sprintf("CASE WHEN length(%s) <= %d THEN %s END", a[0], t.Length, a[0])
+			})
 		} else if t.Length < maxLength {
-			sql = fmt.Sprintf("snowflake.fit(%s, %d)", sql, t.Length)
+			sql = call("fit", sql, strconv.Itoa(t.Length))
 		}
 		return atom(sql, kindText)
 	case "VARIANT", "OBJECT", "ARRAY":
-		return atom("snowflake.variant("+e.sql+")", kindVariant)
+		return atom(call("variant", e.sql), kindVariant)
 	case "BINARY":
 		if try {
-			return atom("snowflake.try_unhex("+e.asText()+")", kindOther)
+			return atom(call("try_unhex", e.asText()), kindOther)
 		}
-		return atom("snowflake.unhex("+e.asText()+")", kindOther)
+		return atom(call("unhex", e.asText()), kindOther)
 	case "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ", "DATE", "BOOLEAN", "TIME":
 		return cut(p.castByMacro(e, t, operator), t)
 	}
@@ -179,7 +181,7 @@ func (p *parser) castTo(e expression, t Type, try bool) expression {
 		operand = "replace(" + operand + ", '_', '?')" // DuckDB takes digits with underscores between
 	}
 	if e.kind == kindVariant || e.kind == kindText && !e.literal {
-		return atom(numberOfText(operator, operand, t), kindNumber)
+		return atom(once([]string{operand}, func(a []string) string { return numberOfText(operator, a[0], t) }), kindNumber)
 	}
 	return atom(operator+"("+operand+" AS "+t.DuckDB+")", kindNumber)
 }
@@ -189,7 +191,7 @@ func cut(e expression, t Type) expression {
 	if t.Base == "DATE" || t.Base == "BOOLEAN" || t.Scale >= 6 {
 		return e
 	}
-	e.sql = "snowflake.cut(" + e.sql + ", 1" + strings.Repeat("0", 6-t.Scale) + ")"
+	e.sql = call("cut", e.sql, "1"+strings.Repeat("0", 6-t.Scale))
 	return e
 }
 
@@ -225,7 +227,10 @@ func (p *parser) castByMacro(e expression, t Type, operator string) expression {
 		"DATE": "date", "BOOLEAN": "boolean", "TIME": "time"}[t.DuckDB]
 	if operator == "TRY_CAST" || e.kind == kindText || e.kind == kindNull || e.kind == kindVariant {
 		if t.Base == "BOOLEAN" && operator == "CAST" {
-			return atom("snowflake.boolean("+operand+")", kindOther)
+			if e.kind == kindText {
+				return atom(call("boolean_of_text", operand), kindOther)
+			}
+			return atom(call("boolean", operand), kindOther)
 		}
 		switch t.DuckDB {
 		case "TIMESTAMPTZ":
@@ -238,14 +243,14 @@ func (p *parser) castByMacro(e expression, t Type, operator string) expression {
 	if e.zoned && (t.DuckDB == "TIMESTAMP" || t.DuckDB == "TIMESTAMP_NS") {
 		return atom("CAST(timezone('UTC', "+operand+") AS "+t.DuckDB+")", kindOther) // what the macro does, planned in a fraction of its time
 	}
-	return atom("snowflake."+macro+"("+operand+")", kindOther).inZone(t.DuckDB == "TIMESTAMPTZ")
+	return atom(call(macro, operand), kindOther).inZone(t.DuckDB == "TIMESTAMPTZ")
 }
 
 // stamp joins the zone offset of a text to its time: DuckDB takes what follows a space for the
 // name of a zone.
 func stamp(e expression, operand string) string {
 	if !e.literal {
-		return "snowflake.stamp(" + operand + ")"
+		return call("stamp", operand)
 	}
 	if i := strings.LastIndexByte(e.text, ' '); i >= 0 && i+1 < len(e.text) && (e.text[i+1] == '+' || e.text[i+1] == '-') {
 		return Literal(e.text[:i] + e.text[i+1:])
@@ -258,5 +263,5 @@ func wall(e expression, operand string) string {
 	if e.literal && !strings.ContainsAny(e.text, "Z+") && strings.Count(e.text, "-") < 3 {
 		return operand
 	}
-	return "snowflake.wall(" + operand + ")"
+	return call("wall", operand)
 }

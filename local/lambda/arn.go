@@ -17,6 +17,8 @@ func (p place) functionARN(name string) string {
 	return "arn:aws:lambda:" + p.region + ":" + p.account + ":function:" + name
 }
 
+func logGroup(function string) string { return "/aws/lambda/" + function }
+
 func (p place) mappingARN(id string) string {
 	return "arn:aws:lambda:" + p.region + ":" + p.account + ":event-source-mapping:" + id
 }

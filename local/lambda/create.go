@@ -67,7 +67,7 @@ func other(given *string, defaults ...string) bool {
 }
 
 // unserved names the first part of a request that this host cannot do.
-func (request functionRequest) unserved() error {
+func (request functionRequest) unserved(function string) error {
 	for _, part := range []struct {
 		name  string
 		asked bool
@@ -83,7 +83,7 @@ func (request functionRequest) unserved() error {
 		{"TracingConfig other than PassThrough", request.TracingConfig != nil && other(request.TracingConfig.Mode, "PassThrough")},
 		{"SnapStart", request.SnapStart != nil && other(request.SnapStart.ApplyOn, "None")},
 		{"LogFormat other than Text", request.LoggingConfig != nil && other(request.LoggingConfig.LogFormat, "Text")},
-		{"LogGroup", request.LoggingConfig != nil && other(request.LoggingConfig.LogGroup, "")},
+		{"LogGroup", request.LoggingConfig != nil && other(request.LoggingConfig.LogGroup, "", logGroup(function))},
 		{"VpcConfig", request.VpcConfig != nil && len(request.VpcConfig.SubnetIds)+len(request.VpcConfig.SecurityGroupIds) > 0},
 	} {
 		if part.asked {
@@ -105,7 +105,7 @@ var (
 
 // apply changes a function as the request says, and checks what comes out.
 func (request functionRequest) apply(to *creation, python string) error {
-	if err := request.unserved(); err != nil {
+	if err := request.unserved(to.Name); err != nil {
 		return err
 	}
 	for _, text := range []struct{ from, to *string }{

@@ -151,8 +151,16 @@ func TestCreateFunction(t *testing.T) {
 		t.Errorf("after a restart: %v", env)
 	}
 	out, err := h.api.GetFunction(ctx, &sdk.GetFunctionInput{FunctionName: aws.String("mine")})
-	if err != nil || *out.Configuration.Description != "what I do" || !maps.Equal(out.Tags, map[string]string{"a": "1", "b": "2"}) {
+	if err != nil || out.Code == nil || *out.Configuration.Description != "what I do" || !maps.Equal(out.Tags, map[string]string{"a": "1", "b": "2"}) {
 		t.Errorf("%+v, %v", out, err)
+	}
+	versions, err := h.api.ListVersionsByFunction(ctx, &sdk.ListVersionsByFunctionInput{FunctionName: aws.String("mine")})
+	if err != nil || len(versions.Versions) != 1 || *versions.Versions[0].FunctionArn != *made.FunctionArn+":$LATEST" {
+		t.Errorf("%+v, %v", versions, err)
+	}
+	signing, err := h.api.GetFunctionCodeSigningConfig(ctx, &sdk.GetFunctionCodeSigningConfigInput{FunctionName: aws.String("mine")})
+	if err != nil || signing.CodeSigningConfigArn != nil {
+		t.Errorf("%+v, %v", signing, err)
 	}
 	list, err := h.api.ListFunctions(ctx, &sdk.ListFunctionsInput{})
 	if err != nil || len(list.Functions) != 5 {

@@ -34,6 +34,8 @@ func (s *Server) routes() {
 	handle("PUT "+functionsPath+"/{name}/code", s.updateFunctionCode)
 	handle("PUT "+functionsPath+"/{name}/configuration", s.updateFunctionConfiguration)
 	handle("GET "+functionsPath+"/{name}/configuration", s.getFunctionConfiguration)
+	handle("GET "+functionsPath+"/{name}/versions", s.listVersions)
+	handle("GET /2020-06-30/functions/{name}/code-signing-config", s.getCodeSigning)
 	for _, slash := range []string{"", "/{$}"} {
 		handle("GET /2016-08-19/account-settings"+slash, s.accountSettings)
 		handle("GET "+functionsPath+slash, s.listFunctions)
@@ -90,7 +92,7 @@ func (fn *function) configuration() map[string]any {
 		"Runtime": "provided.al2023", "Handler": "bootstrap", "PackageType": "Zip",
 		"Timeout": int(fn.Timeout.Seconds()), "MemorySize": fn.MemoryMB,
 		"State": "Active", "LastUpdateStatus": "Successful",
-		"LoggingConfig": map[string]any{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + fn.Name},
+		"LoggingConfig": map[string]any{"LogFormat": "Text", "LogGroup": logGroup(fn.Name)},
 	}
 	if made := fn.made.Load(); made != nil {
 		maps.Copy(shown, made.shown())
@@ -118,7 +120,8 @@ func (s *Server) getFunction(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := map[string]any{"Configuration": fn.configuration()}
+	// Terraform takes an answer without Code for no function.
+	answer := map[string]any{"Configuration": fn.configuration(), "Code": map[string]any{}}
 	if made := fn.made.Load(); made == nil {
 		answer["Concurrency"] = map[string]any{"ReservedConcurrentExecutions": fn.ReservedConcurrency}
 	} else if len(made.Tags) > 0 {
@@ -134,6 +137,28 @@ func (s *Server) getFunctionConfiguration(w http.ResponseWriter, r *http.Request
 		return err
 	}
 	writeJSON(w, http.StatusOK, fn.configuration())
+	return nil
+}
+
+// listVersions knows the one version that a function has here.
+func (s *Server) listVersions(w http.ResponseWriter, r *http.Request) error {
+	fn, err := s.requested(r)
+	if err != nil {
+		return err
+	}
+	latest := fn.configuration()
+	latest["FunctionArn"] = fn.arn() + ":" + latestVersion
+	writeJSON(w, http.StatusOK, map[string]any{"Versions": []any{latest}})
+	return nil
+}
+
+// getCodeSigning answers as for every function whose code nobody signs.
+func (s *Server) getCodeSigning(w http.ResponseWriter, r *http.Request) error {
+	fn, err := s.requested(r)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"FunctionName": fn.Name})
 	return nil
 }
 

@@ -234,6 +234,37 @@ func (e emulator) notification(t *testing.T, s *Stack, p Parameters, out Outputs
 	}
 }
 
+// TestOfItsOwn: a stack whose roles have bounds and a path, and whose data has keys, is made, and is then as it should be; and a stack
+// from before gets keys without anything being replaced.
+func TestOfItsOwn(t *testing.T) {
+	e := newEmulator(t)
+	s, plain := e.stack(t, e.url, "own")
+	const key = "arn:aws:kms:us-east-1:000000000000:key/"
+	keyed := plain
+	keyed.StreamKeyARN, keyed.BucketKeyARN, keyed.QueueKeyARN, keyed.LogKeyARN, keyed.SecretKeyARN = key+"s", key+"b", key+"q", key+"l", key+"k"
+	apply(t, s, plain)
+	changed := map[string]bool{}
+	for _, c := range plan(t, s, keyed) {
+		changed[c.LogicalID] = true
+		if c.Action != "Modify" || c.Replacement == "True" {
+			t.Errorf("%s: %s, replaced: %s", c.LogicalID, c.Action, c.Replacement)
+		}
+	}
+	for _, id := range []string{"Stream", "RawZone", "UpsertFailures", "OrchestratorLog", "UpsertLog", "PrivateKey", "OrchestratorRole", "UpsertRole", "StorageRole"} {
+		if !changed[id] {
+			t.Errorf("%s has no key in the plan: %v", id, changed)
+		}
+	}
+	if err := s.Destroy(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	another, p := e.stack(t, e.url, "own-too")
+	p.StreamKeyARN, p.BucketKeyARN, p.QueueKeyARN, p.LogKeyARN, p.SecretKeyARN = key+"s", key+"b", key+"q", key+"l", key+"k"
+	p.PermissionsBoundaryARN, p.IAMPath = "arn:aws:iam::000000000000:policy/bounds", "/teams/data/"
+	apply(t, another, p)
+	want(t, "plan", plan(t, another, p), []Change(nil))
+}
+
 // TestRolledBack: what could not be made is named, and made anew when it can.
 func TestRolledBack(t *testing.T) {
 	e := newEmulator(t)

@@ -69,7 +69,7 @@ epoch_text(n) AS CAST(make_timestamp(CAST(floor(n) AS BIGINT) * 1000000) AS VARC
 moment_text(x) AS CASE typeof(x) WHEN 'DOUBLE' THEN regexp_replace(CAST(x AS VARCHAR), '\.0$', '') WHEN 'JSON' THEN snowflake.wall(variant_text(CAST(x AS VARCHAR), '$')) WHEN 'TIME' THEN '1970-01-01 ' || CAST(x AS VARCHAR) WHEN 'VARCHAR' THEN snowflake.wall(CAST(x AS VARCHAR)) ELSE CASE WHEN typeof(x) IN ('INTEGER', 'BIGINT', 'HUGEINT', 'DOUBLE') OR typeof(x) LIKE 'DECIMAL%' THEN snowflake.epoch_text(CAST(CAST(x AS VARCHAR) AS DECIMAL(38,9))) ELSE CAST(x AS VARCHAR) END END
 moment(x) AS CAST(snowflake.moment_text(x) AS TIMESTAMP)
 moment_ns(x) AS CAST(snowflake.moment_text(x) AS TIMESTAMP_NS)
-format(x, f) AS CASE typeof(x) WHEN 'TIMESTAMP_NS' THEN strftime(snowflake.moment_ns(x), f) ELSE strftime(snowflake.moment(x), f) END
+format(x, f) AS CASE typeof(x) WHEN 'TIMESTAMP_NS' THEN strftime(CAST(CAST(x AS VARCHAR) AS TIMESTAMP_NS), f) ELSE strftime(snowflake.moment(x), f) END
 timestamp_ntz(x) AS snowflake.moment(x)
 timestamp_ns(x) AS snowflake.moment_ns(x)
 timestamp_tz(x) AS CASE WHEN typeof(x) IN ('VARCHAR', 'JSON') THEN CAST(snowflake.stamp(trim(CAST(x AS VARCHAR), '"')) AS TIMESTAMPTZ) ELSE snowflake.moment(x) AT TIME ZONE 'UTC' END

@@ -181,7 +181,7 @@ func (p *parser) castTo(e expression, t Type, try bool) expression {
 		operand = "replace(" + operand + ", '_', '?')" // DuckDB takes digits with underscores between
 	}
 	if e.kind == kindVariant || e.kind == kindText && !e.literal {
-		return atom(once([]string{operand}, func(a []string) string { return numberOfText(operator, a[0], t) }), kindNumber)
+		return atom(numberOfText(operator, operand, t), kindNumber)
 	}
 	return atom(operator+"("+operand+" AS "+t.DuckDB+")", kindNumber)
 }
@@ -209,7 +209,10 @@ func numberOfText(operator, operand string, t Type) string {
 		return direct
 	}
 	short := fmt.Sprintf("-?[0-9]{1,%d}([.][0-9]{1,%d})?", 18-t.Scale, t.Scale)
-	return fmt.Sprintf("CASE WHEN regexp_full_match(%s, '%s') THEN CAST(CAST(%s AS DECIMAL(18,%d)) AS %s) ELSE %s END", operand, short, operand, t.Scale, t.DuckDB, direct)
+	return once([]string{operand}, func(a []string) string {
+		return fmt.Sprintf("CASE WHEN regexp_full_match(%s, '%s') THEN CAST(CAST(%s AS DECIMAL(18,%d)) AS %s) ELSE %s(%s AS %s) END",
+			a[0], short, a[0], t.Scale, t.DuckDB, operator, a[0], t.DuckDB)
+	})
 }
 
 // castByMacro casts to the types whose texts Snowflake reads more freely than DuckDB.

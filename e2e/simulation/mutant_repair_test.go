@@ -33,6 +33,7 @@ func repairMutants() []mutant {
 		repair("repair passes notices by", loadFile, "case state.Pending > 0:", "case state.Pending < 0:"),
 		repair("repair believes in another pipe's memory", loadFile, "case there && !dealt.Before(state.Created):", "case there && !dealt.IsZero():"),
 		repair("repair restores objects that the pipe has forgotten", restoreFile, "|| time.Since(records[0].ArrivedAt) > pipeMemory {", "|| len(records) == 0 {"),
+		repair("an object that is written again begins behind the last one, whatever was given up", restoreFile, "front, found := f.Last-f.First+1, int(max(ordinal-f.First, 0)), ordinal == 0", "front, found := f.Last-f.First+1, int(max(ordinal-f.First, 0)), p != record.Position{Shard: \"?\"}"),
 		repair("the pipe's memory is a day longer", restoreFile, "const pipeMemory = 13 * 24 * time.Hour", "const pipeMemory = 14 * 24 * time.Hour"),
 		repair("a replaced payload is not seen", valuesFile, `at.Digest == Digest(records[i].Data)`, `at.Digest != ""`),
 		repair("a lost quarantine object is not missed", requarantineFile, "if s.rejectedUpTo(s.Ledger.Ordinal) >= s.Ledger.Quarantined {", "if s.rejectedUpTo(s.Ledger.Ordinal) >= 0 {"),

@@ -13,7 +13,8 @@ import (
 )
 
 // operate has people at work beside the run: they make mistakes, and repair and replay, two at a time now and then. What is
-// out of everybody's reach by its nature is left out: records that retention has taken, and a pipe that has forgotten its files.
+// out of everybody's reach by its nature is left out: records that retention has taken, a pipe that has forgotten its files, and an
+// object that is deleted together with its quarantine object (see TestRepairAppendsNothingBesideAGap).
 func (w *world) operate() {
 	w.operated = true
 	w.rates[retentionPassed], w.rates[clockAhead], w.rates[clockBack] = 0, 0, 0
@@ -84,14 +85,22 @@ func (w *world) err(f fault) bool {
 		w.pipe.table.rows = nil
 		w.pipe.table.change0()
 	case objectDeleted:
-		key := one(w.settled(s))
+		key := one(slices.DeleteFunc(w.settled(s), func(key string) bool { // of both gone nothing tells what was rejected
+			quarantined := w.bucket.objects[key].metadata["quarantine"]
+			_, there := w.bucket.objects[quarantined]
+			return quarantined != "" && !there
+		}))
 		if key == "" {
 			return false
 		}
 		w.step("a person deletes %s", key)
 		delete(w.bucket.objects, key)
 	case quarantineDeleted:
-		key := one(slices.DeleteFunc(w.bucket.keys(w.chain(s.id).Quarantined()), rawzone.IsWithheld))
+		named := map[string]bool{}
+		for _, o := range w.bucket.objects {
+			named[o.metadata["quarantine"]] = true
+		}
+		key := one(slices.DeleteFunc(w.bucket.keys(w.chain(s.id).Quarantined()), func(key string) bool { return rawzone.IsWithheld(key) || !named[key] }))
 		if key == "" {
 			return false
 		}

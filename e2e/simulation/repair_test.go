@@ -470,7 +470,10 @@ func TestRepairStops(t *testing.T) {
 // TestRepairAppends: what a mapping that was made again has passed over lands behind the rest, once, also where records
 // that landed lie between it.
 func TestRepairAppends(t *testing.T) {
-	for _, tt := range []struct{ from, to int }{{10, 20}, {0, 5}, {3, 4}} {
+	for _, tt := range []struct {
+		from, to int
+		gone     bool // the object behind what was skipped
+	}{{10, 20, false}, {0, 5, false}, {3, 4, false}, {0, 5, true}, {3, 4, true}} {
 		inCalm(t, func(w *world) {
 			many := 0
 			w.mu.Lock()
@@ -493,6 +496,15 @@ func TestRepairAppends(t *testing.T) {
 			}
 			w.mu.Unlock()
 			w.group.Wait()
+			if tt.gone {
+				for _, s := range w.stream.shards {
+					for i, key := range w.objectsOf(s) {
+						if len(s.records) >= tt.to && (tt.from == 0) == (i == 0) && i < 2 {
+							delete(w.bucket.objects, key)
+						}
+					}
+				}
+			}
 			p := &process{w: w, name: "repair"}
 			p.begin(1000 * time.Hour)
 			defer p.kill()

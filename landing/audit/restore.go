@@ -133,6 +133,26 @@ func (m *mender) before(ctx context.Context, s *shard, f Finding) (l rawzone.Led
 	return l.After(o, time.Now()), "", nil
 }
 
+// anchor is a record that is known to stand in a run, and its ordinal: from quarantine, or from a table. What was given up in front
+// of the run has no place in it, so that the records behind the last object need not be the run's. Ordinal 0 says that none is known.
+func (m *mender) anchor(ctx context.Context, s *shard, f Finding) (p record.Position, ordinal int64, err error) {
+	for _, r := range s.Rejected {
+		if f.First <= r.Ordinal && r.Ordinal <= f.Last {
+			return r.Position, r.Ordinal, nil
+		}
+	}
+	for _, place := range tables() {
+		rows, err := m.rows(ctx, place, s.id, f.First, min(f.Last, f.First+leaf-1))
+		if err != nil || len(rows) > 0 {
+			if err == nil {
+				p, ordinal = rows[0].position(s.id), rows[0].ordinal
+			}
+			return p, ordinal, err
+		}
+	}
+	return p, 0, nil
+}
+
 // again reads the records of a finding from the stream, which follow what a ledger covers. There are more or fewer where the
 // stream has others. inside is the object's Inside: the run may begin and end inside a Kinesis record.
 func (m *mender) again(ctx context.Context, s *shard, behind rawzone.Ledger, f Finding) (out []record.Record, inside string, err error) {
@@ -140,16 +160,28 @@ func (m *mender) again(ctx context.Context, s *shard, behind rawzone.Ledger, f F
 	if err != nil {
 		return nil, "", err
 	}
-	want := f.Last - f.First + 1
+	p, ordinal, err := m.anchor(ctx, s, f)
+	if err != nil {
+		return nil, "", err
+	}
+	want, front, found := f.Last-f.First+1, int(max(ordinal-f.First, 0)), ordinal == 0
 	enough := errors.New("enough")
 	take := func(records []record.Record) error {
 		for _, r := range records {
-			if int64(len(out)) >= want {
+			if found && int64(len(out)) >= want {
 				return enough
 			}
 			if out = u.Append(out, r); r.Sequence == behind.Sequence {
 				out = slices.DeleteFunc(out, func(r record.Record) bool { return r.Compare(behind.Last()) <= 0 })
 			}
+			if found {
+				continue
+			}
+			at := slices.IndexFunc(out, func(r record.Record) bool { return r.Position == p })
+			if found = at >= 0; !found {
+				at = len(out)
+			}
+			out = out[max(at-front, 0):]
 		}
 		return nil
 	}
@@ -160,6 +192,9 @@ func (m *mender) again(ctx context.Context, s *shard, behind rawzone.Ledger, f F
 	}
 	if err != nil && !errors.Is(err, enough) {
 		return nil, "", err
+	}
+	if !found {
+		return nil, "", nil
 	}
 	if int64(len(out)) > want && m.endsInside(s, f, out[want-1].Position, out[want].Position) {
 		out, inside = out[:want], u.Cursor(nil).Numbering()

@@ -157,3 +157,22 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 }
+
+// TestTooOld: the maximum age is in seconds, and records behind a younger one wait for it.
+func TestTooOld(t *testing.T) {
+	ago := func(seconds ...int) (items []item) {
+		for _, n := range seconds {
+			items = append(items, item{arrived: time.Now().Add(-time.Duration(n) * time.Second)})
+		}
+		return items
+	}
+	for _, c := range []struct {
+		age   int
+		items []item
+		want  int
+	}{{60, ago(50, 40), 0}, {60, ago(70, 65, 50, 90), 2}, {60, ago(90, 80), 2}, {-1, ago(1 << 20), 0}} {
+		if n := (&poller{set: settings{MaxAge: c.age}}).tooOld(c.items); n != c.want {
+			t.Errorf("%d seconds: %d of %v, want %d", c.age, n, c.items, c.want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -553,4 +554,28 @@ func BenchmarkScan(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N)*100_000/b.Elapsed().Seconds(), "records/s")
+}
+
+// TestSwappedRecordsAreFound: a record counts only under its own index, so that two that changed places are damage.
+func TestSwappedRecordsAreFound(t *testing.T) {
+	dir := t.TempDir()
+	l, _ := open(t, Config{Dir: dir})
+	if _, commit, err := l.Append([]Entry{{Key: []byte("a"), Data: []byte("first")}, {Key: []byte("b"), Data: []byte("other")}}); err != nil || commit.Wait() != nil {
+		t.Fatal(err)
+	}
+	name := l.last().name
+	l.Close()
+	whole, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = frameHeader + frameFixed + 1 + 5
+	one, two := whole[blockHeader:blockHeader+size], whole[blockHeader+size:blockHeader+2*size]
+	swapped := slices.Concat(whole[:blockHeader], two, one, whole[blockHeader+2*size:])
+	if err := os.WriteFile(name, swapped, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, recovery := open(t, Config{Dir: dir}); recovery.Damage == nil {
+		t.Errorf("%+v", recovery)
+	}
 }

@@ -117,8 +117,18 @@ var unused = map[string]string{
 	"StorageRole s3:GetBucketLocation":         "Snowflake asks where the bucket is; the local warehouse is told",
 }
 
+const finishes = "rows went by Snowpipe Streaming before, and are finished; here all were merged"
+
 // unusedBy are those that one row path alone has.
 var unusedBy = map[string]map[string]string{
+	"merge": {
+		"UpsertRole s3:GetObject ledger":     finishes,
+		"UpsertRole s3:GetObject sealed":     finishes,
+		"UpsertRole s3:GetObject quarantine": finishes,
+		"UpsertRole s3:GetObject rejected":   finishes,
+		"UpsertRole s3:PutObject rejected":   finishes,
+		"UpsertRole s3:ListBucket":           finishes,
+	},
 	"snowpipe": {
 		"UpsertRole s3:GetObject sealed": "read where the objects in front of a channel have expired under a seal",
 	},

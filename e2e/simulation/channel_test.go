@@ -91,7 +91,11 @@ func (f *functions) by(u *upsert.Upsert, p *process) *upsert.Upsert {
 		panic(err)
 	}
 	lake := p.lake()
-	return u.By(upsert.NewPath(rowpath.New(lake, joined{channels, session{p}}, f.w.service.commit, quiet()), lake, streamName))
+	path := upsert.NewPath(rowpath.New(lake, joined{channels, session{p}}, f.w.service.commit, quiet()), lake, streamName)
+	if f.w.merging {
+		path = path.Idle()
+	}
+	return u.By(path)
 }
 
 // joined is what cmd joins.
@@ -390,6 +394,9 @@ func rowsOf(body []byte) (rows []row, err error) {
 
 // sweep has Upsert look after what was appended, as the schedule does once a minute.
 func (w *world) sweep() {
+	if w.stopped > 0 {
+		return
+	}
 	w.mu.Unlock()
 	done := func() <-chan *http.Response {
 		w.mu.Lock()
@@ -411,6 +418,7 @@ func (w *world) settle() {
 		w.group.Wait()
 		var a struct {
 			Pending []struct {
+				Shard           string
 				Committed, Last int64
 				Error           string
 			}
@@ -421,7 +429,7 @@ func (w *world) settle() {
 		}
 		done := true
 		for _, p := range a.Pending {
-			done = done && p.Committed >= p.Last && p.Error == ""
+			done = done && (p.Committed >= p.Last || w.mergedLast(p.Shard)) && p.Error == ""
 		}
 		if done {
 			return

@@ -94,6 +94,9 @@ const (
 	quarantineReplayed
 	tableReplayed
 
+	// rowPathChanged belongs to runs of its own.
+	rowPathChanged
+
 	faults
 )
 
@@ -124,7 +127,7 @@ func (f fault) String() string {
 		"channel accepts and never commits", "acknowledged rows lost", "channel invalidated", "channel forgotten", "row rejected",
 		"a person deletes a ledger", "truncates the streaming table", "truncates the micro-batch table", "drops the streaming table and makes it again",
 		"puts the streaming table back to a copy", "deletes an object of rows", "deletes a quarantine object", "repairs", "repairs beside another one",
-		"replays quarantine", "replays the table",
+		"replays quarantine", "replays the table", "row path changed",
 	}[f]
 }
 

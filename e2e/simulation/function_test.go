@@ -32,6 +32,8 @@ type functions struct {
 	orchestrator []*orchestratorProcess
 	upsert       []*upsertProcess
 	started      int
+	// running counts the invocations of both that are under way.
+	running int
 }
 
 type orchestratorProcess struct {
@@ -45,6 +47,9 @@ type upsertProcess struct {
 }
 
 func newFunctions(w *world, s record.Schema) *functions { return &functions{w: w, schema: s} }
+
+// busy reports whether a function is at work.
+func (f *functions) busy() bool { return f.running > 0 }
 
 func (f *functions) process(name string) process {
 	f.started++
@@ -84,6 +89,11 @@ func (p *process) arrow() *invoke.Function {
 
 // idle takes a process out of those that wait, or starts one.
 func (f *functions) idle() (*orchestratorProcess, error) {
+	for f.w.stopped > 0 {
+		if err := f.w.pause(context.Background(), time.Second); err != nil {
+			return nil, err
+		}
+	}
 	if n := len(f.orchestrator); n > 0 {
 		p := f.orchestrator[n-1]
 		f.orchestrator = f.orchestrator[:n-1]
@@ -118,9 +128,11 @@ func (f *functions) handle(p *orchestratorProcess, event []byte) error {
 }
 
 func (f *functions) run(p *orchestratorProcess, do func(*orchestrator.Orchestrator) error) error {
+	f.running++
 	f.w.mu.Unlock()
 	err := do(p.function)
 	f.w.mu.Lock()
+	f.running--
 	switch {
 	case p.dead:
 	case p.ctx.Err() != nil:
@@ -189,6 +201,7 @@ func (f *functions) start(payload []byte) <-chan *http.Response {
 	done := make(chan *http.Response, 1)
 	p := f.idleUpsert()
 	p.begin(functionTimeout)
+	f.running++
 	f.started++
 	id := fmt.Sprint("request-", f.started)
 	f.w.later(time.Millisecond, func() { done <- f.upsertOnce(p, id, payload) })
@@ -200,6 +213,7 @@ func (f *functions) upsertOnce(p *upsertProcess, id string, payload []byte) *htt
 	f.w.mu.Unlock()
 	out, err := p.function.Handle(p.ctx, id, payload)
 	f.w.mu.Lock()
+	f.running--
 	switch {
 	case p.dead:
 		fails = true

@@ -260,7 +260,11 @@ func channelMutants() []mutant {
 		edited("channel: objects are not cut at the committed ordinal", path, "if ordinal <= after {", "if ordinal <= after && false {"),
 		edited("channel: no committed token means from the beginning", path,
 			"}\n	highest, err := a.service.Highest(ctx, r.Chain())\n", "}\n	if base >= 0 {\n\t\treturn base, nil\n\t}\n	highest, err := a.service.Highest(ctx, r.Chain())\n"),
-		edited("channel: what was merged last is appended, the table is asked for nothing", path, "r.Known.Merged && !r.Fresh {", "r.Known.Merged && r.Stream == \"\" {"),
+		edited("switched: rows are merged before the ledger knows of it", upsert, "	if known.Merged || u.path == nil", "	if known.Merged || p.Shard != \"\" || u.path == nil"),
+		edited("switched: rows go by the channel before the ledger knows of it", upsert, "known == nil || known.Merged {", "known != nil && known.Merged {"),
+		edited("switched: rows go by the channel while the ledger says that they are merged", upsert, "known == nil || known.Merged {", "known == nil {"),
+		edited("switched: what may be merged in part is appended", upsert, "p.Channel.Merged && !p.Fresh }", "p.Channel.Merged && !p.Fresh && p.Shard == \"\" }"),
+		edited("switched: the channel is not locked before rows are completed", upsert, "	state, err := u.path.applier.Fence(ctx, m.Place.Chain())\n	if err != nil {\n\t\treturn handoff.Answer{}, fmt", "	state, err := rowpath.State{Created: 1}, error(nil)\n	if err != nil {\n\t\treturn handoff.Answer{}, fmt"),
 		edited("channel: rows that were merged behind the token are appended, the table is asked for nothing", path, "state.Committed = max(state.Committed, r.Known.Committed)", "state.Committed += 0 * r.Known.Committed"),
 		edited("channel: an offset token is sent at open", channel,
 			`body: []byte(`+"`"+`{"fail_on_uncommitted_rows":`, `body: []byte(`+"`"+`{"offset_token":"00000000000000000001","fail_on_uncommitted_rows":`),
@@ -288,6 +292,9 @@ func channelMutants() []mutant {
 	}
 	for i := range all {
 		all[i].pack, all[i].run = "./e2e/simulation", "TestSimulationByChannel"
+		if strings.HasPrefix(all[i].name, "switched: ") {
+			all[i].run = "TestSimulationSwitched"
+		}
 		if strings.Contains(all[i].name, "before rows are merged") || strings.Contains(all[i].name, "without waiting") {
 			all[i].run = "TestReplayBesideChannels|TestReplacedBesideChannels|TestTableDropped"
 		}

@@ -66,6 +66,9 @@ func (w *world) phase(faulty bool, begin func()) {
 	w.group.Wait()
 	w.faulty = false
 	if w.service != nil {
+		if w.merging {
+			w.deploy(false)
+		}
 		w.settle()
 	}
 }
@@ -83,6 +86,9 @@ func (w *world) underFaults() {
 		w.alterTables()
 		if w.operated {
 			w.people()
+		}
+		if w.switching {
+			w.switches()
 		}
 		if w.hit(recoveredEarly) {
 			w.later(w.between(time.Minute, 2*time.Hour), func() { _ = w.recoverAll() })

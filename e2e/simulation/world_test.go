@@ -53,6 +53,10 @@ type world struct {
 	// service is where rows go if they are not merged; swept is the answer to the last sweep.
 	service *service
 	swept   string
+	// switching says that people change the row path, merging that rows are merged now; stopped counts those who have stopped the
+	// mapping and wait.
+	switching, merging bool
+	stopped            int
 	// generations are those of the rows in the raw zone, by the record.
 	generations map[string]value
 	// operated says that people repair beside the run, which brings rows when they do; damaged that they have taken rows away.

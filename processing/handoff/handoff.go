@@ -76,6 +76,11 @@ type Place struct {
 	Channel *rawzone.Channel `json:"channel,omitempty"`
 }
 
+// Chain is what the object belongs to.
+func (p Place) Chain() rawzone.Chain {
+	return rawzone.Chain{Stream: p.Stream, Generation: p.Generation, Shard: p.Shard}
+}
+
 // Pending is how far a shard's rows have become visible.
 type Pending struct {
 	Shard string `json:"shard"`
@@ -97,8 +102,11 @@ type Answer struct {
 	Rows int `json:"rows"`
 	// Inserted is how many of them were new to the table.
 	Inserted int64 `json:"inserted"`
-	// Channel is what is known of the shard's channel now, if the rows were appended and not merged.
+	// Channel is what is known of the shard's channel now: also where rows are merged, of a shard that had one.
 	Channel *rawzone.Channel `json:"channel,omitempty"`
+	// Note says that nothing was done yet: the ledger has to hold Channel first, which says that rows go another way from here on. Then
+	// the message comes once more.
+	Note bool `json:"note,omitempty"`
 	// Pending are the shards of a sweep.
 	Pending []Pending `json:"pending,omitempty"`
 	// Quarantined counts records of Content that could not become rows.
@@ -115,6 +123,9 @@ type Answer struct {
 func (a Answer) Complete(m Message) error {
 	if a.Taken != nil {
 		return a.Taken
+	}
+	if a.Note {
+		return fmt.Errorf("upsert of %s wants the ledger to note first that its rows go another way than before", m.Object)
 	}
 	if a.Rows != m.Rows && !a.More {
 		return fmt.Errorf("upsert of %s looked at %d of %d rows", m.Object, a.Rows, m.Rows)

@@ -52,6 +52,11 @@ func (o *Orchestrator) deliver(ctx context.Context, head *datalake.Head, d *deli
 		m.Without, m.Place = d.without, place(*head, d.object, d.csv != nil)
 		answer, err := o.upsert.Upsert(ctx, m)
 		m.Vacant = nil // asked once
+		if err == nil && answer.Note {
+			if err = o.note(ctx, head, answer.Channel); err == nil {
+				continue
+			}
+		}
 		if err == nil {
 			err = answer.Complete(m)
 		}
@@ -68,6 +73,19 @@ func (o *Orchestrator) deliver(ctx context.Context, head *datalake.Head, d *deli
 			return nil
 		}
 	}
+}
+
+// note writes down that a shard's rows go by its channel from now on, or are merged from now on, before any does: a process that goes
+// the other way later, and finds the ledger as another one has left it that was killed in between, locks the channel, or asks the
+// table how far the rows came.
+func (o *Orchestrator) note(ctx context.Context, head *datalake.Head, channel *rawzone.Channel) error {
+	noted := head.Ledger
+	noted.Channel, noted.UpdatedAt = channel, time.Now().UTC()
+	next, err := o.lake.Advance(ctx, *head, noted)
+	if err == nil {
+		*head = next
+	}
+	return err
 }
 
 // withhold puts rows of an object aside, as many at once as fit: the ledger names their quarantine object, and then it is

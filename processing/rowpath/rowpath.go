@@ -233,21 +233,12 @@ func (a *Applier) open(ctx context.Context, r Rows, head datalake.Head) (*positi
 	}
 	state, asked := channel.Opened(), int64(0) // asked is the table's highest ordinal, if it was asked
 	if state.Known {
-		// Rows behind the token may have been merged, those of the object at hand, too.
+		// Rows behind the token may have been merged.
 		if r.Known.Of(state.Created) {
 			state.Committed = max(state.Committed, r.Known.Committed)
 		}
-		if r.Known.Merged && !r.Fresh {
-			asked, err = a.service.Highest(ctx, r.Chain())
-			if err != nil {
-				return nil, fmt.Errorf("rows of %s were merged last, so the table is asked how far it goes: %w", o.First.Shard, err)
-			}
-			state.Committed = max(state.Committed, asked)
-		}
-	} else {
-		if state.Committed, asked, err = a.forgotten(ctx, r, head); err != nil {
-			return nil, err
-		}
+	} else if state.Committed, asked, err = a.forgotten(ctx, r, head); err != nil {
+		return nil, err
 	}
 	if last := max(head.Ordinal, o.LastOrdinal); asked > last {
 		return nil, fmt.Errorf("the table has a row of %s under ordinal %d, and the raw zone ends at %d: somebody has put rows there, or objects or the ledger are gone; "+
@@ -282,7 +273,7 @@ func (a *Applier) forgotten(ctx context.Context, r Rows, head datalake.Head) (st
 	if err != nil {
 		return 0, 0, fmt.Errorf("the channel of %s has no committed token, so the table is asked how far it goes: %w", o.First.Shard, err)
 	}
-	if highest == 0 && known > base {
+	if highest == 0 && known > base && r.Known.Seen() {
 		return 0, 0, fmt.Errorf("the channel of %s is gone, and %w, though rows up to ordinal %d were committed: was it dropped or emptied? "+
 			"Put it back, or have the raw zone loaded again with `snowstream audit --repair`", o.First.Shard, ErrEmptied, known)
 	}

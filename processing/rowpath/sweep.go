@@ -29,13 +29,15 @@ type Pending struct {
 type Sweeper struct {
 	applier *Applier
 	seen    map[rawzone.Chain]int64
-	// asked is how far the table goes for channels that have forgotten it, until they commit something.
-	asked map[rawzone.Chain]State
+	// asked is how far the table goes for channels that have forgotten it, until they commit something, tables for shards whose last
+	// rows were merged.
+	asked  map[rawzone.Chain]State
+	tables map[rawzone.Chain]int64
 }
 
 // NewSweeper returns a sweeper.
 func NewSweeper(a *Applier) *Sweeper {
-	return &Sweeper{a, map[rawzone.Chain]int64{}, map[rawzone.Chain]State{}}
+	return &Sweeper{a, map[rawzone.Chain]int64{}, map[rawzone.Chain]State{}, map[rawzone.Chain]int64{}}
 }
 
 // Sweep asks how far all shards are committed, with one request for 100 of them. One whose rows have been appended for a minute
@@ -92,6 +94,10 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, lo
 	if p.Last = last; look {
 		return p, nil
 	}
+	if head.Channel != nil && head.Channel.Merged { // its last rows are not the channel's
+		p.Committed, err = s.merged(ctx, head, last)
+		return p, err
+	}
 	before, again := s.seen[head.Chain()]
 	s.seen[head.Chain()] = p.Committed
 	if time.Since(head.UpdatedAt) < maxAge || again && before < p.Committed {
@@ -104,6 +110,25 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, lo
 	}
 	p.Committed, p.State = max(p.Committed, after.Committed), after
 	return p, nil
+}
+
+// merged is how far the table goes of a shard whose last rows were merged. The next batch completes what is not there, and nothing
+// is appended beside it; without one an audit does. The table is asked once for each object.
+func (s *Sweeper) merged(ctx context.Context, head datalake.Head, last int64) (int64, error) {
+	n, ok := s.tables[head.Chain()]
+	if ok && n >= last {
+		return last, nil
+	}
+	n, err := s.applier.service.Highest(ctx, head.Chain())
+	if err != nil {
+		return head.Channel.Committed, err
+	}
+	n = max(n, head.Channel.Committed)
+	if _, end, err := s.last(ctx, head, n); err != nil || end > n {
+		return n, err
+	}
+	s.tables[head.Chain()] = last // what is behind the highest has no row
+	return last, nil
 }
 
 // remembered is what the table has answered for a channel that has no token since.
@@ -173,7 +198,7 @@ func (s *Sweeper) wanted(ctx context.Context, stream string, o rawzone.Object, a
 // what the ledger knows of it is nothing to go by.
 func (s *Sweeper) forgotten(head datalake.Head, state State) bool {
 	_, ok := s.remembered(head, state)
-	return !state.Known && !ok && head.Channel != nil && !head.Channel.Merged && head.Channel.Committed > head.Base()
+	return !state.Known && !ok && head.Channel != nil && head.Channel.Created != 0 && !head.Channel.Merged && head.Channel.Committed > head.Base()
 }
 
 // applyLast opens a channel that has forgotten its place, which finds that out from the table, and appends what follows.

@@ -67,6 +67,17 @@ func (u *Upsert) appended(ctx context.Context, m handoff.Message) ([]byte, error
 	if m.CSV != "" {
 		r.CSV = []byte(m.CSV)
 	}
+	if known := m.Place.Channel; known == nil || known.Merged { // all in front of it was merged, or this is the first
+		noted := rawzone.Channel{Committed: r.Object.FirstOrdinal - 1}
+		if known != nil {
+			state, err := u.path.applier.Fence(ctx, m.Place.Chain())
+			if err != nil {
+				return nil, fmt.Errorf("rows of %s were merged so far; open its channel: %w", m.Place.Shard, err)
+			}
+			noted.Rejected, noted.Created = state.Rejected, state.Created
+		}
+		return json.Marshal(handoff.Answer{Channel: &noted, Note: true})
+	}
 	sent, state, err := u.path.applier.Apply(ctx, r)
 	if err != nil {
 		return nil, err
@@ -78,6 +89,24 @@ func (u *Upsert) appended(ctx context.Context, m handoff.Message) ([]byte, error
 	u.log.Info("appended", "object", m.Object, "rows", m.Rows, "sent", sent, "committed_ordinal", state.Committed, "rejected_rows", state.Rejected,
 		"append_ms", time.Since(began).Milliseconds())
 	return json.Marshal(handoff.Answer{Rows: m.Rows, Inserted: int64(sent), Channel: channel})
+}
+
+// mayBeMerged reports whether a process that merges may have had an object in hand, and may have left it in the middle, with rows
+// that the table refuses between those that are there.
+func mayBeMerged(p *handoff.Place) bool { return p.Channel != nil && p.Channel.Merged && !p.Fresh }
+
+// leave merges the last object that may have been merged, and what is in front of it, with the channel locked. From the next one on rows
+// go by the channel.
+func (u *Upsert) leave(ctx context.Context, m handoff.Message) (handoff.Answer, error) {
+	state, err := u.path.applier.Fence(ctx, m.Place.Chain())
+	if err != nil {
+		return handoff.Answer{}, fmt.Errorf("rows of %s were merged last; lock its channel before they are completed: %w", m.Place.Shard, err)
+	}
+	answer, err := u.object(ctx, m)
+	if err == nil && answer.Channel != nil {
+		answer.Channel = &rawzone.Channel{Committed: m.Place.Last, Rejected: state.Rejected, Created: state.Created}
+	}
+	return answer, err
 }
 
 // known is what the ledger may remember of a channel: what it has rejected counts as seen once it was dealt with, which is the
@@ -205,12 +234,34 @@ func (u *Upsert) mendObject(ctx context.Context, seen datalake.Rejections, o raw
 	return seen, nil
 }
 
+// noted is what the ledger has to hold before the first row of a shard is merged whose rows went by its channel so far, nil if it does.
+// The channel is locked first: what was appended by it and not committed does not come any more. A shard of which the ledger knows
+// no channel never had one, because that is noted, too, before the first row goes by it.
+func (u *Upsert) noted(ctx context.Context, p *handoff.Place) (*rawzone.Channel, error) {
+	known := *p.Channel
+	if known.Merged || u.path == nil && behind(known, p) {
+		return nil, nil // finish refuses to go on without a key pair
+	}
+	if u.path != nil {
+		if _, err := u.path.applier.Fence(ctx, p.Chain()); err != nil {
+			return nil, fmt.Errorf("rows of %s went by Snowpipe Streaming; lock its channel before others are merged: %w", p.Shard, err)
+		}
+	}
+	known.Merged = true // and as far as it was: behind that rows may have been rejected
+	return &known, nil
+}
+
+// behind reports whether rows in front of a place are not known to be in the table.
+func behind(known rawzone.Channel, p *handoff.Place) bool {
+	return known.Committed < p.First-1 && p.Previous != ""
+}
+
 // finish has all in the table that went by a shard's channel, before an object behind it is merged: the channel is locked, so that
 // nothing more comes by it, and what is not known to be committed is merged. It returns what the ledger may remember once the
 // object is merged, too.
 func (u *Upsert) finish(ctx context.Context, p *handoff.Place) (*rawzone.Channel, error) {
 	known := *p.Channel
-	if known.Committed < p.First-1 && p.Previous != "" {
+	if behind(known, p) {
 		if u.path == nil {
 			return nil, fmt.Errorf("rows of %s went by Snowpipe Streaming, and beyond ordinal %d nobody knows whether they are in the table: "+
 				"give the function its key pair and its stream's name, or let it go on by Snowpipe Streaming", p.Shard, known.Committed)
@@ -227,7 +278,7 @@ func (u *Upsert) finish(ctx context.Context, p *handoff.Place) (*rawzone.Channel
 
 // finishBehind merges what lies between an ordinal and a place.
 func (u *Upsert) finishBehind(ctx context.Context, p *handoff.Place, after int64) (rowpath.State, error) {
-	chain := rawzone.Chain{Stream: p.Stream, Generation: p.Generation, Shard: p.Shard}
+	chain := p.Chain()
 	state, err := u.path.applier.Fence(ctx, chain)
 	if err != nil {
 		return state, err

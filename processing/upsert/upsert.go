@@ -66,7 +66,11 @@ func (u *Upsert) Handle(ctx context.Context, requestID string, payload []byte) (
 	case m.Object == "":
 		answer, err = u.content(ctx, requestID, m.Content)
 	case u.path != nil && !u.path.idle && m.Place != nil:
-		if m.Rows > 0 {
+		switch {
+		case m.Rows == 0:
+		case mayBeMerged(m.Place):
+			answer, err = u.leave(ctx, m)
+		default:
 			return u.appended(ctx, m) // by its channel, which does not look at the table, and needs no warehouse
 		}
 	default:
@@ -88,12 +92,17 @@ func (u *Upsert) object(ctx context.Context, m handoff.Message) (handoff.Answer,
 			return handoff.Answer{Rows: m.Rows, Taken: taken}, err
 		}
 	}
-	if err := u.settle(ctx, m.Object); err != nil {
-		return handoff.Answer{}, err
+	if m.Place == nil {
+		if err := u.settle(ctx, m.Object); err != nil {
+			return handoff.Answer{}, err
+		}
 	}
 	var channel *rawzone.Channel
 	if m.Place != nil && m.Place.Channel != nil {
-		var err error
+		noted, err := u.noted(ctx, m.Place)
+		if err != nil || noted != nil {
+			return handoff.Answer{Channel: noted, Note: noted != nil}, err
+		}
 		if channel, err = u.finish(ctx, m.Place); err != nil {
 			return handoff.Answer{}, err
 		}

@@ -70,6 +70,9 @@ type Channel struct {
 	Merged bool `json:"merged,omitempty"`
 }
 
+// Seen reports whether rows are known to be in the table, and not only that all in front of an object were merged or have none.
+func (c Channel) Seen() bool { return c.Created != 0 || c.Merged }
+
 // Of reports whether what is known goes for the channel that was made at a moment: how far another one was does not, because the table
 // may have been dropped or emptied with it. Merged rows have no channel.
 func (c Channel) Of(created int64) bool { return c.Merged || c.Created == created }

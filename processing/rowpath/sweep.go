@@ -174,13 +174,14 @@ func (s *Sweeper) last(ctx context.Context, head datalake.Head, committed int64)
 	return last, committed, nil
 }
 
-// wanted reports whether an object has rows for the table behind an ordinal: others were put aside.
+// wanted reports whether an object has rows for the table behind an ordinal: others were put aside, and where the ordinal is what the
+// table was asked for, the object's last records may have none.
 func (s *Sweeper) wanted(ctx context.Context, stream string, o rawzone.Object, after int64) (bool, error) {
 	if o.Rows == 0 {
 		return false, nil
 	}
 	aside, err := s.applier.lake.Aside(ctx, stream, o)
-	if err != nil || len(aside) == 0 {
+	if err != nil || len(aside) == 0 && after < o.FirstOrdinal {
 		return err == nil, err
 	}
 	rows, err := s.applier.lake.Rows(ctx, o.Key)

@@ -220,6 +220,31 @@ func TestSettleForgotten(t *testing.T) {
 	}
 }
 
+// TestMergedLast: where rows were merged last, the channel holds nothing to wait for, and nothing is appended. What the table lacks of
+// them is pending; what was put aside behind its highest is not.
+func TestMergedLast(t *testing.T) {
+	for _, c := range []struct {
+		highest, committed int64
+		aside              []int64
+	}{{4, 4, nil}, {6, 6, nil}, {5, 5, nil}, {5, 6, []int64{6}}} {
+		s := &stub{highest: c.highest, aside: c.aside, state: State{Committed: 1, Known: true, Created: 7}}
+		s.ledger.Channel = &rawzone.Channel{Committed: 2, Created: 7, Merged: true}
+		sweeper := NewSweeper(applier(s))
+		if err := sweeper.Settle(t.Context(), "s", shard, 6); err != nil || len(s.calls) > 0 {
+			t.Errorf("%v, %v", s.calls, err)
+		}
+		for range 2 {
+			all, err := sweeper.Sweep(t.Context(), "s", false)
+			if err != nil || len(all) != 1 || all[0].Err != nil || all[0].Again || all[0].Committed != c.committed || all[0].Last != 6 {
+				t.Errorf("the table ends at %d: %+v, %v", c.highest, all, err)
+			}
+		}
+		if want := map[bool]int{true: 1, false: 2}[c.committed == 6]; len(s.appended) > 0 || strings.Count(strings.Join(s.calls, " "), "highest") != want {
+			t.Errorf("the table ends at %d: %v, %v appended", c.highest, s.calls, s.appended)
+		}
+	}
+}
+
 // TestSettleWaitsForItsOwnChannel: a table was dropped and has its first rows again. How far the former channel was says nothing of
 // what the new one still holds.
 func TestSettleWaitsForItsOwnChannel(t *testing.T) {

@@ -236,6 +236,9 @@ func (s *Sweeper) Settle(ctx context.Context, stream, shard string, ordinal int6
 		if err != nil {
 			return err
 		}
+		if head.Channel != nil && head.Channel.Merged {
+			return nil // the channel was locked before the ledger said so, and holds nothing
+		}
 		states, err := s.applier.service.States(ctx, []rawzone.Chain{head.Chain()})
 		if err != nil {
 			return err

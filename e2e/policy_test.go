@@ -21,6 +21,7 @@ import (
 
 	"github.com/snowstream/snowstream/deploy/cloudformation"
 	"github.com/snowstream/snowstream/deploy/cloudformation/resolve"
+	"github.com/snowstream/snowstream/internal/long"
 	"github.com/snowstream/snowstream/record/rawzone"
 )
 
@@ -136,10 +137,12 @@ var unusedBy = map[string]map[string]string{
 
 // TestPolicies runs the whole pipeline through everything that makes a function call AWS, takes all calls down, and
 // holds them against the roles in the deployment's template: what is called is allowed, and what is allowed is called.
-func TestPolicies(t *testing.T) {
-	for _, path := range []string{"merge", "snowpipe"} {
-		t.Run(path, func(t *testing.T) { policies(t, path) })
-	}
+func TestPolicies(t *testing.T) { policies(t, "snowpipe") }
+
+// TestPoliciesByMerge is the same with rows that are merged.
+func TestPoliciesByMerge(t *testing.T) {
+	long.Test(t)
+	policies(t, "merge")
 }
 
 func policies(t *testing.T, path string) {

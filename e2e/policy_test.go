@@ -118,6 +118,9 @@ var unused = map[string]string{
 	"StorageRole s3:GetBucketLocation":         "Snowflake asks where the bucket is; the local warehouse is told",
 }
 
+// sometimes begins the reason of a right that a run uses or not, by its timing.
+const sometimes = "sometimes: "
+
 const finishes = "rows went by Snowpipe Streaming before, and are finished; here all were merged"
 
 // unusedBy are those that one row path alone has.
@@ -131,7 +134,7 @@ var unusedBy = map[string]map[string]string{
 		"UpsertRole s3:ListBucket":           finishes,
 	},
 	"snowpipe": {
-		"UpsertRole s3:GetObject sealed": "read where the objects in front of a channel have expired under a seal",
+		"UpsertRole s3:GetObject sealed": sometimes + "where a ledger is lost, which a sweep may see or not, and where the objects in front of a channel have expired",
 	},
 }
 
@@ -213,7 +216,7 @@ func judge(t *testing.T, role string, statements []resolve.Statement, made map[c
 				switch n := used[action+" "+resource]; {
 				case n == 0 && reason == "":
 					t.Errorf("%s: %s on %s is allowed, and nothing called it: take it away, or say who needs it", role, action, resource)
-				case n > 0 && reason != "":
+				case n > 0 && reason != "" && !strings.HasPrefix(reason, sometimes):
 					t.Errorf("%s: %s on %s was called %d times, and is listed as never called", role, action, resource, n)
 				}
 			}

@@ -60,6 +60,7 @@ var arrows = []struct {
 	{"bench", nil, "it only starts the module in bench/measure, whose peers never enter the product's go.mod"},
 	{"release", nil, "it packs what is built, and its libraries never enter the product's go.mod"},
 	{"internal/plainbody", nil, "it mends a library and knows no box"},
+	{"internal/loopback", nil, "it looks at a request, whatever service that is for"},
 	{"internal/archtest", nil, "this test needs nothing"},
 	{"internal/child", nil, "it only ties a program to the test that starts it"},
 	{"internal/long", nil, "it only says which tests run"},
@@ -67,8 +68,8 @@ var arrows = []struct {
 	{"internal/chromium", nil, "the driver of the browser knows no page"},
 }
 
-// mended are libraries that any box may use, put right.
-var mended = []string{"internal/plainbody"}
+// mended are what any box may use: libraries put right, and the guard of a server on loopback.
+var mended = []string{"internal/plainbody", "internal/loopback"}
 
 // drivers are for tests, of any box.
 var drivers = []string{"internal/child", "internal/chromium", "internal/long", "internal/ministack"}

@@ -622,3 +622,28 @@ def lambda_handler(event, context):
 		t.Errorf("%v", err)
 	}
 }
+
+// A page in a browser on this machine must not have a function created.
+func TestPagesAreRefused(t *testing.T) {
+	h := open(t, testConfig(t, "", ""))
+	for name, change := range map[string]func(*http.Request){
+		"from an origin":    func(r *http.Request) { r.Header.Set("Origin", "http://page.example") },
+		"to a rebound name": func(r *http.Request) { r.Host = "page.example" },
+		"":                  func(*http.Request) {},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.http.URL+"/2015-03-31/functions/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0")
+		change(r)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[name == ""]; answer.StatusCode != want {
+			t.Errorf("%q: status %d, want %d", name, answer.StatusCode, want)
+		}
+	}
+}

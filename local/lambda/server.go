@@ -43,6 +43,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/gofrs/flock"
+
+	"github.com/snowstream/snowstream/internal/loopback"
 )
 
 const (
@@ -322,6 +324,10 @@ func (s *Server) enter() bool {
 
 // ServeHTTP answers the Lambda API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if loopback.FromPage(r) { // it could have a function created, which is to run code of its own
+		writeError(w, &apiError{http.StatusForbidden, "AccessDeniedException", "Requests from web pages, and to a name other than localhost, are refused."})
+		return
+	}
 	if r.Header.Get("Authorization") == "" {
 		writeError(w, &apiError{http.StatusForbidden, "MissingAuthenticationTokenException", "Missing Authentication Token"})
 		return

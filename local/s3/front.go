@@ -2,7 +2,6 @@ package s3
 
 import (
 	"encoding/xml"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rclone/gofakes3"
+
+	"github.com/snowstream/snowstream/internal/loopback"
 )
 
 // ServeHTTP checks what the library does not check, answers what it does not know, and hands on the rest.
@@ -19,7 +20,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.closed.Load():
 		answerError(w, r, http.StatusServiceUnavailable, "ServiceUnavailable", errClosed.Error())
 		return
-	case !local(r):
+	case loopback.FromPage(r):
 		answerError(w, r, http.StatusForbidden, "AccessDenied", "Use the server's loopback address, and not from a web page")
 		return
 	case isForm(r):
@@ -62,20 +63,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	tags.finish(r.Header)
-}
-
-// local refuses what a web page could send: anything with the marks of one, and, against pages that rebind their name to
-// this address, anything addressed to a name.
-func local(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site") // sent by browsers only; "none" is the address bar
-	if r.Header.Get("Origin") != "" || r.Method == http.MethodOptions || site != "" && site != "none" {
-		return false
-	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
 }
 
 // signed tells whether a request names its caller, in a header or in a presigned URL.

@@ -273,7 +273,7 @@ func (a *Applier) forgotten(ctx context.Context, r Rows, head datalake.Head) (st
 	if err != nil {
 		return 0, 0, fmt.Errorf("the channel of %s has no committed token, so the table is asked how far it goes: %w", o.First.Shard, err)
 	}
-	if highest == 0 && known > base && r.Known.Seen() {
+	if highest == 0 && known > base {
 		return 0, 0, fmt.Errorf("the channel of %s is gone, and %w, though rows up to ordinal %d were committed: was it dropped or emptied? "+
 			"Put it back, or have the raw zone loaded again with `snowstream audit --repair`", o.First.Shard, ErrEmptied, known)
 	}

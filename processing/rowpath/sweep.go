@@ -79,12 +79,12 @@ func (s *Sweeper) shard(ctx context.Context, head datalake.Head, state State, lo
 		p.Committed = head.Base()
 	}
 	if head.Channel != nil && !ok && (!state.Known || head.Channel.Of(state.Created)) { // rows behind the token may have been merged
-		p.Committed = max(p.Committed, head.Channel.Committed)
+		p.Committed = max(p.Committed, head.Channel.Known().Committed)
 	}
 	o, last, err := s.last(ctx, head, p.Committed)
 	p.Rows = Rows{Stream: head.Stream, Object: o}
 	if head.Channel != nil {
-		p.Rows.Known = *head.Channel
+		p.Rows.Known = head.Channel.Known()
 	}
 	if err != nil || last <= p.Committed {
 		delete(s.seen, head.Chain())
@@ -199,7 +199,7 @@ func (s *Sweeper) wanted(ctx context.Context, stream string, o rawzone.Object, a
 // what the ledger knows of it is nothing to go by.
 func (s *Sweeper) forgotten(head datalake.Head, state State) bool {
 	_, ok := s.remembered(head, state)
-	return !state.Known && !ok && head.Channel != nil && head.Channel.Created != 0 && !head.Channel.Merged && head.Channel.Committed > head.Base()
+	return !state.Known && !ok && head.Channel != nil && !head.Channel.Merged && head.Channel.Known().Committed > head.Base()
 }
 
 // applyLast opens a channel that has forgotten its place, which finds that out from the table, and appends what follows.
@@ -208,7 +208,7 @@ func (s *Sweeper) applyLast(ctx context.Context, head datalake.Head) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.again(ctx, head, &Rows{Stream: head.Stream, Object: o, Known: *head.Channel})
+	_, err = s.again(ctx, head, &Rows{Stream: head.Stream, Object: o, Known: head.Channel.Known()})
 	return err
 }
 

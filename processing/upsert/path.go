@@ -62,7 +62,7 @@ func (u *Upsert) appended(ctx context.Context, m handoff.Message) ([]byte, error
 		FirstOrdinal: m.Place.First, LastOrdinal: m.Place.Last, Previous: m.Place.Previous,
 	}}
 	if m.Place.Channel != nil {
-		r.Known = *m.Place.Channel
+		r.Known = m.Place.Channel.Known()
 	}
 	if m.CSV != "" {
 		r.CSV = []byte(m.CSV)

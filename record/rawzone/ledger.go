@@ -70,8 +70,14 @@ type Channel struct {
 	Merged bool `json:"merged,omitempty"`
 }
 
-// Seen reports whether rows are known to be in the table, and not only that all in front of an object were merged or have none.
-func (c Channel) Seen() bool { return c.Created != 0 || c.Merged }
+// Known is what a channel's next opener may go by: nothing, where c only says that rows begin to go by the channel behind Committed.
+// Where the ledger was lost before, rows in front of that may be missing.
+func (c Channel) Known() Channel {
+	if c.Created == 0 && !c.Merged {
+		return Channel{}
+	}
+	return c
+}
 
 // Of reports whether what is known goes for the channel that was made at a moment: how far another one was does not, because the table
 // may have been dropped or emptied with it. Merged rows have no channel.

@@ -116,13 +116,13 @@ func TestApply(t *testing.T) {
 		appended []int64
 		fails    string
 	}{
-		"from the committed ordinal on":                               {stub: stub{state: known(3)}, calls: "open append append", appended: []int64{4, 5, 6}},
-		"all is committed":                                            {stub: stub{state: known(6)}, calls: "open"},
-		"no token, and nobody can have appended it":                   {fresh: true, known: rawzone.Channel{Committed: 4}, calls: "open append", appended: []int64{5, 6}},
-		"no token: the table is asked, behind the open":               {stub: stub{highest: 2}, fresh: true, calls: "open highest append append", appended: []int64{3, 4, 5, 6}},
-		"no token, and the call may be a second one":                  {stub: stub{highest: 5}, known: rawzone.Channel{Committed: 4}, calls: "open highest append", appended: []int64{6}},
-		"the table is empty":                                          {known: rawzone.Channel{Committed: 2, Created: 9}, calls: "open highest", fails: "no row of the shard"},
-		"rows were merged behind the token":                           {stub: stub{state: known(1)}, fresh: true, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open append", appended: []int64{5, 6}},
+		"from the committed ordinal on":                 {stub: stub{state: known(3)}, calls: "open append append", appended: []int64{4, 5, 6}},
+		"all is committed":                              {stub: stub{state: known(6)}, calls: "open"},
+		"no token, and nobody can have appended it":     {fresh: true, known: rawzone.Channel{Committed: 4}, calls: "open append", appended: []int64{5, 6}},
+		"no token: the table is asked, behind the open": {stub: stub{highest: 2}, fresh: true, calls: "open highest append append", appended: []int64{3, 4, 5, 6}},
+		"no token, and the call may be a second one":    {stub: stub{highest: 5}, known: rawzone.Channel{Committed: 4}, calls: "open highest append", appended: []int64{6}},
+		"the table is empty":                            {known: rawzone.Channel{Committed: 2, Created: 9}, calls: "open highest", fails: "no row of the shard"},
+		"rows were merged behind the token":             {stub: stub{state: known(1)}, fresh: true, known: rawzone.Channel{Committed: 4, Merged: true}, calls: "open append", appended: []int64{5, 6}},
 		"a former channel was further, before the table was dropped": {stub: stub{state: known(1)}, fresh: true, known: rawzone.Channel{Committed: 4, Created: 9},
 			calls: "open append append append", appended: []int64{2, 3, 4, 5, 6}},
 		"the channel is ahead of the raw zone":  {stub: stub{state: known(9)}, calls: "open", fails: "raw zone ends at 6"},

@@ -17,6 +17,7 @@ import (
 	"github.com/snowstream/snowstream/cmd/internal/stack"
 	"github.com/snowstream/snowstream/landing/audit"
 	"github.com/snowstream/snowstream/landing/microbatch"
+	"github.com/snowstream/snowstream/landing/schema"
 	"github.com/snowstream/snowstream/landing/snowflake"
 )
 
@@ -183,7 +184,7 @@ func (st *status) tableLag(ctx context.Context, s stack.Settings, db *snowflake.
 	for _, shard := range lacking[:min(len(lacking), tableLags)] {
 		after := ""
 		err := db.Query(ctx, func(scan func(into ...any) error) error { return scan(&after) },
-			`SELECT MAX("_SEQUENCE") FROM `+table+` WHERE "_SHARD" = ? AND COALESCE("_GENERATION", '') = ? AND "_ORDINAL" = ? HAVING COUNT(*) > 0`,
+			`SELECT MAX("_SEQUENCE") FROM `+table+` WHERE "_SHARD" = ? AND `+schema.Generation+` = ? AND "_ORDINAL" = ? HAVING COUNT(*) > 0`,
 			shard, expected[shard].Ledger.Generation, of(report.Shards[shard]).Highest)
 		if err != nil {
 			return 0, err

@@ -173,7 +173,7 @@ func count(ctx context.Context, session Session, table string, now map[string]bo
 		}
 		out[id] = out[id].with(c)
 		return err
-	}, `SELECT "_SHARD", `+generationOf+`, COUNT(*), COUNT(DISTINCT "_ORDINAL"), COUNT(DISTINCT "_SEQUENCE" || '/' || "_SUBSEQUENCE"), MIN("_ORDINAL"), MAX("_ORDINAL")
+	}, `SELECT "_SHARD", `+schema.Generation+`, COUNT(*), COUNT(DISTINCT "_ORDINAL"), COUNT(DISTINCT "_SEQUENCE" || '/' || "_SUBSEQUENCE"), MIN("_ORDINAL"), MAX("_ORDINAL")
 FROM `+table+` WHERE`+ofStream+` GROUP BY 1, 2`)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count the rows of %s: %w", table, err)

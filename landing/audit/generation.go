@@ -17,9 +17,6 @@ type Earlier struct {
 	Microbatch int64  `json:"microbatch"`
 }
 
-// generationOf is a row's generation; rows from before there were any have the empty one.
-const generationOf = `COALESCE("_GENERATION", '')`
-
 // number remembers the generations that the ledgers number.
 func (a *Auditor) number() {
 	now := map[string]bool{}

@@ -38,9 +38,6 @@ type Table struct {
 // anew, under another generation.
 type life struct{ generation, shard string }
 
-// generationOf is a row's generation; rows from before there were any have the empty one.
-const generationOf = `COALESCE("_GENERATION", '')`
-
 // shard remembers which rows have been seen: all up to low, and those in above.
 type shard struct {
 	low    int64
@@ -81,7 +78,7 @@ func Watch(ctx context.Context, session Session, table string) (*Table, error) {
 			t.newest = newest
 		}
 		return nil
-	}, `SELECT `+generationOf+`, "_SHARD", COUNT(*), MAX("_ORDINAL"), MAX("_ARRIVED_AT") FROM `+table+` GROUP BY 1, 2`)
+	}, `SELECT `+schema.Generation+`, "_SHARD", COUNT(*), MAX("_ORDINAL"), MAX("_ARRIVED_AT") FROM `+table+` GROUP BY 1, 2`)
 	if err != nil {
 		return nil, fmt.Errorf("watch table %s: %w", table, err)
 	}
@@ -145,7 +142,7 @@ func (t *Table) find(ctx context.Context, before time.Duration) (found []group, 
 		found = append(found, g)
 		return nil
 	}, `SELECT '', '' AS "_SHARD", CURRENT_TIMESTAMP()::TIMESTAMP_NTZ AS "_ARRIVED_AT", COUNT(*), 0, 0 FROM `+t.name+
-		` UNION ALL SELECT `+generationOf+`, "_SHARD", "_ARRIVED_AT", COUNT(*), MIN("_ORDINAL"), MAX("_ORDINAL") FROM `+t.name+` WHERE `+t.unseen(before)+` GROUP BY 1, 2, 3`)
+		` UNION ALL SELECT `+schema.Generation+`, "_SHARD", "_ARRIVED_AT", COUNT(*), MIN("_ORDINAL"), MAX("_ORDINAL") FROM `+t.name+` WHERE `+t.unseen(before)+` GROUP BY 1, 2, 3`)
 	return found, total, err
 }
 
@@ -178,13 +175,13 @@ func (t *Table) unseen(before time.Duration) string {
 	for _, id := range slices.SortedFunc(maps.Keys(t.shards), life.compare) {
 		generation, shard := schema.Literal(id.generation), schema.Literal(id.shard)
 		known = append(known, schema.Literal(id.shard+"/"+id.generation))
-		newer = append(newer, fmt.Sprintf(`"_SHARD" = %s AND `+generationOf+` = %s AND "_ORDINAL" > %d`, shard, generation, t.shards[id].low))
+		newer = append(newer, fmt.Sprintf(`"_SHARD" = %s AND `+schema.Generation+` = %s AND "_ORDINAL" > %d`, shard, generation, t.shards[id].low))
 	}
 	if len(known) == 0 {
 		return "TRUE"
 	}
 	if len(known) < maxShards {
-		newer = append(newer, `"_SHARD" || '/' || `+generationOf+` NOT IN (`+strings.Join(known, ", ")+`)`)
+		newer = append(newer, `"_SHARD" || '/' || `+schema.Generation+` NOT IN (`+strings.Join(known, ", ")+`)`)
 	}
 	return `"_ARRIVED_AT" >= ` + schema.Literal(t.newest.Add(-before).UTC().Format("2006-01-02 15:04:05.000")) + `::TIMESTAMP_NTZ AND (` + strings.Join(newer, " OR ") + `)`
 }

@@ -43,6 +43,9 @@ func Quote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }
 
+// Generation is a row's generation in SQL; rows from before there were any have the empty one.
+const Generation = `COALESCE("_GENERATION", '')`
+
 // Literal writes a string so that it means exactly itself: in Snowflake a backslash escapes, too.
 func Literal(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text) + "'"
@@ -237,7 +240,7 @@ ORDER BY 1 LIMIT 1`
 // Highest asks the streaming table for the highest ordinal of a chain: two binds, the shard and the generation, which is empty
 // for rows that have none.
 func Highest(n Names) string {
-	return `SELECT MAX("_ORDINAL") FROM ` + n.In(n.Streaming) + ` WHERE "_SHARD" = ? AND COALESCE("_GENERATION", '') = ?`
+	return `SELECT MAX("_ORDINAL") FROM ` + n.In(n.Streaming) + ` WHERE "_SHARD" = ? AND ` + Generation + ` = ?`
 }
 
 // Rows is the query that makes rows of the tables from one bind: a JSON array of arrays of strings and nulls in the

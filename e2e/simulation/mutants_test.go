@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 var (
@@ -108,7 +110,7 @@ func (m mutant) try(t *testing.T) (by, output string) {
 	} else if strings.Contains(run, "TestSimulationSealed") {
 		args = append(args, "-seeds", "400")
 	}
-	command := exec.CommandContext(t.Context(), "go", args...)
+	command := child.Bind(exec.CommandContext(t.Context(), "go", args...))
 	command.Dir = root(t)
 	// In the environment the overlay reaches what a test builds, too, such as the command that the tests of the whole run.
 	command.Env = append(os.Environ(), "GOFLAGS=-overlay="+m.overlay(t))

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	bound "github.com/snowstream/snowstream/internal/child"
 )
 
 // runHost is the test binary as a host of its own, to be killed: it opens the configuration in the file CONFIG and, if
@@ -57,7 +59,7 @@ func startHost(t *testing.T, cfg Config, started string) *exec.Cmd {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0])
+	cmd := bound.Bind(exec.Command(os.Args[0]))
 	cmd.Env = append(os.Environ(), roleVariable+"=host", "CONFIG="+path, "STARTED="+started)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

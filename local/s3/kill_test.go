@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/snowstream/snowstream/internal/child"
 )
 
 // victimDir tells the test binary to be a server that is going to be killed.
@@ -92,7 +94,7 @@ func whole(text string, round int) bool {
 
 func startVictim(t *testing.T, dir string) (*exec.Cmd, string) {
 	t.Helper()
-	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVictim$")
+	victim := child.Bind(exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVictim$"))
 	victim.Env = append(os.Environ(), victimDir+"="+dir)
 	out, err := victim.StdoutPipe()
 	if err != nil {

@@ -19,6 +19,8 @@ import (
 	sf "github.com/snowflakedb/gosnowflake/v2"
 
 	"github.com/snowstream/snowstream/local/warehouse/engine"
+
+	bound "github.com/snowstream/snowstream/internal/child"
 )
 
 // serveEnv tells the test binary to be a server in the folder that it names, until it is killed.
@@ -52,7 +54,7 @@ type child struct {
 
 func startChild(t *testing.T, dir string) *child {
 	t.Helper()
-	cmd := osexec.Command(os.Args[0])
+	cmd := bound.Bind(osexec.Command(os.Args[0]))
 	cmd.Env = append(os.Environ(), serveEnv+"="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

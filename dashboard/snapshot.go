@@ -21,7 +21,7 @@ type Snapshot struct {
 	Audit      *Audit          `json:"audit"`
 	Producer   *ProducerStatus `json:"producer"`
 	Breaks     []BreakStatus   `json:"breaks"`
-	// Problem says why the numbers are old; empty if they are not.
+	// Problem says why the numbers are old, or what the stack itself suffers from, as a full disk; empty if nothing is wrong.
 	Problem string `json:"problem"`
 }
 

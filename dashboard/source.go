@@ -34,7 +34,7 @@ type Look struct {
 	// Files were loaded last, newest first; Rejects were quarantined last, newest first.
 	Files   []File
 	Rejects []Reject
-	// Problem says which part of the above is old, and why; empty if none is.
+	// Problem says which part of the above is old, and why, or what the stack itself suffers from; empty if nothing is wrong.
 	Problem string
 }
 

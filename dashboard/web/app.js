@@ -71,7 +71,7 @@ function watch() {
   const state = lost ? 'stale' : heard ? 'live' : 'loading';
   const problem = snapshot?.problem;
   data(document.documentElement, 'connection', state === 'live' && problem ? 'stale' : state);
-  set($('connection'), state === 'live' ? (problem ? 'Numbers are old' : 'Live') : state === 'loading' ? 'Connecting' : 'Reconnecting');
+  set($('connection'), state === 'live' ? (problem ? 'Trouble' : 'Live') : state === 'loading' ? 'Connecting' : 'Reconnecting');
   const text = lost && heard ? `Connection lost. These numbers are from ${clock(snapshot.now)}, ${ago(now - heard)}. Trying again every second.`
     : lost ? 'The server does not answer yet. Trying again every second.' : problem || '';
   $('notice').hidden = !text;

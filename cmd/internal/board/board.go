@@ -53,6 +53,8 @@ type counted struct {
 	orchestrator, upsert dashboard.Function
 	objects              int64
 	shards               []shard
+	// problem is what is wrong with where the counts come from, empty if nothing is.
+	problem string
 }
 
 // shard is one shard of the stream.
@@ -119,7 +121,7 @@ func (s *Source) Look(ctx context.Context) (dashboard.Look, error) {
 	if problem == nil {
 		problem = s.rejects.read(bucket, s.ledgers)
 	}
-	if problem != nil {
+	if look.Problem = found.problem; look.Problem == "" && problem != nil {
 		look.Problem = problem.Error()
 	}
 	look.Orchestrator, look.Upsert, look.Objects = found.orchestrator, found.upsert, found.objects

@@ -47,6 +47,7 @@ func (i *inside) count(ctx context.Context, _ *ledgers) (counted, error) {
 		orchestrator: dashboard.Function{Batches: counts.Orchestrator, Errors: counts.OrchestratorErrors},
 		upsert:       dashboard.Function{Batches: counts.Upsert, Errors: counts.UpsertErrors},
 		objects:      counts.Objects,
+		problem:      i.stack.FullDisk(),
 	}
 	for _, p := range progress {
 		out.shards = append(out.shards, shard{id: p.Shard, open: i.open[p.Shard], records: p.Accepted, lag: p.Behind, version: "at " + p.Checkpoint})

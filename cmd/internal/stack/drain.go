@@ -5,6 +5,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -29,7 +30,11 @@ func (s *Stack) Drain(ctx context.Context) error {
 		{"deliver the last notifications", s.s3.Flush, s.s3.Waiting},
 		{"load the last files", s.warehouse.Idle, func() string { return "the pipe to load the last files" }},
 	} {
-		if err := named(ctx, step.wait, step.waiting, s.say); err != nil {
+		err := named(ctx, step.wait, step.waiting, s.say)
+		if problem := s.disk.problem(); err != nil && problem != "" {
+			return fmt.Errorf("%s: %s: %w", step.what, strings.TrimSuffix(problem, "."), err)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", step.what, err)
 		}
 	}

@@ -42,7 +42,7 @@ func TestNamedWait(t *testing.T) {
 func TestFullDiskIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []string
-		log := watchDisk(slog.New(slog.DiscardHandler), "data", func(text string) { said = append(said, text) })
+		log, disk := watchDisk(slog.New(slog.DiscardHandler), "data", func(text string) { said = append(said, text) })
 		log.Warn("no trouble with the disk", "error", errors.New("as told"))
 		if len(said) != 0 {
 			t.Fatalf("said %q", said)
@@ -56,7 +56,14 @@ func TestFullDiskIsSaid(t *testing.T) {
 			if len(said) != i+1 || !strings.Contains(said[i], "The disk of data is full") {
 				t.Fatalf("%v: said %q", err, said)
 			}
-			time.Sleep(fullDiskAgain)
+			time.Sleep(fullDiskFor)
+			if disk.problem() != said[i] {
+				t.Errorf("%v: just met, and the disk's problem is %q", err, disk.problem())
+			}
+			time.Sleep(fullDiskAgain - fullDiskFor)
+			if disk.problem() != "" {
+				t.Errorf("%v: nobody has met it for long, and the disk's problem is %q", err, disk.problem())
+			}
 		}
 	})
 }

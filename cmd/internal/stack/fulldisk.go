@@ -12,27 +12,47 @@ import (
 	"time"
 )
 
-// fullDiskAgain is how often a disk that stays full is named.
-const fullDiskAgain = time.Minute
+const (
+	// fullDiskAgain is how often a disk that stays full is named.
+	fullDiskAgain = time.Minute
+	// fullDiskFor is how long a disk counts as full after the last error: whatever met it tries again sooner.
+	fullDiskFor = 30 * time.Second
+)
 
 // fullDisk passes log records on and says at once, to a person, when one of them tells of a disk without room: to the
 // services it is one failure among others that is tried again.
 type fullDisk struct {
 	slog.Handler
-	dir  string
 	say  func(string)
-	last *lastSaid
+	disk *disk
 }
 
-type lastSaid struct {
-	mu sync.Mutex
-	at time.Time
+// disk is what is known of the data folder's disk.
+type disk struct {
+	dir string
+
+	mu        sync.Mutex // covers the fields below
+	said, met time.Time  // when it was named last, and when something last met it full
+}
+
+// problem says that the disk is full, and what to do; empty while it is not.
+func (d *disk) problem() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Since(d.met) > fullDiskFor {
+		return ""
+	}
+	return "The disk of " + d.dir + " is full. What was accepted is kept, nothing new is stored: make space, and it goes on by itself."
 }
 
 // watchDisk has say told, among what log gets, of a full disk under dir.
-func watchDisk(log *slog.Logger, dir string, say func(string)) *slog.Logger {
-	return slog.New(fullDisk{log.Handler(), dir, say, &lastSaid{}})
+func watchDisk(log *slog.Logger, dir string, say func(string)) (*slog.Logger, *disk) {
+	d := &disk{dir: dir}
+	return slog.New(fullDisk{log.Handler(), say, d}), d
 }
+
+// FullDisk says that the disk of the data folder is full, and what to do; empty while it is not.
+func (s *Stack) FullDisk() string { return s.disk.problem() }
 
 // Enabled implements slog.Handler.
 func (h fullDisk) Enabled(ctx context.Context, level slog.Level) bool {
@@ -55,14 +75,16 @@ func (h fullDisk) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h fullDisk) tell() {
-	h.last.mu.Lock()
-	quiet := time.Since(h.last.at) < fullDiskAgain
+	d := h.disk
+	d.mu.Lock()
+	d.met = time.Now()
+	quiet := d.met.Sub(d.said) < fullDiskAgain
 	if !quiet {
-		h.last.at = time.Now()
+		d.said = d.met
 	}
-	h.last.mu.Unlock()
+	d.mu.Unlock()
 	if !quiet {
-		h.say("The disk of " + h.dir + " is full. What was accepted is kept, nothing new is stored: make space, and it goes on by itself.")
+		h.say(d.problem())
 	}
 }
 

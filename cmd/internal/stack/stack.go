@@ -75,6 +75,7 @@ type Stack struct {
 	schemaText []byte
 	stages     stages
 	say        func(string)
+	disk       *disk
 	// Admin is the session that set the stack up; audits use it, too.
 	Admin *snowflake.DB
 	// stop undoes what Start did, in reverse order.
@@ -86,8 +87,8 @@ func Start(ctx context.Context, c Config) (_ *Stack, err error) {
 	if c.Say == nil {
 		c.Say = func(string) {}
 	}
-	c.Log = watchDisk(c.Log, c.Dir, c.Say)
 	s := &Stack{say: c.Say}
+	c.Log, s.disk = watchDisk(c.Log, c.Dir, c.Say)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
